@@ -1,0 +1,1 @@
+//! SASL mechanisms as state machines, stored credentials and the trait that answers for them.

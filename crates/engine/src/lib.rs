@@ -1,0 +1,1 @@
+//! Entities, effects, the rule that nothing leaves before what it depends on is durable, batches and gates.

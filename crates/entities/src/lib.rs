@@ -1,0 +1,1 @@
+//! The users: roster, presence, delivery, stream management; one module per specification.

@@ -1,0 +1,1 @@
+//! Listeners and the session actor: TCP, TLS, client streams.

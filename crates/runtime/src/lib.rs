@@ -1,0 +1,1 @@
+//! actix: the registry, entity actors, timers, store threads and drain.

@@ -1,0 +1,1 @@
+//! The stentor program: configuration, command line, wiring.

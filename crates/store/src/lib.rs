@@ -1,0 +1,1 @@
+//! Records and logs with group commit, on several engines.

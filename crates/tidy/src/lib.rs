@@ -1,0 +1,1 @@
+//! Tests of the repository itself: crate directions, purity, sizes, licences, generated tables.

@@ -1,0 +1,25 @@
+//! What can be wrong with the bytes of a stream.
+
+/// Why a stream's bytes were refused. Nothing after the offending byte was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not well-formed XML 1.0, or not UTF-8 (RFC 6120 4.9.3.13 `not-well-formed`).
+    #[error("not well-formed at byte {0}")]
+    NotWellFormed(u64),
+    /// A prefix without a declaration, or a reserved one misused (RFC 6120 4.9.3.1 `bad-namespace-prefix`).
+    #[error("undeclared or misused namespace prefix at byte {0}")]
+    BadNamespacePrefix(u64),
+    /// DTD, comment, processing instruction, other entity (RFC 6120 11.1 `restricted-xml`).
+    #[error("restricted XML at byte {0}")]
+    Restricted(u64),
+    /// The XML declaration names an encoding that is not UTF-8 (RFC 6120 11.6 `unsupported-encoding`).
+    #[error("unsupported encoding")]
+    UnsupportedEncoding,
+    /// A limit was passed while reading (`policy-violation`).
+    #[error("limit passed: {0:?}")]
+    Limit(Limit),
+}
+
+/// The limit that was passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit { StanzaBytes, Depth, Attributes, Namespaces, Elements }

@@ -1,0 +1,11 @@
+//! Addresses, stanzas, errors, namespaces and stream-management counters of XMPP.
+pub mod ns;
+mod error;
+mod jid;
+mod sm;
+mod stanza;
+
+pub use error::{Condition, ErrorType, StanzaError, StreamCondition, StreamError};
+pub use jid::{BareJid, FullJid, Jid, JidError};
+pub use sm::{Counter, StreamManagementError, Unacknowledged};
+pub use stanza::{IqType, Kind, MessageType, PresenceType, Stanza, StanzaFault};
