@@ -1,1 +1,34 @@
 //! Entities, effects, the rule that nothing leaves before what it depends on is durable, batches and gates.
+//!
+//! An [`Entity`] is a plain struct with no I/O, no clock and no randomness: it takes one [`Event`] at a time and
+//! answers with [`Effects`]. A [`Shell`] stands around it and obeys one rule: an event's sends wait for its
+//! writes, and later sends wait behind earlier ones. A [`Lane`] gathers the writes of many entities into
+//! batches. The server drives all of it by actors, the simulator by a loop; neither implements any of it again.
+
+mod attachment;
+mod effects;
+mod entity;
+mod event;
+mod gate;
+mod key;
+mod lane;
+pub mod limits;
+mod placement;
+mod shell;
+mod storage;
+
+pub use attachment::{Attachment, Inbound, Outbound, WindowFull};
+pub use effects::{Effects, Sent};
+pub use entity::{Entity, Now};
+pub use event::{
+    Ask, Command, Confirm, Event, Forward, ForwardName, FromSession, Outcome, Reply, SessionInfo, StreamId,
+    ToSession,
+};
+pub use gate::{Gate, Refused};
+pub use key::{Epoch, Key, MemberId, SessionKey, Slot};
+pub use lane::{Batch, Lane};
+pub use placement::{Local, Placement};
+pub use shell::{Output, Shell};
+pub use storage::{
+    Append, Collection, CommitError, DedupeKey, Expect, LogId, LogRow, Query, Record, Rows, Write, WriteSet,
+};

@@ -16,6 +16,8 @@ pub struct StreamManagementError { pub h: u32, pub sent: u32 }
 pub struct Unacknowledged<T> { _t: std::marker::PhantomData<T> }
 impl<T> Unacknowledged<T> {
     pub fn new() -> Self { todo!() }
+    /// Empty, with all up to `acknowledged` sent and acknowledged before (a resumed stream).
+    pub fn starting_at(acknowledged: Counter) -> Self { let _ = acknowledged; todo!() }
     pub fn push(&mut self, item: T, bytes: usize) -> Counter { let _ = (item, bytes); todo!() }
     /// Drops all up to `h`, giving each to `settled`. An `h` behind the last one is refused as well: it cannot be told from 2^32 ahead.
     pub fn acknowledge(&mut self, h: Counter, settled: impl FnMut(T)) -> Result<(), StreamManagementError> { let _ = (h, settled); todo!() }

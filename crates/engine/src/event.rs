@@ -1,0 +1,266 @@
+//! What entities and sessions tell each other. Named for what is asked or what happened.
+
+use crate::{Key, LogId, Rows};
+use bytes::Bytes;
+use std::fmt;
+use stentor_xmpp::{Counter, FullJid, Stanza, StanzaError, StreamError};
+
+/// What reaches an entity.
+#[derive(Debug)]
+pub enum Event {
+    /// From a session that holds an attachment here, or asks for one.
+    Session(crate::SessionKey, FromSession),
+    /// A stanza that must not be lost: named, and answered by [`Event::Confirm`] once its fate is durable.
+    Forward(Forward),
+    /// The fate of a forward of ours.
+    Confirm(Confirm),
+    /// A stanza for which nothing is promised: presence, iq, messages that are not kept.
+    Relay(Stanza),
+    /// The answer to queries of ours.
+    Rows(u64, Vec<Rows>),
+    /// A timer of ours has run out.
+    Timer(u64),
+    /// Administration asks.
+    Command(Ask, Command),
+}
+
+/// The name of a forward: who sends it and where it stands in the sender's log, which is also the outbox.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ForwardName {
+    /// Whose outbox it is in.
+    pub sender: Key,
+    /// Its position there. One sender's forwards to one target have increasing ids.
+    pub id: LogId,
+}
+
+/// A stanza on its way from an outbox.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    /// Its name; the receiver's dedupe key.
+    pub name: ForwardName,
+    /// The unconfirmed forward before it to the same target. The receiver takes this one only if it has that
+    /// one, so order holds through losses and take-overs.
+    pub previous: Option<LogId>,
+    /// The stanza, `from` stamped.
+    pub stanza: Stanza,
+}
+
+/// The receiver's answer to a [`Forward`]; the same for each repeat.
+#[derive(Clone, Debug)]
+pub struct Confirm {
+    /// Of which.
+    pub id: LogId,
+    /// Who answers.
+    pub target: Key,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a forward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It stands in the receiver's log, or was handled where nothing is to be kept.
+    Accepted,
+    /// The receiver refused it; the sender's user gets this error, once.
+    Refused(StanzaError),
+    /// The one before it is missing: send from there again.
+    Gap,
+}
+
+/// A resumable stream (XEP-0198), named by 128 random bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub u128);
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl StreamId {
+    /// Reads what `Display` wrote; nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let canonical = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        canonical.then(|| u128::from_str_radix(text, 16).ok().map(Self)).flatten()
+    }
+}
+
+/// What a session tells its user. `attachment` is the number that the user gave it; events of an older one are
+/// refused.
+#[derive(Debug)]
+pub enum FromSession {
+    /// Authenticated, wants a resource (RFC 6120 7). Answered by `Bound` or `BindRefused`.
+    Bind {
+        /// What the client asks for; the user makes one from `random` if it is none.
+        resource: Option<Box<str>>,
+        /// From the system's generator.
+        random: u128,
+    },
+    /// Authenticated, wants a stream back (XEP-0198 5). Answered by `Resumed` or `ResumeFailed`.
+    Resume {
+        /// Which.
+        stream: StreamId,
+        /// What the client has handled.
+        h: Counter,
+    },
+    /// Stanzas, numbered from 1 since the resource was bound, without holes.
+    Inbound {
+        /// Whose.
+        attachment: u64,
+        /// The number of the first.
+        first: u64,
+        /// In order.
+        stanzas: Vec<Stanza>,
+    },
+    /// `<enable/>` (XEP-0198 3). Answered by `ManagementEnabled`.
+    EnableManagement {
+        /// Whose.
+        attachment: u64,
+        /// The stream's name from now on.
+        stream: StreamId,
+        /// Whether the client wants to resume it.
+        resume: bool,
+        /// Seconds for which the client would like it kept.
+        max: Option<u32>,
+    },
+    /// `<a/>`: what the client has handled.
+    Acknowledged {
+        /// Whose.
+        attachment: u64,
+        /// Its count.
+        h: Counter,
+    },
+    /// All outbound stanzas up to this number, counted from 1 since the attachment, were given to the kernel.
+    Flushed {
+        /// Whose.
+        attachment: u64,
+        /// The number.
+        outbound: u64,
+    },
+    /// The stream is gone.
+    Detached {
+        /// Whose.
+        attachment: u64,
+        /// Whether it can be resumed: the connection was lost, the stream was not closed.
+        resumable: bool,
+    },
+}
+
+/// What a user tells a session.
+#[derive(Debug)]
+pub enum ToSession {
+    /// The resource is the session's.
+    Bound {
+        /// Number of the attachment.
+        attachment: u64,
+        /// The address of the resource.
+        jid: FullJid,
+    },
+    /// No resource.
+    BindRefused(StanzaError),
+    /// The stream goes on here.
+    Resumed {
+        /// Number of the attachment.
+        attachment: u64,
+        /// The address of the resource.
+        jid: FullJid,
+        /// The stream's name, as before.
+        stream: StreamId,
+        /// Inbound stanzas since the bind that are handled and durable, and how many of them came before
+        /// `<enable/>`.
+        handled: u64,
+        /// See `handled`.
+        unmanaged: u64,
+        /// What the client has not acknowledged, to be sent again in order, the count of the one before, and its
+        /// bytes.
+        acknowledged: Counter,
+        /// See `acknowledged`.
+        again: Vec<Bytes>,
+    },
+    /// The stream is not to be had (XEP-0198 5); the client may bind.
+    ResumeFailed {
+        /// What of it was handled, if it is known.
+        handled: Option<Counter>,
+    },
+    /// Management is on; stanzas after this are counted.
+    ManagementEnabled {
+        /// The stream's name, if it can be resumed.
+        resumable: Option<StreamId>,
+        /// Seconds for which it is kept after its connection is lost.
+        max: u32,
+    },
+    /// Inbound stanzas up to this number are handled, and durable where that was promised.
+    Confirmed {
+        /// Whose.
+        attachment: u64,
+        /// The number.
+        inbound: u64,
+    },
+    /// A stanza for the client.
+    Outbound {
+        /// Whose.
+        attachment: u64,
+        /// As it goes onto the wire.
+        stanza: Bytes,
+    },
+    /// The user's entity was loaded afresh: attach again and replay what was not confirmed.
+    Reattach,
+    /// The stream ends.
+    End(StreamError),
+}
+
+/// Who asked, so that the answer finds back; given by whoever drives the entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ask(pub u64);
+
+/// What administration asks of a user.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Make the account, with these credentials (JSON as `stentor_auth` writes it).
+    CreateAccount(Bytes),
+    /// Replace the credentials; ends all sessions but the one named by this resource.
+    SetCredentials(Bytes, Option<Box<str>>),
+    /// Remove the account and all it has.
+    RemoveAccount,
+    /// Put a contact on the roster with the subscription `both`, as a migration or a demonstration needs it.
+    AddContact {
+        /// Who.
+        jid: stentor_xmpp::BareJid,
+        /// The name shown.
+        name: String,
+    },
+    /// Who is connected.
+    Sessions,
+    /// End the sessions with this resource, or all.
+    Kick(Option<Box<str>>, String),
+    /// Write what is only in memory and may be written lazily; then answer.
+    Settle,
+}
+
+/// The answer to a [`Command`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It is done, and durable.
+    Done,
+    /// There is no such account, or no such session.
+    NotFound,
+    /// There is one already.
+    Exists,
+    /// To [`Command::Sessions`].
+    Sessions(Vec<SessionInfo>),
+}
+
+/// One resource of a user, as administration sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// Its address.
+    pub jid: FullJid,
+    /// Whether a stream is connected to it now (else it waits to be resumed).
+    pub is_connected: bool,
+    /// Priority of its presence, if it is available.
+    pub priority: Option<i8>,
+    /// Whether XEP-0198 is on.
+    pub is_managed: bool,
+    /// When it was bound, milliseconds since 1970 UTC.
+    pub since: u64,
+}
