@@ -1,1 +1,3 @@
 //! The stentor program: configuration, command line, wiring.
+
+pub mod config;

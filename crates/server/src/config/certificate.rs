@@ -1,0 +1,195 @@
+//! Checks a host's certificate: readable, whole, in date, for the domain, and matching its key.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use super::host::HostConfig;
+use super::mistake::{Mistake, Place, Severity};
+
+/// A file of certificates or keys is read up to this size: a chain is a few KB, a bundle of all public
+/// authorities 250 KB.
+const PEM_BYTES_MAX: u64 = 1 << 20;
+
+/// A certificate that ends within this time is worth a warning.
+const ENDS_SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// `id-on-dnsSRV` (RFC 4985).
+const SRV_NAME: &str = "1.3.6.1.5.5.7.8.7";
+
+/// `id-on-xmppAddr` (RFC 6120 13.7.1.4).
+const XMPP_ADDRESS: &str = "1.3.6.1.5.5.7.8.5";
+
+/// The mistakes in the files of `host`, whose settings begin with `name`; `place` is where it stands.
+pub(super) fn check(host: &HostConfig, name: &str, place: &Place, now: SystemTime) -> Vec<Mistake> {
+    let mut check = Check { name, place, mistakes: Vec::new() };
+    let chain = check.chain("certificate", &host.certificate);
+    let key = check.key(&host.key);
+    if let Some(leaf) = chain.as_ref().and_then(|chain| chain.first()) {
+        check.dates(&host.certificate, leaf, now);
+        check.domain(&host.certificate, leaf, &host.domain);
+    }
+    if let (Some(chain), Some(key)) = (chain, key) {
+        check.pair(host, chain, key);
+    }
+    if let Some(path) = &host.client_authorities {
+        check.chain("client_authorities", path);
+    }
+    check.mistakes
+}
+
+struct Check<'a> {
+    name: &'a str,
+    place: &'a Place,
+    mistakes: Vec<Mistake>,
+}
+
+impl Check<'_> {
+    fn note(&mut self, severity: Severity, key: &str, what: String, allowed: &str) {
+        let setting = format!("{}.{key}", self.name);
+        let (place, allowed) = (self.place.clone(), allowed.to_owned());
+        self.mistakes.push(Mistake { severity, place, setting, what, allowed });
+    }
+
+    fn chain(&mut self, key: &str, path: &Path) -> Option<Vec<CertificateDer<'static>>> {
+        let bytes = self.read(key, path, 0)?;
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+        match chain {
+            Ok(chain) if !chain.is_empty() => Some(chain),
+            Ok(_) => self.wrong(key, path, "has no certificate in it"),
+            Err(error) => self.wrong(key, path, &format!("is no PEM file: {error}")),
+        }
+    }
+
+    fn key(&mut self, path: &Path) -> Option<PrivateKeyDer<'static>> {
+        // The group may read it, as Debian's ssl-cert does.
+        let bytes = self.read("key", path, 0o007)?;
+        match PrivateKeyDer::from_pem_slice(&bytes) {
+            Ok(key) => Some(key),
+            Err(error) => self.wrong("key", path, &format!("has no private key in it: {error}")),
+        }
+    }
+
+    fn wrong<T>(&mut self, key: &str, path: &Path, what: &str) -> Option<T> {
+        self.note(Severity::Error, key, format!("{} {what}", path.display()), "a PEM file");
+        None
+    }
+
+    fn read(&mut self, key: &str, path: &Path, forbidden_mode: u32) -> Option<Vec<u8>> {
+        let (bytes, mode) = match read_file(path) {
+            Ok(read) => read,
+            Err(error) => {
+                let what = format!("{} cannot be read: {error}", path.display());
+                self.note(Severity::Error, key, what, "a PEM file that the server may read");
+                return None;
+            }
+        };
+        if mode & forbidden_mode != 0 {
+            let what = format!("{} is open to everybody (mode {:04o})", path.display(), mode & 0o7777);
+            self.note(Severity::Error, key, what, "mode 0600 or 0640");
+        }
+        Some(bytes)
+    }
+
+    /// A server whose certificate has ended still runs: refusing to start would make an outage of it.
+    fn dates(&mut self, path: &Path, leaf: &CertificateDer<'_>, now: SystemTime) {
+        let Ok((_, certificate)) = X509Certificate::from_der(leaf) else {
+            self.wrong::<()>("certificate", path, "is no X.509 certificate");
+            return;
+        };
+        let seconds = |time: SystemTime| {
+            let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        };
+        let validity = certificate.validity();
+        let (begins, ends) = (validity.not_before, validity.not_after);
+        let file = path.display();
+        if seconds(now) < begins.timestamp() {
+            self.note(Severity::Warning, "certificate", format!("{file} is not valid before {begins}"), "");
+        } else if seconds(now) > ends.timestamp() {
+            let what = format!("{file} has ended on {ends}: clients will refuse it");
+            self.note(Severity::Warning, "certificate", what, "");
+        } else if seconds(now + ENDS_SOON) > ends.timestamp() {
+            self.note(Severity::Warning, "certificate", format!("{file} ends on {ends}"), "");
+        }
+    }
+
+    fn domain(&mut self, path: &Path, leaf: &CertificateDer<'_>, domain: &str) {
+        if domain.is_empty() || covers(leaf, domain) {
+            return;
+        }
+        let names = names(leaf);
+        let what = format!("{} is not for {domain}, but for: {}", path.display(), names.join(", "));
+        self.note(Severity::Error, "certificate", what, "a certificate with the domain among its names");
+    }
+
+    fn pair(&mut self, host: &HostConfig, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) {
+        let provider = rustls::crypto::ring::default_provider();
+        if let Err(error) = CertifiedKey::from_der(chain, key, &provider) {
+            let what = format!(
+                "{} and {} do not belong together: {error}",
+                host.certificate.display(),
+                host.key.display()
+            );
+            self.note(Severity::Error, "key", what, "the private key of the certificate, RSA, ECDSA or Ed25519");
+        }
+    }
+}
+
+fn read_file(path: &Path) -> io::Result<(Vec<u8>, u32)> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("is no file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(PEM_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > PEM_BYTES_MAX {
+        return Err(io::Error::other(format!("is larger than {PEM_BYTES_MAX} bytes")));
+    }
+    Ok((bytes, metadata.mode()))
+}
+
+/// RFC 6120 13.7.1.2: by DNS name, by SRV name, or by XMPP address.
+fn covers(leaf: &CertificateDer<'_>, domain: &str) -> bool {
+    let Ok(ascii) = idna::domain_to_ascii(domain) else { return false };
+    let by_name = ParsedCertificate::try_from(leaf).ok().zip(ServerName::try_from(ascii.clone()).ok());
+    if by_name.is_some_and(|(leaf, name)| rustls::client::verify_server_name(&leaf, &name).is_ok()) {
+        return true;
+    }
+    let service = format!("_xmpp-client.{ascii}");
+    names(leaf).iter().any(|name| name.eq_ignore_ascii_case(&service) || name == domain)
+}
+
+/// The names of a certificate: DNS names and addresses, and the SRV names and XMPP addresses in it.
+fn names(leaf: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, certificate)) = X509Certificate::from_der(leaf) else { return Vec::new() };
+    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
+    let names = extension.value.general_names.iter().filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::OtherName(oid, value) if [SRV_NAME, XMPP_ADDRESS].contains(&oid.to_id_string().as_str()) => {
+            other_name(value)
+        }
+        _ => None,
+    });
+    names.collect()
+}
+
+/// The text in `[0] EXPLICIT IA5String` or `UTF8String`.
+fn other_name(value: &[u8]) -> Option<String> {
+    let (_, outer) = x509_parser::der_parser::parse_der(value).ok()?;
+    let inner = match outer.content {
+        x509_parser::der_parser::ber::BerObjectContent::Unknown(any) => any.data.to_vec(),
+        _ => return None,
+    };
+    let (_, text) = x509_parser::der_parser::parse_der(&inner).ok()?;
+    text.as_str().ok().map(str::to_owned)
+}

@@ -1,0 +1,232 @@
+//! The configuration as a tree of values that know where they were written: the TOML file first, the
+//! environment laid over it.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::mistake::{Mistake, Place, Severity};
+
+/// What an environment variable's name begins with; what follows is the setting's name, its parts joined
+/// by two underscores: `STENTOR__LIMITS__STANZA_BYTES_MAX`, `STENTOR__HOST__0__DOMAIN`.
+pub const ENVIRONMENT_PREFIX: &str = "STENTOR__";
+
+/// A value and its place.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) place: Place,
+    pub(super) value: Value,
+    /// For a value of the environment, its text: where text is wanted, `123` needs no quotes there.
+    text: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Flag(bool),
+    Integer(i64),
+    Text(String),
+    List(Vec<Node>),
+    Table(Table),
+    /// What no setting takes, by its name: "a date", "a fraction".
+    Other(&'static str),
+}
+
+/// A table in the order of its keys.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table {
+    pub(super) entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) key_place: Place,
+    pub(super) node: Node,
+}
+
+impl Node {
+    fn new(place: Place, value: Value) -> Self {
+        Self { place, value, text: None }
+    }
+
+    /// The text of it, where it is text.
+    pub(super) fn text(&self) -> Option<&str> {
+        match (&self.value, &self.text) {
+            (Value::Text(text), _) | (_, Some(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What kind of value this is, for people.
+    pub(super) fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Flag(_) => "true or false",
+            Value::Integer(_) => "a number",
+            Value::Text(_) => "text",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+            Value::Other(name) => name,
+        }
+    }
+}
+
+impl Table {
+    fn position(&self, key: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.key == key)
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
+}
+
+/// Parses `text`. What is not TOML is pushed to `mistakes`, every place of it; the tree then holds what
+/// could be read around those places.
+pub(super) fn parse(text: &str, mistakes: &mut Vec<Mistake>) -> Table {
+    let lines = Lines::new(text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let place = error.span().map_or(Place::Whole, |span| lines.place(&span));
+        let what = format!("this is not TOML: {}", error.message().trim().replace('\n', ", "));
+        mistakes.push(Mistake {
+            severity: Severity::Error,
+            place,
+            setting: String::new(),
+            what,
+            allowed: String::new(),
+        });
+    }
+    table(document.get_ref(), &|span| lines.place(&span))
+}
+
+// The recursion is as deep as the nesting, which toml limits to 80.
+fn table(source: &DeTable<'_>, place: &dyn Fn(Range<usize>) -> Place) -> Table {
+    let entries = source.iter().map(|(key, value)| Entry {
+        key: key.get_ref().to_string(),
+        key_place: place(key.span()),
+        node: node(value.get_ref(), value.span(), place),
+    });
+    Table { entries: entries.collect() }
+}
+
+fn node(source: &DeValue<'_>, span: Range<usize>, place: &dyn Fn(Range<usize>) -> Place) -> Node {
+    let value = match source {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Boolean(flag) => Value::Flag(*flag),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or(Value::Other("a number that is too big"), Value::Integer),
+        DeValue::Float(_) => Value::Other("a number with a fraction"),
+        DeValue::Datetime(_) => Value::Other("a date or time"),
+        DeValue::Array(items) => {
+            Value::List(items.iter().map(|item| node(item.get_ref(), item.span(), place)).collect())
+        }
+        DeValue::Table(entries) => Value::Table(table(entries, place)),
+    };
+    Node::new(place(span), value)
+}
+
+/// Lays the variables of `environment` whose name begins with [`ENVIRONMENT_PREFIX`] over `root`.
+pub(super) fn overlay(root: &mut Table, environment: &[(String, String)], mistakes: &mut Vec<Mistake>) {
+    let mut variables: Vec<_> = environment
+        .iter()
+        .filter_map(|(name, text)| Some((name.strip_prefix(ENVIRONMENT_PREFIX)?, name, text)))
+        .collect();
+    // In the order of their names, so that entry 0 of a list is there before entry 1.
+    variables.sort();
+    for (rest, name, text) in variables {
+        let place = Place::Environment(name.clone());
+        let path: Vec<String> = rest.split("__").map(str::to_ascii_lowercase).collect();
+        if let Err(what) = insert(root, &path, &place, variable(text, &place)) {
+            mistakes.push(Mistake {
+                severity: Severity::Error,
+                place,
+                setting: path.join("."),
+                what,
+                allowed: format!("{ENVIRONMENT_PREFIX}SECTION__SETTING, the names as in the file"),
+            });
+        }
+    }
+}
+
+/// A variable's text is a TOML value where it parses as one, otherwise text.
+fn variable(text: &str, place: &Place) -> Node {
+    let parsed = DeValue::parse(text).ok();
+    let mut node = match &parsed {
+        Some(value) => node(value.get_ref(), 0..0, &|_| place.clone()),
+        None => Node::new(place.clone(), Value::Text(text.to_owned())),
+    };
+    if !matches!(node.value, Value::Text(_) | Value::List(_) | Value::Table(_)) {
+        node.text = Some(text.to_owned());
+    }
+    node
+}
+
+fn insert(table: &mut Table, path: &[String], place: &Place, value: Node) -> Result<(), String> {
+    let Some((key, rest)) = path.split_first() else {
+        return Err("names no setting".to_owned());
+    };
+    if key.is_empty() {
+        return Err("has an empty part in its name".to_owned());
+    }
+    let index = table.position(key).unwrap_or_else(|| {
+        let value = if rest.first().is_some_and(|part| part.parse::<usize>().is_ok()) {
+            Value::List(Vec::new())
+        } else {
+            Value::Table(Table::default())
+        };
+        let node = Node::new(place.clone(), value);
+        table.entries.push(Entry { key: key.clone(), key_place: place.clone(), node });
+        table.entries.len() - 1
+    });
+    let entry = table.entries.get_mut(index).expect("found or pushed just above");
+    if rest.is_empty() {
+        entry.node = value;
+        entry.key_place = place.clone();
+        return Ok(());
+    }
+    insert_below(&mut entry.node, rest, place, value)
+}
+
+fn insert_below(node: &mut Node, path: &[String], place: &Place, value: Node) -> Result<(), String> {
+    match &mut node.value {
+        Value::Table(table) => insert(table, path, place, value),
+        Value::List(items) => {
+            let (part, rest) = path.split_first().expect("insert() hands on what is not empty");
+            let length = items.len();
+            let index = part.parse::<usize>().ok().filter(|index| *index <= length);
+            let Some(index) = index else {
+                return Err(format!("names entry {part}, where the entries are 0 to {length}, the last one new"));
+            };
+            if index == length {
+                items.push(Node::new(place.clone(), Value::Table(Table::default())));
+            }
+            let item = items.get_mut(index).expect("index <= length, and one more was pushed for equal");
+            if rest.is_empty() {
+                *item = value;
+                return Ok(());
+            }
+            insert_below(item, rest, place, value)
+        }
+        _ => Err(format!("names something inside of {}", node.kind())),
+    }
+}
+
+/// Where each line of a text begins.
+struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, starts }
+    }
+
+    fn place(&self, span: &Range<usize>) -> Place {
+        let line = self.starts.partition_point(|start| *start <= span.start);
+        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let before = self.text.get(start..span.start).unwrap_or_default();
+        Place::File { line, column: before.chars().count() + 1 }
+    }
+}
