@@ -57,14 +57,23 @@ impl Component for AuthConfig {
     const SETTINGS: &'static [Setting<Self>] = &[
         live(
             "mechanisms",
-            &At(|config: &mut Self| &mut config.mechanisms, Several { item: OneOf(MECHANISMS), min: 1, max: MECHANISMS.len() }),
+            &At(
+                |config: &mut Self| &mut config.mechanisms,
+                Several { item: OneOf(MECHANISMS), min: 1, max: MECHANISMS.len() },
+            ),
         ),
         // RFC 7677 4 asks for 4096 at least; above a million a client of little power takes seconds.
         live(
             "scram_iterations",
-            &At(|config: &mut Self| &mut config.scram_iterations, Integer { min: 10_000, max: 1_000_000, unit: "rounds" }),
+            &At(
+                |config: &mut Self| &mut config.scram_iterations,
+                Integer { min: 10_000, max: 1_000_000, unit: "rounds" },
+            ),
         ),
         // RFC 6120 6.4.5 recommends two to five.
-        live("attempts_max", &At(|config: &mut Self| &mut config.attempts_max, Integer { min: 1, max: 10, unit: "attempts" })),
+        live(
+            "attempts_max",
+            &At(|config: &mut Self| &mut config.attempts_max, Integer { min: 1, max: 10, unit: "attempts" }),
+        ),
     ];
 }

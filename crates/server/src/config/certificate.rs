@@ -139,7 +139,12 @@ impl Check<'_> {
                 host.certificate.display(),
                 host.key.display()
             );
-            self.note(Severity::Error, "key", what, "the private key of the certificate, RSA, ECDSA or Ed25519");
+            self.note(
+                Severity::Error,
+                "key",
+                what,
+                "the private key of the certificate, RSA, ECDSA or Ed25519",
+            );
         }
     }
 }
@@ -175,7 +180,9 @@ fn names(leaf: &CertificateDer<'_>) -> Vec<String> {
     let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
     let names = extension.value.general_names.iter().filter_map(|name| match name {
         GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::OtherName(oid, value) if [SRV_NAME, XMPP_ADDRESS].contains(&oid.to_id_string().as_str()) => {
+        GeneralName::OtherName(oid, value)
+            if [SRV_NAME, XMPP_ADDRESS].contains(&oid.to_id_string().as_str()) =>
+        {
             other_name(value)
         }
         _ => None,

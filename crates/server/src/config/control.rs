@@ -25,7 +25,10 @@ impl Component for ControlConfig {
         restart("socket", &At(|config: &mut Self| &mut config.socket, File)),
         restart(
             "drain_seconds",
-            &At(|config: &mut Self| &mut config.drain_seconds, Integer { min: 0, max: 3_600, unit: "seconds" }),
+            &At(
+                |config: &mut Self| &mut config.drain_seconds,
+                Integer { min: 0, max: 3_600, unit: "seconds" },
+            ),
         ),
     ];
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::mistake::Place;
 use super::rule::{ContactUri, DomainName, File, Flag, OneOf, Optional, Several};
-use super::setting::{At, Change, Component, Diff, Reader, Reload, Rule, Section, Setting, join, live, restart};
+use super::setting::{
+    At, Change, Component, Diff, Reader, Reload, Rule, Section, Setting, join, live, restart,
+};
 use super::tree::{Node, Value};
 
 /// Who may create an account over XMPP (XEP-0077).
@@ -126,13 +128,16 @@ impl Rule<Vec<HostConfig>> for Hosts {
         let mut seen: Vec<(String, Place)> = Vec::with_capacity(items.len());
         let mut hosts = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            let host: Option<HostConfig> = reader.within(&index.to_string(), |reader| Section.read(item, reader));
+            let host: Option<HostConfig> =
+                reader.within(&index.to_string(), |reader| Section.read(item, reader));
             let (Some(host), Value::Table(table)) = (host, &item.value) else { continue };
             let place = table.get("domain").map_or(&item.place, |domain| &domain.place);
             if seen.iter().any(|(domain, _)| *domain == host.domain) && !host.domain.is_empty() {
                 let what = format!("{} is there twice", host.domain);
                 reader.within(&index.to_string(), |reader| {
-                    reader.within("domain", |reader| reader.mistake(place, what, "each domain once".to_owned()));
+                    reader.within("domain", |reader| {
+                        reader.mistake(place, what, "each domain once".to_owned())
+                    });
                 });
             }
             seen.push((host.domain.clone(), place.clone()));
@@ -147,7 +152,14 @@ impl Rule<Vec<HostConfig>> for Hosts {
         format!("[{}]", domains.join(", "))
     }
 
-    fn compare(&self, path: &str, _: Reload, old: &mut Vec<HostConfig>, new: &mut Vec<HostConfig>, diff: &mut Diff) {
+    fn compare(
+        &self,
+        path: &str,
+        _: Reload,
+        old: &mut Vec<HostConfig>,
+        new: &mut Vec<HostConfig>,
+        diff: &mut Diff,
+    ) {
         for host in old.iter_mut() {
             let name = join(path, &host.domain);
             match new.iter_mut().find(|other| other.domain == host.domain) {

@@ -76,25 +76,46 @@ const fn between(min: u64, max: u64, unit: &'static str) -> Integer {
 impl Component for LimitsConfig {
     const SETTINGS: &'static [Setting<Self>] = &[
         // RFC 6120 13.12: no less than 10000 bytes.
-        live("stanza_bytes_max", &At(|c: &mut Self| &mut c.stanza_bytes_max, between(10_000, 16 << 20, "bytes"))),
-        live("unauthenticated_bytes_max", &At(|c: &mut Self| &mut c.unauthenticated_bytes_max, between(4 << 10, 64 << 10, "bytes"))),
-        live("unauthenticated_elements_max", &At(|c: &mut Self| &mut c.unauthenticated_elements_max, between(8, 256, "elements"))),
+        live(
+            "stanza_bytes_max",
+            &At(|c: &mut Self| &mut c.stanza_bytes_max, between(10_000, 16 << 20, "bytes")),
+        ),
+        live(
+            "unauthenticated_bytes_max",
+            &At(|c: &mut Self| &mut c.unauthenticated_bytes_max, between(4 << 10, 64 << 10, "bytes")),
+        ),
+        live(
+            "unauthenticated_elements_max",
+            &At(|c: &mut Self| &mut c.unauthenticated_elements_max, between(8, 256, "elements")),
+        ),
         live("depth_max", &At(|c: &mut Self| &mut c.depth_max, between(16, 128, "elements"))),
         live("attributes_max", &At(|c: &mut Self| &mut c.attributes_max, between(16, 256, "attributes"))),
         live("namespaces_max", &At(|c: &mut Self| &mut c.namespaces_max, between(4, 64, "declarations"))),
-        live("bytes_per_second", &At(|c: &mut Self| &mut c.bytes_per_second, between(1_000, 1 << 30, "bytes"))),
+        live(
+            "bytes_per_second",
+            &At(|c: &mut Self| &mut c.bytes_per_second, between(1_000, 1 << 30, "bytes")),
+        ),
         live("burst_bytes", &At(|c: &mut Self| &mut c.burst_bytes, between(10_000, 1 << 30, "bytes"))),
         live("streams_max", &At(|c: &mut Self| &mut c.streams_max, between(1, 10_000_000, "streams"))),
         live(
             "unauthenticated_per_address_max",
             &At(|c: &mut Self| &mut c.unauthenticated_per_address_max, between(1, 100_000, "connections")),
         ),
-        live("handshake_seconds_max", &At(|c: &mut Self| &mut c.handshake_seconds_max, between(1, 120, "seconds"))),
+        live(
+            "handshake_seconds_max",
+            &At(|c: &mut Self| &mut c.handshake_seconds_max, between(1, 120, "seconds")),
+        ),
         live("login_seconds_max", &At(|c: &mut Self| &mut c.login_seconds_max, between(5, 600, "seconds"))),
         live("idle_seconds", &At(|c: &mut Self| &mut c.idle_seconds, between(30, 86_400, "seconds"))),
         live("resources_max", &At(|c: &mut Self| &mut c.resources_max, between(1, 1_000, "resources"))),
-        live("roster_contacts_max", &At(|c: &mut Self| &mut c.roster_contacts_max, between(1, 100_000, "contacts"))),
-        live("offline_messages_max", &At(|c: &mut Self| &mut c.offline_messages_max, between(0, 1_000_000, "messages"))),
+        live(
+            "roster_contacts_max",
+            &At(|c: &mut Self| &mut c.roster_contacts_max, between(1, 100_000, "contacts")),
+        ),
+        live(
+            "offline_messages_max",
+            &At(|c: &mut Self| &mut c.offline_messages_max, between(0, 1_000_000, "messages")),
+        ),
         live("offline_bytes_max", &At(|c: &mut Self| &mut c.offline_bytes_max, between(0, 1 << 30, "bytes"))),
         live(
             "registrations_per_hour_max",

@@ -133,8 +133,13 @@ pub enum ConfigError {
 impl Config {
     /// Reads the file at `path`, lays `environment` over it, and checks the certificates of all hosts as of
     /// `now`.
-    pub fn load(path: &Path, environment: &[(String, String)], now: SystemTime) -> Result<Loaded, ConfigError> {
-        let text = read_file(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    pub fn load(
+        path: &Path,
+        environment: &[(String, String)],
+        now: SystemTime,
+    ) -> Result<Loaded, ConfigError> {
+        let text =
+            read_file(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let (config, mut mistakes, host_places) = read(path, &text, environment);
         for (index, (host, place)) in config.hosts.iter().zip(&host_places).enumerate() {
             mistakes.extend(certificate::check(host, &format!("host.{index}"), place, now));
@@ -224,5 +229,9 @@ fn check_socket(config: &Config, reader: &mut Reader) {
 
 fn finish(path: &Path, config: Config, mistakes: Vec<Mistake>) -> Result<Loaded, ConfigError> {
     let mistakes = Mistakes::new(path, mistakes);
-    if mistakes.is_fatal() { Err(ConfigError::Mistakes(mistakes)) } else { Ok(Loaded { config, warnings: mistakes }) }
+    if mistakes.is_fatal() {
+        Err(ConfigError::Mistakes(mistakes))
+    } else {
+        Ok(Loaded { config, warnings: mistakes })
+    }
 }

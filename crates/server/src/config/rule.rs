@@ -109,7 +109,11 @@ impl<T: Clone + PartialEq, R: Rule<T>> Rule<Vec<T>> for Several<R> {
         for item in items {
             match self.item.read(item, reader) {
                 Some(value) if values.contains(&value) => {
-                    reader.mistake(&item.place, format!("names {} twice", self.item.show(&value)), String::new());
+                    reader.mistake(
+                        &item.place,
+                        format!("names {} twice", self.item.show(&value)),
+                        String::new(),
+                    );
                     is_whole = false;
                 }
                 Some(value) => values.push(value),

@@ -151,7 +151,13 @@ impl Reader {
     /// Notes a mistake in what is being read.
     pub(super) fn mistake(&mut self, place: &Place, what: String, allowed: String) {
         let setting = self.setting();
-        self.mistakes.push(Mistake { severity: Severity::Error, place: place.clone(), setting, what, allowed });
+        self.mistakes.push(Mistake {
+            severity: Severity::Error,
+            place: place.clone(),
+            setting,
+            what,
+            allowed,
+        });
     }
 
     /// Notes that a value has the wrong type.

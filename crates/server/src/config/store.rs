@@ -52,7 +52,10 @@ impl Component for StoreConfig {
         restart("path", &At(|config: &mut Self| &mut config.path, File)),
         restart(
             "cache_bytes",
-            &At(|config: &mut Self| &mut config.cache_bytes, Integer { min: 1 << 20, max: 1 << 40, unit: "bytes" }),
+            &At(
+                |config: &mut Self| &mut config.cache_bytes,
+                Integer { min: 1 << 20, max: 1 << 40, unit: "bytes" },
+            ),
         ),
     ];
 }

@@ -32,7 +32,10 @@ impl Component for StreamManagementConfig {
         ),
         live(
             "unacknowledged_bytes_max",
-            &At(|c: &mut Self| &mut c.unacknowledged_bytes_max, Integer { min: 16 << 10, max: 64 << 20, unit: "bytes" }),
+            &At(
+                |c: &mut Self| &mut c.unacknowledged_bytes_max,
+                Integer { min: 16 << 10, max: 64 << 20, unit: "bytes" },
+            ),
         ),
     ];
 }

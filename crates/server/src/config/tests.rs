@@ -74,78 +74,113 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
     };
     check("HOST\n", &[]);
     check("", &["/etc/s.toml: lacks host"]);
-    check("[[host]]\n", &[
-        "/etc/s.toml:1:1: host.0: lacks domain",
-        "/etc/s.toml:1:1: host.0: lacks certificate",
-        "/etc/s.toml:1:1: host.0: lacks key",
-    ]);
-    check("host = []", &["/etc/s.toml:1:8: host: has 0 entries; allowed: 1 to 1000 tables, each headed [[host]]"]);
-    check("host = 'example.org'", &["/etc/s.toml:1:8: host: is text; allowed: 1 to 1000 tables, each headed [[host]]"]);
+    check(
+        "[[host]]\n",
+        &[
+            "/etc/s.toml:1:1: host.0: lacks domain",
+            "/etc/s.toml:1:1: host.0: lacks certificate",
+            "/etc/s.toml:1:1: host.0: lacks key",
+        ],
+    );
+    check(
+        "host = []",
+        &["/etc/s.toml:1:8: host: has 0 entries; allowed: 1 to 1000 tables, each headed [[host]]"],
+    );
+    check(
+        "host = 'example.org'",
+        &["/etc/s.toml:1:8: host: is text; allowed: 1 to 1000 tables, each headed [[host]]"],
+    );
     check("host = [1]", &["/etc/s.toml:1:9: host.0: is a number; allowed: a table"]);
-    check("HOST\n[listn]\nc2s = []\n", &[
-        "/etc/s.toml:5:2: listn: is no setting; did you mean listen?; allowed: data, listen, tls, auth, store, \
+    check(
+        "HOST\n[listn]\nc2s = []\n",
+        &[
+            "/etc/s.toml:5:2: listn: is no setting; did you mean listen?; allowed: data, listen, tls, auth, store, \
          limits, stream_management, log, control, host",
-    ]);
+        ],
+    );
     check("log = 3\nHOST\n", &["/etc/s.toml:1:7: log: is a number; allowed: a table"]);
-    check("HOST\nkep = false\n[log]\nfilter = '=='\nformat = 'jsn'\nlevel = 1\n", &[
-        "/etc/s.toml:5:1: host.0.kep: is no setting; did you mean keep?; allowed: domain, certificate, key, \
+    check(
+        "HOST\nkeeep = false\n[log]\nfilter = '=='\nformat = 'jsn'\nlevel = 1\n",
+        &[
+            "/etc/s.toml:5:1: host.0.keeep: is no setting; did you mean keep?; allowed: domain, certificate, key, \
          client_authorities, keep, registration, contact",
-        "/etc/s.toml:7:10: log.filter: is \"==\": invalid filter directive; allowed: error, warn, info, debug or \
+            "/etc/s.toml:7:10: log.filter: is \"==\": invalid filter directive; allowed: error, warn, info, debug or \
          trace, and exceptions such as \"info,stentor_net=debug\"",
-        "/etc/s.toml:8:10: log.format: is \"jsn\"; did you mean \"json\"?; allowed: \"auto\", \"pretty\", \"json\"",
-        "/etc/s.toml:9:1: log.level: is no setting; allowed: format, filter",
-    ]);
-    check("HOST\n[limits]\ndepth_max = 1000\nattributes_max = -1\nidle_seconds = '5m'\nresources_max = 1.5\n", &[
-        "/etc/s.toml:6:13: limits.depth_max: is 1000; allowed: 16 to 128 elements",
-        "/etc/s.toml:7:18: limits.attributes_max: is -1; allowed: 16 to 256 attributes",
-        "/etc/s.toml:8:16: limits.idle_seconds: is text; allowed: 30 to 86400 seconds",
-        "/etc/s.toml:9:17: limits.resources_max: is a number with a fraction; allowed: 1 to 1000 resources",
-    ]);
-    check("HOST\n[limits]\ndepth_max = 99999999999999999999\nidle_seconds = 1979-05-27\n", &[
-        "/etc/s.toml:6:13: limits.depth_max: is a number that is too big; allowed: 16 to 128 elements",
-        "/etc/s.toml:7:16: limits.idle_seconds: is a date or time; allowed: 30 to 86400 seconds",
-    ]);
-    check("HOST\nkeep = 'yes'\nregistration = true\n[host.contact]\nabuse = ['root@example.org', 'mailto:']\n", &[
-        "/etc/s.toml:5:8: host.0.keep: is text; allowed: true or false",
-        "/etc/s.toml:6:16: host.0.registration: is true or false; allowed: \"off\", \"open\"",
-        "/etc/s.toml:8:10: host.0.contact.abuse: is \"root@example.org\"; allowed: URIs that begin with mailto:, \
+            "/etc/s.toml:8:10: log.format: is \"jsn\"; did you mean \"json\"?; allowed: \"auto\", \"pretty\", \"json\"",
+            "/etc/s.toml:9:1: log.level: is no setting; allowed: format, filter",
+        ],
+    );
+    check(
+        "HOST\n[limits]\ndepth_max = 1000\nattributes_max = -1\nidle_seconds = '5m'\nresources_max = 1.5\n",
+        &[
+            "/etc/s.toml:6:13: limits.depth_max: is 1000; allowed: 16 to 128 elements",
+            "/etc/s.toml:7:18: limits.attributes_max: is -1; allowed: 16 to 256 attributes",
+            "/etc/s.toml:8:16: limits.idle_seconds: is text; allowed: 30 to 86400 seconds",
+            "/etc/s.toml:9:17: limits.resources_max: is a number with a fraction; allowed: 1 to 1000 resources",
+        ],
+    );
+    check(
+        "HOST\n[limits]\ndepth_max = 99999999999999999999\nidle_seconds = 1979-05-27\n",
+        &[
+            "/etc/s.toml:6:13: limits.depth_max: is a number that is too big; allowed: 16 to 128 elements",
+            "/etc/s.toml:7:16: limits.idle_seconds: is a date or time; allowed: 30 to 86400 seconds",
+        ],
+    );
+    check(
+        "HOST\nkeep = 'yes'\nregistration = true\n[host.contact]\nabuse = ['root@example.org', 'mailto:']\n",
+        &[
+            "/etc/s.toml:5:8: host.0.keep: is text; allowed: true or false",
+            "/etc/s.toml:6:16: host.0.registration: is true or false; allowed: \"off\", \"open\"",
+            "/etc/s.toml:8:10: host.0.contact.abuse: is \"root@example.org\"; allowed: URIs that begin with mailto:, \
          xmpp:, https: or tel:, of at most 1024 bytes",
-        "/etc/s.toml:8:30: host.0.contact.abuse: is \"mailto:\"; allowed: URIs that begin with mailto:, \
+            "/etc/s.toml:8:30: host.0.contact.abuse: is \"mailto:\"; allowed: URIs that begin with mailto:, \
          xmpp:, https: or tel:, of at most 1024 bytes",
-    ]);
-    check("HOST\n[listen]\nc2s = ['5222', '0.0.0.0:5222', '127.0.0.1:5222']\nc2s_tls = ['0.0.0.0:5222', '[::]:5222']\n", &[
-        "/etc/s.toml:6:8: listen.c2s: is \"5222\"; allowed: addresses with a port, such as \"0.0.0.0:5222\" or \
+        ],
+    );
+    check(
+        "HOST\n[listen]\nc2s = ['5222', '0.0.0.0:5222', '127.0.0.1:5222']\nc2s_tls = ['0.0.0.0:5222', '[::]:5222']\n",
+        &[
+            "/etc/s.toml:6:8: listen.c2s: is \"5222\"; allowed: addresses with a port, such as \"0.0.0.0:5222\" or \
          \"[::]:5222\"",
-        "/etc/s.toml:6:32: listen.c2s: 127.0.0.1:5222 is in conflict with 0.0.0.0:5222 of listen.c2s; allowed: \
+            "/etc/s.toml:6:32: listen.c2s: 127.0.0.1:5222 is in conflict with 0.0.0.0:5222 of listen.c2s; allowed: \
          each address and port once",
-        "/etc/s.toml:7:12: listen.c2s_tls: 0.0.0.0:5222 is in conflict with 0.0.0.0:5222 of listen.c2s; allowed: \
+            "/etc/s.toml:7:12: listen.c2s_tls: 0.0.0.0:5222 is in conflict with 0.0.0.0:5222 of listen.c2s; allowed: \
          each address and port once",
-    ]);
-    check("HOST\n[auth]\nmechanisms = ['SCRAM-SHA-256', 'SCRAM-SHA256', 'SCRAM-SHA-256']\n[store]\nengine = ''\n", &[
-        "/etc/s.toml:6:32: auth.mechanisms: is \"SCRAM-SHA256\"; did you mean \"SCRAM-SHA-256\"?; allowed: \
+        ],
+    );
+    check(
+        "HOST\n[auth]\nmechanisms = ['SCRAM-SHA-256', 'SCRAM-SHA256', 'SCRAM-SHA-256']\n[store]\nengine = ''\n",
+        &[
+            "/etc/s.toml:6:32: auth.mechanisms: is \"SCRAM-SHA256\"; did you mean \"SCRAM-SHA-256\"?; allowed: \
          \"SCRAM-SHA-512\", \"SCRAM-SHA-256\", \"SCRAM-SHA-1\", \"PLAIN\", \"EXTERNAL\"",
-        "/etc/s.toml:6:48: auth.mechanisms: names SCRAM-SHA-256 twice",
-        "/etc/s.toml:8:10: store.engine: is \"\"; allowed: \"fjall\", \"sled\", \"memory\"",
-    ]);
-    check("data = ''\nHOST\n[auth]\nmechanisms = []\n", &[
-        "/etc/s.toml:1:8: data: is \"\"; allowed: a path",
-        "/etc/s.toml:7:14: auth.mechanisms: has 0 entries; allowed: a list of 1 to 5 of: \"SCRAM-SHA-512\", \
+            "/etc/s.toml:6:48: auth.mechanisms: names SCRAM-SHA-256 twice",
+            "/etc/s.toml:8:10: store.engine: is \"\"; allowed: \"fjall\", \"sled\", \"memory\"",
+        ],
+    );
+    check(
+        "data = ''\nHOST\n[auth]\nmechanisms = []\n",
+        &[
+            "/etc/s.toml:1:8: data: is \"\"; allowed: a path",
+            "/etc/s.toml:7:14: auth.mechanisms: has 0 entries; allowed: a list of 1 to 5 of: \"SCRAM-SHA-512\", \
          \"SCRAM-SHA-256\", \"SCRAM-SHA-1\", \"PLAIN\", \"EXTERNAL\"",
-    ]);
+        ],
+    );
 }
 
 #[test]
 fn hosts_are_domains_and_each_is_there_once() {
     let check = |domains: &[&str], expected: &[&str]| {
-        let hosts = domains.iter().map(|d| format!("[[host]]\ndomain = '{d}'\ncertificate = 'c'\nkey = 'k'\n"));
+        let hosts =
+            domains.iter().map(|d| format!("[[host]]\ndomain = '{d}'\ncertificate = 'c'\nkey = 'k'\n"));
         let found = parse(&hosts.collect::<String>(), &[]).err().unwrap_or_default();
         assert_eq!(found.lines().collect::<Vec<_>>(), expected, "{domains:?}");
     };
     let wrong = "allowed: a domain name, such as \"example.org\"";
     check(&["example.org", "example.net", "bücher.example"], &[]);
-    check(&["example.org", "EXAMPLE.org."], &[
-        "/etc/s.toml:6:10: host.1.domain: example.org is there twice; allowed: each domain once",
-    ]);
+    check(
+        &["example.org", "EXAMPLE.org."],
+        &["/etc/s.toml:6:10: host.1.domain: example.org is there twice; allowed: each domain once"],
+    );
     for domain in ["", "user@example.org", "example.org/home", "exa mple.org", "-.example"] {
         check(&[domain], &[&format!("/etc/s.toml:2:10: host.0.domain: is {domain:?}; {wrong}")]);
     }
@@ -157,24 +192,30 @@ fn syntax_errors_are_all_told_beside_the_other_mistakes() {
     let lines: Vec<_> = found.lines().collect();
     assert!(lines.iter().any(|line| line.starts_with("/etc/s.toml:2:")), "{found}");
     assert!(lines.iter().any(|line| line.starts_with("/etc/s.toml:4:")), "{found}");
-    assert!(lines.iter().any(|line| line.starts_with("/etc/s.toml:3:10: log.format: is a number")), "{found}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("/etc/s.toml:3:10: log.format: is a number")),
+        "{found}"
+    );
     assert!(!found.contains("lacks"), "{found}");
 }
 
 #[test]
 fn the_environment_overrides_the_file() {
-    let config = parse(HOST, &[
-        ("STENTOR__LISTEN__C2S", "['127.0.0.1:0']"),
-        ("STENTOR__LOG__FILTER", "debug"),
-        ("STENTOR__LIMITS__DEPTH_MAX", "32"),
-        ("STENTOR__HOST__0__KEEP", "false"),
-        ("STENTOR__HOST__0__CONTACT__ADMIN", "['mailto:root@example.org']"),
-        ("STENTOR__HOST__1__DOMAIN", "example.net"),
-        ("STENTOR__HOST__1__CERTIFICATE", "123"),
-        ("STENTOR__HOST__1__KEY", "n.key"),
-        ("STENTOR_CONFIG", "not one of these"),
-        ("PATH", "/bin"),
-    ])
+    let config = parse(
+        HOST,
+        &[
+            ("STENTOR__LISTEN__C2S", "['127.0.0.1:0']"),
+            ("STENTOR__LOG__FILTER", "debug"),
+            ("STENTOR__LIMITS__DEPTH_MAX", "32"),
+            ("STENTOR__HOST__0__KEEP", "false"),
+            ("STENTOR__HOST__0__CONTACT__ADMIN", "['mailto:root@example.org']"),
+            ("STENTOR__HOST__1__DOMAIN", "example.net"),
+            ("STENTOR__HOST__1__CERTIFICATE", "123"),
+            ("STENTOR__HOST__1__KEY", "n.key"),
+            ("STENTOR_CONFIG", "not one of these"),
+            ("PATH", "/bin"),
+        ],
+    )
     .expect("no mistakes");
     assert_eq!(config.listen.c2s, ["127.0.0.1:0".parse().expect("an address")]);
     assert_eq!(config.log.filter, "debug");
@@ -191,17 +232,36 @@ fn mistakes_in_the_environment_name_the_variable() {
         assert_eq!(parse(HOST, &[(name, value)]).expect_err("a mistake"), expected, "{name}={value}");
     };
     let names = "; allowed: STENTOR__SECTION__SETTING, the names as in the file";
-    check("STENTOR__LIMITS__DEPTH_MAX", "deep",
-        "environment STENTOR__LIMITS__DEPTH_MAX: limits.depth_max: is text; allowed: 16 to 128 elements");
-    check("STENTOR__LOG__FILTR", "info",
-        "environment STENTOR__LOG__FILTR: log.filtr: is no setting; did you mean filter?; allowed: format, filter");
-    check("STENTOR__HOST__2__KEEP", "true", &format!(
-        "environment STENTOR__HOST__2__KEEP: host.2.keep: names entry 2, where the entries are 0 to 1, the last \
-         one new{names}"));
-    check("STENTOR__HOST__0__DOMAIN__X", "1", &format!(
-        "environment STENTOR__HOST__0__DOMAIN__X: host.0.domain.x: names something inside of text{names}"));
-    check("STENTOR____X", "1", &format!(
-        "environment STENTOR____X: .x: has an empty part in its name{names}"));
+    check(
+        "STENTOR__LIMITS__DEPTH_MAX",
+        "deep",
+        "environment STENTOR__LIMITS__DEPTH_MAX: limits.depth_max: is text; allowed: 16 to 128 elements",
+    );
+    check(
+        "STENTOR__LOG__FILTR",
+        "info",
+        "environment STENTOR__LOG__FILTR: log.filtr: is no setting; did you mean filter?; allowed: format, filter",
+    );
+    check(
+        "STENTOR__HOST__2__KEEP",
+        "true",
+        &format!(
+            "environment STENTOR__HOST__2__KEEP: host.2.keep: names entry 2, where the entries are 0 to 1, the last \
+         one new{names}"
+        ),
+    );
+    check(
+        "STENTOR__HOST__0__DOMAIN__X",
+        "1",
+        &format!(
+            "environment STENTOR__HOST__0__DOMAIN__X: host.0.domain.x: names something inside of text{names}"
+        ),
+    );
+    check(
+        "STENTOR____X",
+        "1",
+        &format!("environment STENTOR____X: .x: has an empty part in its name{names}"),
+    );
 }
 
 #[test]
@@ -226,18 +286,22 @@ fn a_reload_applies_what_can_change_and_tells_what_cannot() {
     let new = parse(text, &[]).expect("no mistakes");
     let diff = Config::diff(&old, &new);
     let names = |changes: &[Change]| {
-        let texts = changes.iter().map(|change| format!("{}: {} -> {}", change.setting, change.old, change.new));
+        let texts =
+            changes.iter().map(|change| format!("{}: {} -> {}", change.setting, change.old, change.new));
         texts.collect::<Vec<_>>()
     };
-    assert_eq!(names(&diff.applied), [
-        "limits.depth_max: 64 -> 20",
-        "host.example.org.certificate: /etc/a.crt -> /etc/b.crt",
-    ]);
-    assert_eq!(names(&diff.needs_restart), [
-        "listen.c2s: [0.0.0.0:5222, [::]:5222] -> [127.0.0.1:5222]",
-        "host.example.org.keep: true -> false",
-        "host.example.net: not served -> served",
-    ]);
+    assert_eq!(
+        names(&diff.applied),
+        ["limits.depth_max: 64 -> 20", "host.example.org.certificate: /etc/a.crt -> /etc/b.crt",]
+    );
+    assert_eq!(
+        names(&diff.needs_restart),
+        [
+            "listen.c2s: [0.0.0.0:5222, [::]:5222] -> [127.0.0.1:5222]",
+            "host.example.org.keep: true -> false",
+            "host.example.net: not served -> served",
+        ]
+    );
 
     let running = old.reloaded(&new);
     assert_eq!(running.limits, new.limits);

@@ -23,6 +23,9 @@ pub struct TlsConfig {
 impl Component for TlsConfig {
     const SETTINGS: &'static [Setting<Self>] = &[live(
         "version_min",
-        &At(|config: &mut Self| &mut config.version_min, OneOf(&[("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)])),
+        &At(
+            |config: &mut Self| &mut config.version_min,
+            OneOf(&[("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)]),
+        ),
     )];
 }

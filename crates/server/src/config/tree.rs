@@ -195,7 +195,9 @@ fn insert_below(node: &mut Node, path: &[String], place: &Place, value: Node) ->
             let length = items.len();
             let index = part.parse::<usize>().ok().filter(|index| *index <= length);
             let Some(index) = index else {
-                return Err(format!("names entry {part}, where the entries are 0 to {length}, the last one new"));
+                return Err(format!(
+                    "names entry {part}, where the entries are 0 to {length}, the last one new"
+                ));
             };
             if index == length {
                 items.push(Node::new(place.clone(), Value::Table(Table::default())));
