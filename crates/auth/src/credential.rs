@@ -6,13 +6,13 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use stentor_xmpp::BareJid;
+use stentor_xmpp::{BareJid, PasswordError, prepare_password};
+use zeroize::Zeroizing;
 
 use crate::hash::{Hash, Key};
 use crate::limits::{
     CREDENTIAL_BYTES_MAX, ITERATIONS_DEFAULT, ITERATIONS_MAX, ITERATIONS_MIN, SALT_BYTES, SALT_BYTES_MAX,
 };
-use crate::prepare::{PasswordError, prepare_password};
 
 /// The version that is written.
 const VERSION: u32 = 1;
@@ -74,7 +74,7 @@ impl Credential {
     /// # Errors
     /// The password is empty, too long, or has characters that OpaqueString (RFC 8265 4.2) refuses.
     pub fn derive(password: &str, salts: &Salts, iterations: Iterations) -> Result<Self, PasswordError> {
-        let password = prepare_password(password)?;
+        let password = Zeroizing::new(prepare_password(password)?.into_owned());
         let [sha_1, sha_256, sha_512] = salts.0;
         let keys = |hash, salt: [u8; SALT_BYTES]| {
             Some(ScramKeys::derive(hash, password.as_bytes(), salt.to_vec(), iterations))

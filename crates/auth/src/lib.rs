@@ -23,7 +23,6 @@ mod mechanism;
 mod offer;
 pub mod payload;
 mod plain;
-mod prepare;
 mod scram;
 #[cfg(test)]
 mod tests;
@@ -38,5 +37,4 @@ pub use hash::Hash;
 pub use mechanism::Mechanism;
 pub use offer::{NS_CHANNEL_BINDING, Offer, Security, Settings};
 pub use plain::{PlainCheck, PlainVerdict};
-pub use prepare::PasswordError;
 pub use scram::ServerNonce;

@@ -1,14 +1,13 @@
 //! What a peer, a store or a certificate may make this crate hold or compute.
 
-/// Bytes of one SASL message, decoded. The longest honest one is PLAIN's: an authorization identity (a bare
-/// JID, 2,047), a localpart (1,023), a password and two separators.
+use stentor_xmpp::limits::PART_BYTES_MAX;
+
+/// Bytes of one SASL message, decoded: with its element it must fit a stanza before authentication, 8 KiB. That leaves
+/// PLAIN, after an authorization identity and a user name of full length, a password of 1,000 bytes; SCRAM sends none.
 pub const MESSAGE_BYTES_MAX: usize = 4_096;
 
 /// Bytes of one SASL message as base64 text.
 pub const MESSAGE_TEXT_BYTES_MAX: usize = MESSAGE_BYTES_MAX.div_ceil(3) * 4;
-
-/// Bytes of a password. What is longer could not be sent by PLAIN.
-pub const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// Random bytes in a nonce of ours: 24 characters on the wire, no padding.
 pub const NONCE_RANDOM_BYTES: usize = 18;
@@ -34,6 +33,7 @@ pub const CREDENTIAL_BYTES_MAX: usize = 4_096;
 /// Addresses taken from one client certificate; a certificate with more is refused.
 pub const CERTIFICATE_ADDRESSES_MAX: usize = 64;
 
-const _: () = assert!(2_047 + 1_023 + PASSWORD_BYTES_MAX + 2 <= MESSAGE_BYTES_MAX);
+const _: () = assert!(3 * PART_BYTES_MAX + 1_000 + 3 <= MESSAGE_BYTES_MAX);
+const _: () = assert!(MESSAGE_TEXT_BYTES_MAX + 1_024 <= 8 * 1_024);
 const _: () = assert!(ITERATIONS_MIN <= ITERATIONS_DEFAULT && ITERATIONS_DEFAULT <= ITERATIONS_MAX);
 const _: () = assert!(SALT_BYTES <= SALT_BYTES_MAX);

@@ -1,12 +1,11 @@
 //! PLAIN (RFC 4616), as the server sees it: the password is checked against the salted keys, which is work for a
 //! thread of its own.
 
-use stentor_xmpp::BareJid;
+use stentor_xmpp::{BareJid, prepare_password};
 use zeroize::Zeroizing;
 
 use crate::credential::ScramKeys;
 use crate::exchange::{State, Step, identity};
-use crate::prepare::prepare_password;
 use crate::{Credential, Hash, Iterations, SaslFailure, ServerSecret};
 
 /// The hashes to check with, the first that the account has keys for.
@@ -41,6 +40,7 @@ impl Start {
         let authzid = Some(authzid).filter(|authzid| !authzid.is_empty());
         let identity = identity(username, authzid, &self.domain)?;
         let password = prepare_password(password).map_err(|_| SaslFailure::NotAuthorized)?;
+        let password = Zeroizing::new(password.into_owned());
         let look_up = LookUp { identity: identity.clone(), password, start: self };
         Ok((State::PlainLookUp(look_up), Step::NeedCredentials { identity }))
     }
