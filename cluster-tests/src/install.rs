@@ -1,0 +1,126 @@
+//! Installs the third-party clients, each once, into a folder below the target folder.
+//!
+//! The error of each function is the reason why the client cannot be had here.
+
+use crate::driver::Program;
+use crate::process::run;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+
+/// A third-party client and how its program is had.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    /// Its folder in `clients/`.
+    pub name: &'static str,
+    install: fn(&Path, &Path) -> Result<Program, String>,
+}
+
+/// All of them, by their folders in `clients/`.
+pub const CLIENTS: &[Client] = &[
+    Client { name: "slixmpp", install: slixmpp },
+    Client { name: "xmpp-js", install: xmpp_js },
+    Client { name: "tokio-xmpp", install: tokio_xmpp },
+    Client { name: "profanity", install: profanity },
+    Client { name: "go-sendxmpp", install: go_sendxmpp },
+];
+
+impl Client {
+    /// Installs it below `target`, unless it is there already.
+    pub fn install(&self, target: &Path) -> Result<Program, String> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(self.name);
+        let folder = target.join("clients").join(self.name);
+        fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
+        (self.install)(&source, &folder)
+    }
+}
+
+fn slixmpp(source: &Path, folder: &Path) -> Result<Program, String> {
+    debian_package("python3", "python3-venv")?;
+    let python = folder.join("bin/python");
+    let requirements = source.join("requirements.txt");
+    once_for(&requirements, folder, || {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+        let mut pip = Command::new(&python);
+        run(pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))
+    })?;
+    Ok(vec![python, source.join("client.py")])
+}
+
+fn xmpp_js(source: &Path, folder: &Path) -> Result<Program, String> {
+    debian_package("node", "nodejs")?;
+    debian_package("npm", "npm")?;
+    // The modules are looked for beside the script.
+    for file in ["package.json", "package-lock.json", "client.js"] {
+        fs::copy(source.join(file), folder.join(file)).map_err(|e| format!("{file}: {e}"))?;
+    }
+    once_for(&source.join("package-lock.json"), folder, || {
+        run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(folder))
+    })?;
+    Ok(vec![PathBuf::from("node"), folder.join("client.js")])
+}
+
+fn tokio_xmpp(source: &Path, folder: &Path) -> Result<Program, String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked", "--manifest-path"]).arg(source.join("Cargo.toml"));
+    run(cargo.arg("--target-dir").arg(folder))?;
+    Ok(vec![folder.join("debug/stentor-client-tokio-xmpp")])
+}
+
+fn profanity(source: &Path, _: &Path) -> Result<Program, String> {
+    debian_package("python3", "python3")?;
+    debian_package("tmux", "tmux")?;
+    debian_package("profanity", "profanity")?;
+    Ok(vec![PathBuf::from("python3"), source.join("client.py")])
+}
+
+fn go_sendxmpp(source: &Path, _: &Path) -> Result<Program, String> {
+    debian_package("python3", "python3")?;
+    debian_package("go-sendxmpp", "go-sendxmpp")?;
+    Ok(vec![PathBuf::from("python3"), source.join("client.py")])
+}
+
+/// Runs `install` unless it has succeeded in `folder` for the same content of `list`.
+fn once_for(
+    list: &Path,
+    folder: &Path,
+    install: impl FnOnce() -> Result<String, String>,
+) -> Result<(), String> {
+    let stamp = folder.join("installed");
+    let wanted = fs::read(list).map_err(|e| format!("{}: {e}", list.display()))?;
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    install()?;
+    fs::write(&stamp, wanted).map_err(|e| e.to_string())
+}
+
+/// Makes sure that `program` is there, if need be by installing the Debian package `package`.
+pub fn debian_package(program: &str, package: &str) -> Result<(), String> {
+    // apt-get works for one at a time.
+    static APT: Mutex<()> = Mutex::new(());
+    let _one = APT.lock().unwrap_or_else(|e| e.into_inner());
+    if is_there(program) {
+        return Ok(());
+    }
+    let apt = |arguments: &[&str]| {
+        run(Command::new("apt-get")
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdin(Stdio::null()))
+    };
+    let install = || apt(&["install", "--yes", "--no-install-recommends", package]);
+    // The list of packages may be old, or none.
+    install()
+        .or_else(|_| apt(&["update"]).and_then(|_| install()))
+        .map_err(|e| format!("{program} is missing: {e}"))?;
+    if is_there(program) { Ok(()) } else { Err(format!("the package {package} brought no {program}")) }
+}
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
+        .any(|folder| folder.join(program).is_file())
+}

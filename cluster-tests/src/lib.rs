@@ -1,0 +1,16 @@
+//! Real servers and real clients as child processes, and the faults between them.
+//!
+//! - [`server`] starts the server under test in a temporary folder, on free ports.
+//! - [`proxy`] stands between a client and the server, and cuts the connection at command.
+//! - [`driver`] drives any client through the exchange that `clients/README.md` describes.
+//! - [`install`] installs the third-party clients into the target folder.
+//! - [`scenario`] leads two clients through one story and tallies its steps.
+//!
+//! Everything waits for a condition with a deadline; a child dies with the thread that started it.
+
+pub mod driver;
+pub mod install;
+pub mod process;
+pub mod proxy;
+pub mod scenario;
+pub mod server;

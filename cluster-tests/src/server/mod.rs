@@ -1,0 +1,41 @@
+//! The server under test.
+
+mod certificate;
+mod prosody;
+mod stentor;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// The domain that each server under test serves.
+pub const DOMAIN: &str = "chat.example";
+
+/// A running server; it ends when dropped.
+pub trait Server: Sync {
+    /// Where clients connect (STARTTLS).
+    fn address(&self) -> SocketAddr;
+
+    /// The PEM file of the authority that signed its certificate.
+    fn authority(&self) -> &Path;
+
+    /// Creates the account `localpart` at [`DOMAIN`].
+    fn add_user(&self, localpart: &str, password: &str) -> Result<(), String>;
+}
+
+/// What a server offers to log in with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanisms {
+    /// SCRAM alone, so that a client that logs in has used it.
+    ScramOnly,
+    /// PLAIN besides, inside TLS, for clients that share no SCRAM mechanism with the server.
+    PlainToo,
+}
+
+/// Starts the server of that name: `stentor`, or `prosody` as the oracle of the scenarios themselves.
+pub fn start(name: &str, mechanisms: Mechanisms) -> Result<Box<dyn Server>, String> {
+    match name {
+        "stentor" => stentor::Stentor::start(mechanisms).map(|server| Box::new(server) as Box<dyn Server>),
+        "prosody" => prosody::Prosody::start(mechanisms).map(|server| Box::new(server) as Box<dyn Server>),
+        other => Err(format!("no such server: {other} (stentor, prosody)")),
+    }
+}

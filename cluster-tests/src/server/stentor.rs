@@ -1,0 +1,122 @@
+//! Stentor itself, built beside the tests.
+
+use super::{DOMAIN, Mechanisms, Server, certificate};
+use crate::process::{self, Process};
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+pub(super) struct Stentor {
+    program: PathBuf,
+    address: SocketAddr,
+    authority: PathBuf,
+    configuration: PathBuf,
+    _process: Process,
+    // Last: the folder goes when the process has ended.
+    _folder: TempDir,
+}
+
+impl Stentor {
+    pub(super) fn start(mechanisms: Mechanisms) -> Result<Self, String> {
+        let program = build()?;
+        let folder = TempDir::new().map_err(|e| e.to_string())?;
+        let files = certificate::create(folder.path()).map_err(|e| e.to_string())?;
+        let address = process::free_address().map_err(|e| e.to_string())?;
+        let configuration = folder.path().join("stentor.toml");
+        let text = configuration_text(folder.path(), address, &files, mechanisms);
+        fs::write(&configuration, text).map_err(|e| e.to_string())?;
+        let log = File::create(folder.path().join("log")).map_err(|e| e.to_string())?;
+        let mut command = process::bound_to_us(&program);
+        command.arg("serve").arg("--config").arg(&configuration).stdout(log);
+        let mut process = Process::spawn(&mut command).map_err(|e| e.to_string())?;
+        process.wait_listening(address, Duration::from_secs(20)).map_err(|e| format!("stentor {e}"))?;
+        Ok(Self {
+            program,
+            address,
+            authority: files.authority,
+            configuration,
+            _process: process,
+            _folder: folder,
+        })
+    }
+}
+
+/// Builds the program with the profile of the tests and names it; a build that is up to date is at once.
+fn build() -> Result<PathBuf, String> {
+    let tests = std::env::current_exe().map_err(|e| e.to_string())?;
+    let folder = tests.ancestors().nth(2).ok_or("the tests are not in a target folder")?;
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(profile) => profile,
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--quiet", "--package", "stentor-server", "--bin", "stentor", "--profile", profile]);
+    process::run(&mut cargo)?;
+    Ok(folder.join("stentor"))
+}
+
+fn configuration_text(
+    folder: &Path,
+    address: SocketAddr,
+    files: &certificate::Certificate,
+    mechanisms: Mechanisms,
+) -> String {
+    let plain = match mechanisms {
+        Mechanisms::ScramOnly => "",
+        Mechanisms::PlainToo => r#", "PLAIN""#,
+    };
+    format!(
+        r#"
+data = {data:?}
+control = {control:?}
+
+[listen]
+starttls = ["{address}"]
+tls = []
+
+[auth]
+mechanisms = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"{plain}]
+
+[hosts."{DOMAIN}"]
+certificate = {chain:?}
+key = {key:?}
+"#,
+        data = folder.join("data"),
+        control = folder.join("control"),
+        chain = files.chain,
+        key = files.key,
+    )
+}
+
+impl Server for Stentor {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn authority(&self) -> &Path {
+        &self.authority
+    }
+
+    fn add_user(&self, localpart: &str, password: &str) -> Result<(), String> {
+        let mut command = Command::new(&self.program);
+        command
+            .arg("user")
+            .arg("--config")
+            .arg(&self.configuration)
+            .arg("add")
+            .arg(format!("{localpart}@{DOMAIN}"));
+        let mut process = Process::spawn(command.stdin(Stdio::piped())).map_err(|e| e.to_string())?;
+        if let Some(mut input) = process.child().stdin.take() {
+            writeln!(input, "{password}").map_err(|e| e.to_string())?;
+        }
+        match process.wait(Duration::from_secs(20)) {
+            Some(status) if status.success() => Ok(()),
+            other => Err(format!("user add: {other:?}")),
+        }
+    }
+}

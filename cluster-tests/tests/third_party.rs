@@ -1,0 +1,126 @@
+//! Unmodified third-party clients talk to one another through the server.
+//!
+//!     cargo test --package stentor-cluster-tests --test third_party -- [--against prosody] [CLIENT]
+//!
+//! installs the clients, then leads pairs of them through one story; `CLIENT` leaves only the pairs with that one.
+//! A client that cannot be had here is skipped with the reason, and counted.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Instant;
+use stentor_cluster_tests::driver::Program;
+use stentor_cluster_tests::install::CLIENTS;
+use stentor_cluster_tests::scenario::{self, Outcome};
+use stentor_cluster_tests::server::{self, Mechanisms, Server};
+
+/// Each client with each other kind of conduct: all pairs of the libraries, and the programs with two of those.
+const PAIRS: &[(&str, &str)] = &[
+    ("slixmpp", "xmpp-js"),
+    ("xmpp-js", "tokio-xmpp"),
+    ("tokio-xmpp", "slixmpp"),
+    ("profanity", "slixmpp"),
+    ("profanity", "tokio-xmpp"),
+    ("go-sendxmpp", "slixmpp"),
+    ("go-sendxmpp", "profanity"),
+];
+
+struct Arguments {
+    server: String,
+    client: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let arguments = arguments(std::env::args().skip(1));
+    let wanted =
+        |(a, b): &(&str, &str)| arguments.client.as_deref().is_none_or(|name| name == *a || name == *b);
+    let pairs: Vec<_> = PAIRS.iter().copied().filter(wanted).collect();
+    let servers = [Mechanisms::ScramOnly, Mechanisms::PlainToo]
+        .map(|offered| server::start(&arguments.server, offered));
+    let [Ok(scram), Ok(plain)] = &servers else {
+        let reasons: Vec<_> = servers.iter().filter_map(|server| server.as_ref().err()).collect();
+        println!("FAILED: {} does not start: {reasons:?}\n0 passed, 1 failed, 0 skipped", arguments.server);
+        return ExitCode::FAILURE;
+    };
+    let server = |(a, b): (&str, &str)| match [a, b].iter().any(|name| needs_plain(name, &arguments.server)) {
+        true => plain.as_ref(),
+        false => scram.as_ref(),
+    };
+    let programs = install(&pairs);
+    let outcomes: Vec<Outcome> = thread::scope(|scope| {
+        let (server, programs) = (&server, &programs);
+        let told: Vec<_> =
+            pairs.iter().map(|pair| scope.spawn(|| tell(server(*pair), programs, *pair))).collect();
+        let broken = |_| vec![Outcome::Failed("the test itself panicked".to_owned())];
+        told.into_iter().flat_map(|pair| pair.join().unwrap_or_else(broken)).collect()
+    });
+    let count = |kind: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| kind(outcome)).count();
+    let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));
+    println!("{} passed, {failed} failed, {skipped} skipped", outcomes.len() - failed - skipped);
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether the client shares no SCRAM mechanism with the server.
+fn needs_plain(client: &str, server: &str) -> bool {
+    match client {
+        // Debian's version knows PLAIN and DIGEST-MD5 alone.
+        "go-sendxmpp" => true,
+        // Over TLS 1.3 it takes SCRAM-PLUS by tls-exporter or PLAIN; Debian's Prosody cannot do tls-exporter.
+        "tokio-xmpp" => server == "prosody",
+        _ => false,
+    }
+}
+
+/// Options of the ordinary test harness are taken without effect.
+fn arguments(mut given: impl Iterator<Item = String>) -> Arguments {
+    let mut arguments = Arguments { server: "stentor".to_owned(), client: None };
+    while let Some(argument) = given.next() {
+        match argument.as_str() {
+            "--against" => arguments.server = given.next().unwrap_or_default(),
+            option if option.starts_with('-') => {}
+            name => arguments.client = Some(name.to_owned()),
+        }
+    }
+    arguments
+}
+
+type Programs = Vec<(&'static str, Result<Program, String>)>;
+
+/// Installs the clients of the pairs, all at once.
+fn install(pairs: &[(&str, &str)]) -> Programs {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("the temporary folder is in the target folder");
+    let clients =
+        CLIENTS.iter().filter(|client| pairs.iter().any(|(a, b)| client.name == *a || client.name == *b));
+    thread::scope(|scope| {
+        let install = |client: &'static stentor_cluster_tests::install::Client| {
+            scope.spawn(move || {
+                let start = Instant::now();
+                let program = client.install(target);
+                println!("install {}: {:.1} s", client.name, start.elapsed().as_secs_f64());
+                (client.name, program)
+            })
+        };
+        let installing: Vec<_> = clients.map(install).collect();
+        installing.into_iter().map(|client| client.join().expect("installing does not panic")).collect()
+    })
+}
+
+fn tell(server: &dyn Server, programs: &Programs, (a, b): (&'static str, &'static str)) -> Vec<Outcome> {
+    let start = Instant::now();
+    let program = |name| match programs.iter().find(|(client, _)| *client == name) {
+        Some((_, Ok(program))) => Ok(program),
+        Some((_, Err(reason))) => Err(format!("{name}: {reason}")),
+        None => Err(format!("{name} is not in clients/")),
+    };
+    let told = match (program(a), program(b)) {
+        (Ok(first), Ok(second)) => scenario::play(server, (a, first), (b, second)),
+        (Err(reason), _) | (_, Err(reason)) => vec![("all", Outcome::Skipped(reason))],
+    };
+    let lines: Vec<_> =
+        told.iter().map(|(step, outcome)| format!("{a} + {b}: {step}: {outcome}\n")).collect();
+    print!("{}{a} + {b}: {:.1} s\n", lines.concat(), start.elapsed().as_secs_f64());
+    told.into_iter().map(|(_, outcome)| outcome).collect()
+}
