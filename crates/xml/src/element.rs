@@ -1,51 +1,254 @@
-//! Contract; the implementation follows.
-/// An element with all that is in it, in one arena: no recursion to read, write or drop it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Element {}
+//! A tree for what must be looked into: in one arena, so that nothing recurses over its depth.
+
+mod build;
+mod write;
+
+use crate::framer::{Frame, Framer};
+use crate::{Error, Limits};
+pub use build::ElementBuilder;
+
+/// A range of an element's text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Range {
+    start: u32,
+    end: u32,
+}
+
+/// An element or a run of text. Nodes stand in document order.
 #[derive(Clone, Copy, Debug)]
-pub struct Attribute<'a> { pub namespace: &'a str, pub name: &'a str, pub value: &'a str }
+struct NodeData {
+    /// Local name, or the text itself.
+    name: Range,
+    namespace: Range,
+    /// Indexes of its attributes.
+    attributes: Range,
+    /// Index of the first node behind it and all that is in it.
+    end: u32,
+    is_text: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct AttributeData {
+    namespace: Range,
+    name: Range,
+    value: Range,
+}
+
+/// An element with all that is in it, in one arena: no recursion to read, write or drop it.
+///
+/// Two are equal if a reader could not tell them apart: prefixes and the order of attributes do not count.
+#[derive(Clone, Debug)]
+pub struct Element {
+    nodes: Vec<NodeData>,
+    attributes: Vec<AttributeData>,
+    text: String,
+}
+
+/// An attribute with its value unescaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attribute<'a> {
+    /// Its namespace; empty if it has none.
+    pub namespace: &'a str,
+    /// Its local name.
+    pub name: &'a str,
+    /// Its value, unescaped.
+    pub value: &'a str,
+}
+
 /// A borrowed view of an element inside an `Element`.
 #[derive(Clone, Copy, Debug)]
-pub struct Node<'a> { _e: &'a Element }
-/// Builds an element: `ElementBuilder::new("query", "jabber:iq:roster").attr("ver", "3").open("item", ns).attr(..).close().text("x").build()`.
-#[derive(Debug)]
-pub struct ElementBuilder {}
+pub struct Node<'a> {
+    element: &'a Element,
+    index: usize,
+}
+
+const TEXT_BY_DEFAULT: NodeData = NodeData {
+    name: Range { start: 0, end: 0 },
+    namespace: Range { start: 0, end: 0 },
+    attributes: Range { start: 0, end: 0 },
+    end: 0,
+    is_text: true,
+};
+
 impl Element {
     /// Parses one element (no prolog) with the same strictness as the framer. `default_ns` is the namespace in scope.
-    pub fn parse(xml: &str, default_ns: &str) -> Result<Self, crate::Error> { let _ = (xml, default_ns); todo!() }
-    pub fn root(&self) -> Node<'_> { todo!() }
-    pub fn name(&self) -> &str { todo!() }
-    pub fn namespace(&self) -> &str { todo!() }
-    pub fn is(&self, name: &str, namespace: &str) -> bool { let _ = (name, namespace); todo!() }
-    pub fn attribute(&self, name: &str) -> Option<&str> { let _ = name; todo!() }
-    pub fn children(&self) -> impl Iterator<Item = Node<'_>> { std::iter::empty() }
-    pub fn child(&self, name: &str, namespace: &str) -> Option<Node<'_>> { let _ = (name, namespace); todo!() }
+    ///
+    /// # Errors
+    /// What is wrong with the text, or with what stands behind the element; the limits are those of
+    /// [`Limits::STORED`].
+    pub fn parse(xml: &str, default_ns: &str) -> Result<Self, Error> {
+        let mut framer = Framer::fragments(Limits::STORED, default_ns);
+        let mut input = xml.as_bytes();
+        let element = match framer.next(&mut input)? {
+            Some(Frame::Element(raw)) => raw.to_element(),
+            _ => return Err(Error::NotWellFormed(xml.len() as u64)),
+        };
+        let is_alone = framer.next(&mut input)?.is_none() && !framer.is_partial();
+        if is_alone { Ok(element) } else { Err(Error::NotWellFormed(xml.len() as u64)) }
+    }
+
+    /// The element itself as a node.
+    #[must_use]
+    pub const fn root(&self) -> Node<'_> {
+        Node { element: self, index: 0 }
+    }
+
+    /// Its local name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.root().name()
+    }
+
+    /// Its namespace; empty if it has none.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.root().namespace()
+    }
+
+    /// Whether local name and namespace are these.
+    #[must_use]
+    pub fn is(&self, name: &str, namespace: &str) -> bool {
+        self.root().is(name, namespace)
+    }
+
+    /// Value of an attribute without namespace.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.root().attribute(name)
+    }
+
+    /// Elements directly in it.
+    pub fn children(&self) -> impl Iterator<Item = Node<'_>> {
+        self.root().children()
+    }
+
+    /// The first element directly in it with this name.
+    #[must_use]
+    pub fn child(&self, name: &str, namespace: &str) -> Option<Node<'_>> {
+        self.root().child(name, namespace)
+    }
+
     /// Text directly in it, concatenated.
-    pub fn text(&self) -> String { todo!() }
-    /// Appends it to `out`, correct where `default_ns` is the default namespace in scope and no prefix is declared.
-    pub fn write_to(&self, default_ns: &str, out: &mut String) { let _ = (default_ns, out); todo!() }
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.root().text()
+    }
+
+    fn node(&self, index: usize) -> &NodeData {
+        self.nodes.get(index).unwrap_or(&TEXT_BY_DEFAULT)
+    }
+
+    fn str(&self, range: Range) -> &str {
+        self.text.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
 }
+
 impl<'a> Node<'a> {
-    pub fn name(self) -> &'a str { todo!() }
-    pub fn namespace(self) -> &'a str { todo!() }
-    pub fn is(self, name: &str, namespace: &str) -> bool { let _ = (name, namespace); todo!() }
-    pub fn attribute(self, name: &str) -> Option<&'a str> { let _ = name; todo!() }
-    pub fn attributes(self) -> impl Iterator<Item = Attribute<'a>> { std::iter::empty() }
-    pub fn children(self) -> impl Iterator<Item = Node<'a>> { std::iter::empty() }
-    pub fn child(self, name: &str, namespace: &str) -> Option<Node<'a>> { let _ = (name, namespace); todo!() }
-    pub fn text(self) -> String { todo!() }
-    pub fn write_to(self, default_ns: &str, out: &mut String) { let _ = (default_ns, out); todo!() }
-    pub fn to_element(self) -> Element { todo!() }
+    fn data(self) -> &'a NodeData {
+        self.element.node(self.index)
+    }
+
+    /// Its local name.
+    #[must_use]
+    pub fn name(self) -> &'a str {
+        self.element.str(self.data().name)
+    }
+
+    /// Its namespace; empty if it has none.
+    #[must_use]
+    pub fn namespace(self) -> &'a str {
+        self.element.str(self.data().namespace)
+    }
+
+    /// Whether local name and namespace are these.
+    #[must_use]
+    pub fn is(self, name: &str, namespace: &str) -> bool {
+        self.name() == name && self.namespace() == namespace
+    }
+
+    /// Value of an attribute without namespace.
+    #[must_use]
+    pub fn attribute(self, name: &str) -> Option<&'a str> {
+        self.attribute_in("", name)
+    }
+
+    /// Value of an attribute in a namespace.
+    #[must_use]
+    pub fn attribute_in(self, namespace: &str, name: &str) -> Option<&'a str> {
+        self.attributes().find(|a| a.name == name && a.namespace == namespace).map(|a| a.value)
+    }
+
+    /// Its attributes.
+    pub fn attributes(self) -> impl ExactSizeIterator<Item = Attribute<'a>> + use<'a> {
+        let element = self.element;
+        let range = self.data().attributes;
+        let attributes = element.attributes.get(range.start as usize..range.end as usize).unwrap_or_default();
+        attributes.iter().map(|a| Attribute {
+            namespace: element.str(a.namespace),
+            name: element.str(a.name),
+            value: element.str(a.value),
+        })
+    }
+
+    /// Nodes directly in it, by index.
+    fn content(self) -> impl Iterator<Item = (usize, &'a NodeData)> + use<'a> {
+        let element = self.element;
+        let end = self.data().end as usize;
+        let mut next = self.index + 1;
+        std::iter::from_fn(move || {
+            let index = next;
+            let node = (index < end).then(|| element.node(index))?;
+            next = (node.end as usize).max(index + 1);
+            Some((index, node))
+        })
+    }
+
+    /// Elements directly in it.
+    pub fn children(self) -> impl Iterator<Item = Self> + use<'a> {
+        let element = self.element;
+        self.content().filter(|(_, node)| !node.is_text).map(move |(index, _)| Self { element, index })
+    }
+
+    /// The first element directly in it with this name.
+    #[must_use]
+    pub fn child(self, name: &str, namespace: &str) -> Option<Self> {
+        self.children().find(|child| child.is(name, namespace))
+    }
+
+    /// Text directly in it, concatenated.
+    #[must_use]
+    pub fn text(self) -> String {
+        let mut text = String::new();
+        for (_, node) in self.content().filter(|(_, node)| node.is_text) {
+            text.push_str(self.element.str(node.name));
+        }
+        text
+    }
+
+    /// A copy of it that stands alone.
+    #[must_use]
+    pub fn to_element(self) -> Element {
+        let mut builder = build::Builder::default();
+        builder.copy(self);
+        builder.finish()
+    }
 }
-impl ElementBuilder {
-    pub fn new(name: &str, namespace: &str) -> Self { let _ = (name, namespace); todo!() }
-    pub fn attr(self, name: &str, value: impl AsRef<str>) -> Self { let _ = (name, value); todo!() }
-    /// Begins a child; everything until its `close` is inside it.
-    pub fn open(self, name: &str, namespace: &str) -> Self { let _ = (name, namespace); todo!() }
-    pub fn close(self) -> Self { todo!() }
-    pub fn text(self, text: &str) -> Self { let _ = text; todo!() }
-    /// Appends a copy of an element as a child.
-    pub fn child(self, child: Node<'_>) -> Self { let _ = child; todo!() }
-    /// Closes whatever is open.
-    pub fn build(self) -> Element { todo!() }
+
+impl PartialEq for Element {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same = |index: usize| {
+            let (a, b) = (Node { element: self, index }, Node { element: other, index });
+            a.data().is_text == b.data().is_text
+                && a.data().end == b.data().end
+                && a.is(b.name(), b.namespace())
+                && a.attributes().len() == b.attributes().len()
+                && a.attributes().all(|x| b.attributes().any(|y| x == y))
+        };
+        self.nodes.len() == other.nodes.len() && (0..self.nodes.len()).all(is_same)
+    }
 }
+
+impl Eq for Element {}
+
+#[cfg(test)]
+mod tests;

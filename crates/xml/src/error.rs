@@ -1,12 +1,14 @@
 //! What can be wrong with the bytes of a stream.
 
 /// Why a stream's bytes were refused. Nothing after the offending byte was looked at.
+///
+/// Positions count from the first byte after the last [`restart`](crate::Framer::restart).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not well-formed XML 1.0, or not UTF-8 (RFC 6120 4.9.3.13 `not-well-formed`).
     #[error("not well-formed at byte {0}")]
     NotWellFormed(u64),
-    /// A prefix without a declaration, or a reserved one misused (RFC 6120 4.9.3.1 `bad-namespace-prefix`).
+    /// A prefix without a declaration, or a reserved one misused (RFC 6120 4.9.3.2 `bad-namespace-prefix`).
     #[error("undeclared or misused namespace prefix at byte {0}")]
     BadNamespacePrefix(u64),
     /// DTD, comment, processing instruction, other entity (RFC 6120 11.1 `restricted-xml`).
@@ -20,6 +22,17 @@ pub enum Error {
     Limit(Limit),
 }
 
-/// The limit that was passed.
+/// The limit that was passed. Each is a field of [`Limits`](crate::Limits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit { StanzaBytes, Depth, Attributes, Namespaces, Elements }
+pub enum Limit {
+    /// `stanza_bytes_max`
+    StanzaBytes,
+    /// `depth_max`
+    Depth,
+    /// `attributes_max`
+    Attributes,
+    /// `namespaces_max`
+    Namespaces,
+    /// `elements_max`, or more first-level children than an outline lists.
+    Elements,
+}

@@ -1,0 +1,272 @@
+//! Tags: names, attributes, the elements that they open and close.
+
+use super::{Open, Progress, Scanner, State, Step, Target};
+use crate::char_class::{self, BLANK, Decoded, NAME, NAME_START};
+use crate::limits::CHILDREN_MAX;
+use crate::outline::{ChildSpans, QName, Span};
+use crate::{Error, Limit};
+
+impl Scanner {
+    /// At a `<`.
+    pub(super) fn markup(&mut self, bytes: &[u8]) -> Result<Step, Error> {
+        self.tag = self.position;
+        match bytes.get(self.position + 1) {
+            None => return Ok(Step::More),
+            Some(b'!') => return self.cdata_start(bytes.get(self.position..).unwrap_or_default()),
+            // Processing instructions, and XML declarations other than a stream's first bytes: RFC 6120 11.1.
+            Some(b'?') => return Err(self.restricted()),
+            Some(b'/') => {
+                if self.open.is_empty() {
+                    self.end_parent()?;
+                }
+                self.position += 2;
+                self.mark = self.position;
+                self.state = State::EndName;
+            }
+            Some(_) => {
+                self.position += 1;
+                self.mark = self.position;
+                self.colon = 0;
+                self.bindings = self.outline.bindings.len();
+                self.has_prefixed_attributes = false;
+                self.count_element()?;
+                self.state = State::StartName;
+            }
+        }
+        Ok(Step::Next)
+    }
+
+    /// At an end tag with nothing open: it can only be the stream's.
+    fn end_parent(&mut self) -> Result<(), Error> {
+        if self.target != Target::Element || self.parent.is_empty() {
+            return Err(self.malformed());
+        }
+        self.target = Target::End;
+        self.open.push(Open { name: self.parent, bindings: 0, default: self.default });
+        Ok(())
+    }
+
+    pub(super) fn start_name(&mut self, bytes: &[u8]) -> Result<Step, Error> {
+        if self.name(bytes)? == Progress::More {
+            return Ok(Step::More);
+        }
+        if self.open.len() >= usize::from(self.limits().depth_max) {
+            return Err(Error::Limit(Limit::Depth));
+        }
+        let name = Span::new(self.mark, self.position);
+        self.open.push(Open { name, bindings: super::names::index(self.bindings), default: self.default });
+        self.element_name = self.qname();
+        self.state = State::AfterValue;
+        Ok(Step::Next)
+    }
+
+    /// After an element's name or an attribute: a blank, or the tag's end.
+    pub(super) fn after_value(&mut self, bytes: &[u8]) -> Result<Step, Error> {
+        match bytes.get(self.position) {
+            None => return Ok(Step::More),
+            Some(b'>') => return self.start_tag_end(bytes, false),
+            Some(b'/') => self.state = State::Slash,
+            Some(&byte) if char_class::is(byte, BLANK) => self.state = State::AfterBlank,
+            Some(_) => return Err(self.malformed()),
+        }
+        self.position += 1;
+        Ok(Step::Next)
+    }
+
+    /// In a start tag after a blank: an attribute, or the tag's end.
+    pub(super) fn after_blank(&mut self, bytes: &[u8]) -> Result<Step, Error> {
+        self.skip_blanks(bytes);
+        match bytes.get(self.position) {
+            None => return Ok(Step::More),
+            Some(b'>') => return self.start_tag_end(bytes, false),
+            Some(b'/') => {
+                self.position += 1;
+                self.state = State::Slash;
+            }
+            Some(_) => {
+                self.mark = self.position;
+                self.colon = 0;
+                self.state = State::AttributeName;
+            }
+        }
+        Ok(Step::Next)
+    }
+
+    pub(super) fn attribute_name(&mut self, bytes: &[u8]) -> Result<Step, Error> {
+        if self.name(bytes)? == Progress::More {
+            return Ok(Step::More);
+        }
+        self.name_end = self.position;
+        self.state = State::BeforeEquals;
+        Ok(Step::Next)
+    }
+
+    pub(super) fn before_equals(&mut self, bytes: &[u8]) -> Result<Step, Error> {
+        self.skip_blanks(bytes);
+        match bytes.get(self.position) {
+            None => return Ok(Step::More),
+            Some(b'=') => self.position += 1,
+            Some(_) => return Err(self.malformed()),
+        }
+        self.state = State::BeforeValue;
+        Ok(Step::Next)
+    }
+
+    pub(super) fn before_value(&mut self, bytes: &[u8]) -> Result<Step, Error> {
+        self.skip_blanks(bytes);
+        match bytes.get(self.position) {
+            None => return Ok(Step::More),
+            Some(&quote @ (b'"' | b'\'')) => {
+                self.position += 1;
+                self.quote = quote;
+                self.value_start = self.position;
+            }
+            Some(_) => return Err(self.malformed()),
+        }
+        self.state = State::Value;
+        Ok(Step::Next)
+    }
+
+    /// After the `/` of an empty element's tag.
+    pub(super) fn slash(&mut self, bytes: &[u8]) -> Result<Step, Error> {
+        match bytes.get(self.position) {
+            None => Ok(Step::More),
+            Some(b'>') => self.start_tag_end(bytes, true),
+            Some(_) => Err(self.malformed()),
+        }
+    }
+
+    /// At the `>` of a start tag: its prefixes can be resolved now.
+    fn start_tag_end(&mut self, bytes: &[u8], is_empty: bool) -> Result<Step, Error> {
+        let namespace = self.resolve_tag(bytes)?;
+        self.position += 1;
+        let depth = self.open.len();
+        if depth == 1 {
+            self.outline.name = self.element_name;
+            self.outline.namespace = namespace;
+            self.outline.default_namespace = self.default_namespace();
+            self.outline.content = Span::new(self.position, self.position);
+            self.attributes = self.outline.attributes.len();
+        } else {
+            self.outline.attributes.truncate(self.attributes);
+            if depth == 2 {
+                self.begin_child(namespace)?;
+            }
+        }
+        if self.target == Target::Header {
+            self.is_empty_tag = is_empty;
+            return Ok(Step::Done);
+        }
+        if is_empty {
+            return Ok(self.close(self.position));
+        }
+        self.state = State::Text;
+        Ok(Step::Next)
+    }
+
+    fn begin_child(&mut self, namespace: Span) -> Result<(), Error> {
+        if self.outline.children.len() >= CHILDREN_MAX {
+            return Err(Error::Limit(Limit::Elements));
+        }
+        let bytes = Span::new(self.tag, self.tag);
+        self.outline.children.push(ChildSpans { name: self.element_name.local, namespace, bytes });
+        Ok(())
+    }
+
+    /// In an end tag: the name of the element that is open.
+    pub(super) fn end_name(&mut self, bytes: &[u8]) -> Result<Step, Error> {
+        let Some(open) = self.open.last() else { return Err(self.malformed()) };
+        let name = open.name.of(bytes, &self.outline.text);
+        let expected = name.get(self.position - self.mark..).unwrap_or_default();
+        let rest = bytes.get(self.position..).unwrap_or_default();
+        let length = expected.len().min(rest.len());
+        if rest.get(..length) != expected.get(..length) {
+            return Err(self.malformed());
+        }
+        self.position += length;
+        if length < expected.len() {
+            return Ok(Step::More);
+        }
+        self.state = State::AfterEndName;
+        Ok(Step::Next)
+    }
+
+    pub(super) fn after_end_name(&mut self, bytes: &[u8]) -> Result<Step, Error> {
+        self.skip_blanks(bytes);
+        match bytes.get(self.position) {
+            None => Ok(Step::More),
+            Some(b'>') => {
+                self.position += 1;
+                Ok(self.close(self.tag))
+            }
+            Some(_) => Err(self.malformed()),
+        }
+    }
+
+    /// The innermost element ended; its content did at `content_end`.
+    fn close(&mut self, content_end: usize) -> Step {
+        if let Some(open) = self.open.pop() {
+            self.default = open.default;
+            // What the stanza itself declares stays, for its reader.
+            if !self.open.is_empty() {
+                self.outline.bindings.truncate(open.bindings as usize);
+            }
+        }
+        match self.open.len() {
+            0 => {
+                let content = &mut self.outline.content;
+                *content = Span::new(content.start(), content_end.max(content.start()));
+                return Step::Done;
+            }
+            1 => {
+                if let Some(child) = self.outline.children.last_mut() {
+                    child.bytes = Span::new(child.bytes.start(), self.position);
+                }
+            }
+            _ => {}
+        }
+        self.state = State::Text;
+        Step::Next
+    }
+
+    /// A name, with one colon at most and none at either end (Namespaces in XML 1.0, 4). Notes the colon. At the end
+    /// of the bytes it may go on.
+    fn name(&mut self, bytes: &[u8]) -> Result<Progress, Error> {
+        loop {
+            let Some(&byte) = bytes.get(self.position) else { return Ok(Progress::More) };
+            let is_part_start = self.position == self.mark || self.position == self.colon + 1;
+            let length = match byte {
+                b':' if is_part_start || self.colon != 0 => return Err(self.malformed()),
+                b':' => {
+                    self.colon = self.position;
+                    1
+                }
+                0x80.. => match char_class::decode(bytes.get(self.position..).unwrap_or_default()) {
+                    Decoded::Partial => return Ok(Progress::More),
+                    Decoded::Char(c, n) if char_class::is_name_start(c) => n,
+                    Decoded::Char(c, n) if char_class::is_name_char(c) && !is_part_start => n,
+                    _ => return Err(self.malformed()),
+                },
+                _ if is_part_start && !char_class::is(byte, NAME_START) => return Err(self.malformed()),
+                _ => char_class::run(bytes.get(self.position..).unwrap_or_default(), NAME),
+            };
+            if length == 0 {
+                return Ok(Progress::Done);
+            }
+            self.position += length;
+        }
+    }
+
+    /// The name that was just read.
+    pub(super) fn qname(&self) -> QName {
+        let end = self.position;
+        if self.colon == 0 {
+            return QName { prefix: Span::default(), local: Span::new(self.mark, end) };
+        }
+        QName { prefix: Span::new(self.mark, self.colon), local: Span::new(self.colon + 1, end) }
+    }
+
+    fn skip_blanks(&mut self, bytes: &[u8]) {
+        self.position += char_class::run(bytes.get(self.position..).unwrap_or_default(), BLANK);
+    }
+}
