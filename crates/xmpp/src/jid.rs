@@ -5,7 +5,10 @@
 
 mod address;
 mod ascii;
+mod bidi;
+mod context;
 mod domain;
+mod precis;
 mod prepare;
 
 use address::Address;

@@ -1,6 +1,6 @@
 //! Domainparts (RFC 7622 3.2): IP literals, and names by UTS #46 to U-labels.
 
-use super::JidError;
+use super::{JidError, precis};
 use crate::limits::{PART_BYTES_MAX, PART_INPUT_BYTES_MAX};
 use idna::uts46::{AsciiDenyList, Hyphens, Uts46};
 use std::borrow::Cow;
@@ -31,7 +31,11 @@ fn name(domain: &str) -> Option<Cow<'_, str>> {
     // and refused where they hide ASCII.
     let (name, result) = Uts46::new().to_unicode(stripped.as_bytes(), AsciiDenyList::STD3, Hyphens::Check);
     result.ok()?;
-    if name.split('.').any(str::is_empty) {
+    let name = match domain.len() == stripped.len() && name.ends_with('.') {
+        true => Cow::Owned(name.strip_suffix('.')?.to_owned()), // It was U+3002 or another full stop.
+        false => name,
+    };
+    if !name.split('.').all(|label| !label.is_empty() && precis::is_u_label(label)) {
         return None;
     }
     let last = name.rsplit('.').next()?;

@@ -1,9 +1,7 @@
 //! Localparts, resourceparts and passwords: the PRECIS profiles of RFC 8265 that RFC 7622 names.
 
-use super::{JidError, ascii};
+use super::{JidError, ascii, precis};
 use crate::limits::{PART_BYTES_MAX, PART_INPUT_BYTES_MAX, PASSWORD_BYTES_MAX};
-use precis_core::profile::PrecisFastInvocation;
-use precis_profiles::{OpaqueString, UsernameCaseMapped};
 use std::borrow::Cow;
 
 /// A password that RFC 8265 4.2 does not allow: empty, too long, or with a control or unassigned character.
@@ -30,7 +28,7 @@ pub fn prepare_localpart(local: &str) -> Result<Cow<'_, str>, JidError> {
             Cow::Borrowed(local)
         }
     } else {
-        UsernameCaseMapped::enforce(local).map_err(|_| JidError::Local)?
+        Cow::Owned(precis::username_case_mapped(local).ok_or(JidError::Local)?)
     };
     // After the mapping: U+FF20 becomes `@`.
     if prepared.len() > PART_BYTES_MAX || prepared.contains(EXCLUDED) {
@@ -70,5 +68,5 @@ fn opaque_string(text: &str) -> Option<Cow<'_, str>> {
     if ascii::is_resourcepart(text) {
         return Some(Cow::Borrowed(text));
     }
-    OpaqueString::enforce(text).ok()
+    precis::opaque_string(text).map(Cow::Owned)
 }
