@@ -36,7 +36,8 @@ pub enum Step {
     Failure(SaslFailure),
 }
 
-/// One authentication. Whatever is called out of turn fails it, and nothing succeeds after that.
+/// One authentication. Whatever is called out of turn fails it, and nothing succeeds after that. Another `<auth/>`
+/// before its end begins another one, and this is dropped (RFC 6120 6.4.2).
 #[derive(Debug)]
 pub struct Exchange {
     mechanism: Mechanism,
@@ -97,9 +98,10 @@ impl Exchange {
     /// What `<auth/>` carries. Without it the client, which in all these mechanisms speaks first, is asked for it by
     /// an empty challenge (RFC 4422 3.3).
     pub fn initial(&mut self, response: Option<&[u8]>) -> Step {
-        match response {
-            Some(response) => self.response(response),
-            None => Step::Challenge(Vec::new()),
+        match (response, &self.state) {
+            (Some(response), _) => self.response(response),
+            (None, State::Scram(_) | State::Plain(_) | State::External(_)) => Step::Challenge(Vec::new()),
+            (None, _) => self.fail(SaslFailure::MalformedRequest),
         }
     }
 

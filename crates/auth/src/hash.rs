@@ -4,23 +4,19 @@ use std::fmt;
 
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
-use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// A hash function that SCRAM is used with (RFC 5802, RFC 7677).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Hash {
     /// SHA-1, 20 bytes.
-    #[serde(rename = "SHA-1")]
     Sha1,
     /// SHA-256, 32 bytes.
-    #[serde(rename = "SHA-256")]
     Sha256,
     /// SHA-512, 64 bytes.
-    #[serde(rename = "SHA-512")]
     Sha512,
 }
 

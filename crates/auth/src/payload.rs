@@ -32,8 +32,14 @@ pub fn decode_response(text: &str) -> Result<Vec<u8>, SaslFailure> {
     decode_initial(text).map(Option::unwrap_or_default)
 }
 
-/// Character data for `<challenge/>` or for the additional data of `<success/>`.
-pub fn encode(data: &[u8]) -> String {
+/// Character data for `<challenge/>`, none for an empty challenge.
+pub fn encode_challenge(data: &[u8]) -> String {
+    STANDARD.encode(data)
+}
+
+/// Character data for the additional data of `<success/>`, which is there even if it is empty. Without additional
+/// data `<success/>` is empty.
+pub fn encode_success(data: &[u8]) -> String {
     if data.is_empty() { "=".to_owned() } else { STANDARD.encode(data) }
 }
 
@@ -68,7 +74,13 @@ mod tests {
     fn an_empty_response_is_empty_either_way() {
         assert_eq!(decode_response(""), Ok(Vec::new()));
         assert_eq!(decode_response("="), Ok(Vec::new()));
-        assert_eq!(encode(b""), "=");
-        assert_eq!(encode(b"n,,"), "biws");
+    }
+
+    #[test]
+    fn what_is_sent() {
+        assert_eq!(encode_challenge(b""), "");
+        assert_eq!(encode_challenge(b"n,,"), "biws");
+        assert_eq!(encode_success(b""), "=");
+        assert_eq!(encode_success(b"n,,"), "biws");
     }
 }
