@@ -1,0 +1,184 @@
+//! SASL on a stream (RFC 6120 6): the elements around an exchange of `stentor-auth`.
+
+use std::mem;
+use std::sync::Arc;
+
+use stentor_auth::{
+    Credential, Exchange, Fault, Offer, PlainVerdict, SaslFailure, ServerNonce, Step, payload,
+};
+use stentor_xml::RawElement;
+use stentor_xmpp::{BareJid, StreamCondition, StreamError, ns};
+
+use crate::action::Action;
+use crate::limits::AUTHENTICATIONS_MAX;
+use crate::settings::Host;
+use crate::stage::{Layer, Next, Shared, Stage, append};
+
+/// A client that is offered SASL.
+#[derive(Debug)]
+pub(crate) struct Authenticating {
+    host: Arc<Host>,
+    offer: Offer,
+    turn: Turn,
+    /// Whom the exchange is about, once it has said.
+    account: Option<BareJid>,
+    failures: u8,
+}
+
+/// Who has to speak next.
+#[derive(Debug)]
+enum Turn {
+    /// The client, with `<auth/>`.
+    Idle,
+    /// The client, with `<response/>`.
+    Client(Exchange),
+    /// The caller.
+    Caller(Exchange),
+}
+
+impl Authenticating {
+    pub(crate) fn new(host: Arc<Host>, offer: Offer) -> Self {
+        Self { host, offer, turn: Turn::Idle, account: None, failures: 0 }
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self.turn, Turn::Caller(_))
+    }
+
+    pub(crate) fn element(
+        &mut self,
+        element: &RawElement<'_>,
+        shared: &mut Shared,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        if element.namespace() != ns::SASL {
+            return shared.unexpected(element, out);
+        }
+        let turn = mem::replace(&mut self.turn, Turn::Idle);
+        let step = match (element.name(), turn) {
+            ("auth", Turn::Idle) => self.auth(element, shared),
+            ("response", Turn::Client(mut exchange)) => {
+                match text(element).and_then(|t| payload::decode_response(&t)) {
+                    Ok(message) => Ok((exchange.response(&message), exchange)),
+                    Err(failure) => Err(failure),
+                }
+            }
+            // 6.4.4: with nothing to abort, too, it is answered.
+            ("abort", _) => Err(SaslFailure::Aborted),
+            // 6.5.8, and out of turn: what was going on is over.
+            ("auth" | "response", _) => Err(SaslFailure::MalformedRequest),
+            _ => return Err(StreamCondition::UnsupportedStanzaType.into()),
+        };
+        match step {
+            Ok((step, exchange)) => self.step(step, exchange, shared, out),
+            Err(failure) => self.fail(failure, shared, out),
+        }
+    }
+
+    /// 6.4.2
+    fn auth(
+        &mut self,
+        element: &RawElement<'_>,
+        shared: &mut Shared,
+    ) -> Result<(Step, Exchange), SaslFailure> {
+        self.account = None;
+        let mechanism = element.attribute("mechanism").ok_or(SaslFailure::InvalidMechanism)?;
+        let nonce = ServerNonce::from_random(shared.random());
+        let mut exchange = Exchange::start(&self.offer, &mechanism, nonce, &shared.settings.secret)?;
+        let response = payload::decode_initial(&text(element)?)?;
+        Ok((exchange.initial(response.as_deref()), exchange))
+    }
+
+    pub(crate) fn credentials(
+        &mut self,
+        found: Result<Option<Credential>, Fault>,
+        shared: &mut Shared,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        self.answer(|exchange| exchange.credentials(found), shared, out)
+    }
+
+    pub(crate) fn verified(&mut self, verdict: PlainVerdict, shared: &mut Shared, out: &mut Vec<u8>) -> Next {
+        self.answer(|exchange| exchange.verified(verdict), shared, out)
+    }
+
+    pub(crate) fn refuse(&mut self, failure: SaslFailure, shared: &mut Shared, out: &mut Vec<u8>) -> Next {
+        self.answer(|_| Step::Failure(failure), shared, out)
+    }
+
+    /// The caller's answer. One that was not asked for is ignored.
+    fn answer(
+        &mut self,
+        answer: impl FnOnce(&mut Exchange) -> Step,
+        shared: &mut Shared,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        match mem::replace(&mut self.turn, Turn::Idle) {
+            Turn::Caller(mut exchange) => {
+                let step = answer(&mut exchange);
+                self.step(step, exchange, shared, out)
+            }
+            turn => {
+                self.turn = turn;
+                Ok(None)
+            }
+        }
+    }
+
+    fn step(&mut self, step: Step, exchange: Exchange, shared: &mut Shared, out: &mut Vec<u8>) -> Next {
+        match step {
+            Step::Challenge(data) => {
+                write("challenge", Some(&data), out);
+                self.turn = Turn::Client(exchange);
+            }
+            Step::NeedCredentials { identity } => {
+                self.account = Some(identity.clone());
+                shared.actions.push_back(Action::NeedCredentials { account: identity });
+                self.turn = Turn::Caller(exchange);
+            }
+            Step::Verify(check) => {
+                shared.actions.push_back(Action::Verify(check));
+                self.turn = Turn::Caller(exchange);
+            }
+            Step::Success { identity, data } => {
+                write("success", data.as_deref(), out);
+                let mechanism = exchange.mechanism();
+                shared.actions.push_back(Action::Authenticated { account: identity.clone(), mechanism });
+                let layer = Layer::Authenticated { host: Arc::clone(&self.host), account: identity };
+                return Ok(Some(Stage::Header(layer)));
+            }
+            Step::Failure(failure) => return self.fail(failure, shared, out),
+        }
+        Ok(None)
+    }
+
+    /// 6.4.5
+    fn fail(&mut self, failure: SaslFailure, shared: &mut Shared, out: &mut Vec<u8>) -> Next {
+        self.turn = Turn::Idle;
+        append(out, |out| failure.write_to(out));
+        shared.actions.push_back(Action::AuthenticationFailed { account: self.account.take(), failure });
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= AUTHENTICATIONS_MAX {
+            let text = "Too many failed authentications.";
+            return Err(StreamError::new(StreamCondition::PolicyViolation).with_text(text));
+        }
+        Ok(None)
+    }
+}
+
+/// The character data of an element that has no elements inside.
+fn text(element: &RawElement<'_>) -> Result<String, SaslFailure> {
+    if element.children().next().is_some() {
+        return Err(SaslFailure::MalformedRequest);
+    }
+    Ok(element.to_element().text())
+}
+
+fn write(name: &str, data: Option<&[u8]>, out: &mut Vec<u8>) {
+    append(out, |out| {
+        let data = data.map(payload::encode).unwrap_or_default();
+        for part in ["<", name, " xmlns='", ns::SASL, "'>", &data, "</", name, ">"] {
+            out.push_str(part);
+        }
+    });
+}
