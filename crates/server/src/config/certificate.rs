@@ -14,10 +14,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::host::HostConfig;
 use super::mistake::{Mistake, Place, Severity};
-
-/// A file of certificates or keys is read up to this size: a chain is a few KB, a bundle of all public
-/// authorities 250 KB.
-const PEM_BYTES_MAX: u64 = 1 << 20;
+use crate::limits::PEM_BYTES_MAX;
 
 /// A certificate that ends within this time is worth a warning.
 const ENDS_SOON: Duration = Duration::from_secs(14 * 86_400);

@@ -8,6 +8,7 @@ use super::setting::{
     At, Change, Component, Diff, Reader, Reload, Rule, Section, Setting, join, live, restart,
 };
 use super::tree::{Node, Value};
+use crate::limits::HOSTS_MAX;
 
 /// Who may create an account over XMPP (XEP-0077).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,9 +105,6 @@ impl Component for ContactConfig {
         live("support", &At(|contact: &mut Self| &mut contact.support, URIS)),
     ];
 }
-
-/// The hosts of one server, at most this many: each costs a certificate in memory.
-pub(super) const HOSTS_MAX: usize = 1_000;
 
 /// The list of hosts: each domain once, and told apart by it.
 pub(super) struct Hosts;

@@ -38,14 +38,9 @@ pub use stream_management::StreamManagementConfig;
 pub use tls::{TlsConfig, TlsVersion};
 pub use tree::ENVIRONMENT_PREFIX;
 
+use crate::limits::{CONFIG_BYTES_MAX, SOCKET_PATH_BYTES_MAX};
 use rule::File;
 use setting::{At, Component, Reader, Rule, Section, Setting, live, restart};
-
-/// The file is read up to this size, which is room for a thousand hosts.
-const FILE_BYTES_MAX: u64 = 1 << 20;
-
-/// The bytes of a unix socket's path, without the closing zero (`sun_path` of unix(7)).
-const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,9 +185,9 @@ impl Config {
 
 fn read_file(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
-    std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(std::io::Error::other(format!("is larger than {FILE_BYTES_MAX} bytes")));
+    std::fs::File::open(path)?.take(CONFIG_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > CONFIG_BYTES_MAX {
+        return Err(std::io::Error::other(format!("is larger than {CONFIG_BYTES_MAX} bytes")));
     }
     Ok(text)
 }

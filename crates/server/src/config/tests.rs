@@ -321,26 +321,12 @@ fn a_missing_file_is_told() {
     assert!(matches!(error, ConfigError::Unreadable { .. }), "{error}");
 }
 
-/// Whatever the file and the environment are, there is an answer; and each mistake has a place that exists.
-fn read_anything(text: &str, environment: &[(String, String)]) {
-    let Err(ConfigError::Mistakes(mistakes)) = Config::parse(Path::new("s.toml"), text, environment) else {
-        return;
-    };
-    assert!(mistakes.is_fatal());
-    for mistake in mistakes.list() {
-        if let Place::File { line, column } = mistake.place {
-            let written = text.split('\n').nth(line - 1).expect("a line of the file");
-            assert!(column <= written.chars().count() + 1, "{mistake:?}");
-        }
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_is_read_without_panic(text in any::<String>(), name in "[A-Z0-9_]{0,12}", value in any::<String>()) {
-        read_anything(&text, &[(format!("STENTOR__{name}"), value)]);
+        crate::fuzz::config(format!("{name}={value}\n{text}").as_bytes());
     }
 
     #[test]
@@ -352,8 +338,7 @@ proptest! {
         let at = at.min(bytes.len());
         let end = (at + length).min(bytes.len());
         bytes.splice(at..end, put.bytes());
-        if let Ok(text) = String::from_utf8(bytes) {
-            read_anything(&text, &[]);
-        }
+        bytes.insert(0, b'\n');
+        crate::fuzz::config(&bytes);
     }
 }

@@ -1,0 +1,49 @@
+//! The limits of this crate, with their reasons.
+
+use std::time::Duration;
+
+/// The configuration is read up to this size, which is room for a thousand hosts.
+pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
+/// A file of certificates or keys is read up to this size: a chain is a few KB, a bundle of all public
+/// authorities 250 KB.
+pub const PEM_BYTES_MAX: u64 = 1 << 20;
+
+/// The hosts of one server: each costs a certificate in memory.
+pub const HOSTS_MAX: usize = 1_000;
+
+/// The bytes of a unix socket's path, without the closing zero (`sun_path` of unix(7)), and without the
+/// ending of the name under which it is made ready.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107 - SOCKET_NEW.len();
+
+/// The ending of a control socket's name until its mode is set.
+pub const SOCKET_NEW: &str = ".new";
+
+/// Commands are started by hand or by scripts: a few at a time. More wait in the listener's backlog.
+pub const CONTROL_CONNECTIONS_MAX: usize = 16;
+
+/// The longest request has an address (3,071 bytes) and a password (1,023) or a path (4,096), each with
+/// room for escapes.
+pub const CONTROL_REQUEST_BYTES_MAX: usize = 64 << 10;
+
+/// The longest reply is a page of sessions.
+pub const CONTROL_REPLY_BYTES_MAX: usize = 4 << 20;
+
+/// Entries of one page of a list.
+pub const CONTROL_PAGE_ENTRIES_MAX: usize = 500;
+
+/// From one request to the next, and for writing a reply.
+pub const CONTROL_IDLE: Duration = Duration::from_secs(30);
+
+/// For carrying out a request that reads or writes a few records.
+pub const CONTROL_SHORT: Duration = Duration::from_secs(30);
+
+/// For carrying out a request whose work grows with the store, or waits for sessions to end.
+pub const CONTROL_LONG: Duration = Duration::from_secs(4 * 3_600);
+
+/// How long the replies under way may take once the server ends.
+pub const CONTROL_LINGER: Duration = Duration::from_secs(2);
+
+/// The longest full address is 3,071 bytes (RFC 7622 3.1), doubled where each of them is escaped; 256 bytes
+/// are room for what else an entry says.
+const _: () = assert!(CONTROL_PAGE_ENTRIES_MAX * (2 * 3_071 + 256) < CONTROL_REPLY_BYTES_MAX);
