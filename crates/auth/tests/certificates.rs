@@ -1,4 +1,5 @@
 //! Client certificates for EXTERNAL, and server certificates to bind to.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use rcgen::string::Ia5String;
 use rcgen::{

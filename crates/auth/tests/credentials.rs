@@ -1,4 +1,5 @@
 //! Credentials at rest, and the trait that answers for them.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

@@ -1,4 +1,4 @@
-//! The fuzz target: whatever a client sends, and whatever is read from a store or a certificate, nothing panics and
+//! The body of a fuzz target: whatever a client sends, and whatever is read from a store or a certificate, nothing panics and
 //! nobody gets in who does not know the password.
 
 use std::sync::LazyLock;
@@ -33,7 +33,7 @@ static OFFER: LazyLock<Offer> = LazyLock::new(|| {
 
 /// The first byte chooses the mechanism and whether the account exists, the rest are messages parted by newlines.
 /// How far it came: messages that were understood.
-pub fn body(data: &[u8]) -> usize {
+pub(crate) fn exchange(data: &[u8]) -> usize {
     let _ = Credential::from_json(&String::from_utf8_lossy(data));
     let _ = ClientIdentities::from_certificate(data);
     let _ = tls_server_end_point(data);
