@@ -128,7 +128,7 @@ impl Authenticating {
     fn step(&mut self, step: Step, exchange: Exchange, shared: &mut Shared, out: &mut Vec<u8>) -> Next {
         match step {
             Step::Challenge(data) => {
-                write("challenge", Some(&data), out);
+                write("challenge", &payload::encode_challenge(&data), out);
                 self.turn = Turn::Client(exchange);
             }
             Step::NeedCredentials { identity } => {
@@ -141,7 +141,7 @@ impl Authenticating {
                 self.turn = Turn::Caller(exchange);
             }
             Step::Success { identity, data } => {
-                write("success", data.as_deref(), out);
+                write("success", &data.as_deref().map(payload::encode_success).unwrap_or_default(), out);
                 let mechanism = exchange.mechanism();
                 shared.actions.push_back(Action::Authenticated { account: identity.clone(), mechanism });
                 let layer = Layer::Authenticated { host: Arc::clone(&self.host), account: identity };
@@ -174,10 +174,9 @@ fn text(element: &RawElement<'_>) -> Result<String, SaslFailure> {
     Ok(element.to_element().text())
 }
 
-fn write(name: &str, data: Option<&[u8]>, out: &mut Vec<u8>) {
+fn write(name: &str, data: &str, out: &mut Vec<u8>) {
     append(out, |out| {
-        let data = data.map(payload::encode).unwrap_or_default();
-        for part in ["<", name, " xmlns='", ns::SASL, "'>", &data, "</", name, ">"] {
+        for part in ["<", name, " xmlns='", ns::SASL, "'>", data, "</", name, ">"] {
             out.push_str(part);
         }
     });
