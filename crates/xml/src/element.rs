@@ -134,6 +134,27 @@ impl Element {
         self.root().text()
     }
 
+    /// The same with one namespace for another, of elements and attributes.
+    #[must_use]
+    pub fn with_namespace(mut self, from: &str, to: &str) -> Self {
+        if from == to {
+            return self;
+        }
+        let start = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        self.text.push_str(to);
+        let to = Range { start, end: u32::try_from(self.text.len()).unwrap_or(u32::MAX) };
+        let text = &self.text;
+        let is_from = |range: &Range| text.get(range.start as usize..range.end as usize) == Some(from);
+        let nodes = self.nodes.iter_mut().filter(|node| !node.is_text).map(|node| &mut node.namespace);
+        // An attribute without namespace is in none, not in an empty one that could be renamed.
+        let attributes = self.attributes.iter_mut().map(|attribute| &mut attribute.namespace);
+        let attributes = attributes.filter(|range| range.start < range.end);
+        for namespace in nodes.chain(attributes).filter(|range| is_from(range)) {
+            *namespace = to;
+        }
+        self
+    }
+
     fn node(&self, index: usize) -> &NodeData {
         self.nodes.get(index).unwrap_or(&TEXT_BY_DEFAULT)
     }

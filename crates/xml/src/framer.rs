@@ -43,6 +43,9 @@ enum Stage {
     Ended,
 }
 
+/// What was read to its end, if anything was, and its bytes, unless they are in the scratch.
+type Found<'i, T> = Option<(T, Option<&'i [u8]>)>;
+
 /// What the framer found.
 #[derive(Debug)]
 pub enum Frame<'a> {
@@ -134,8 +137,8 @@ impl Framer {
         }
     }
 
-    /// Reads to the end of a frame: what it is, and its bytes, unless they are in the scratch.
-    fn read<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<(Target, Option<&'a [u8]>)>, Error> {
+    /// Reads to the end of a frame.
+    fn read<'i>(&mut self, input: &mut &'i [u8]) -> Result<Found<'i, Target>, Error> {
         loop {
             if !self.is_partial {
                 if self.stage == Stage::EmptyStream {

@@ -3,6 +3,7 @@
 use crate::element::Element;
 use crate::{XML_NS, unescape};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// A range of an element's bytes, or of the outline's own text (the stream header's declarations, and names of
 /// namespaces that were written with references).
@@ -187,6 +188,15 @@ impl<'a> RawElement<'a> {
         self.name() == name && self.namespace() == namespace
     }
 
+    /// Where in [`bytes`](Self::bytes) a part of the element stands. `None` if the part is not one that this element
+    /// gave out, or had to be unescaped.
+    #[must_use]
+    pub fn range_of(&self, part: &str) -> Option<Range<usize>> {
+        let start = part.as_ptr().addr().checked_sub(self.bytes.as_ptr().addr())?;
+        let end = start.checked_add(part.len())?;
+        (end <= self.bytes.len()).then_some(start..end)
+    }
+
     /// Attributes in the order in which they were written, namespace declarations apart.
     pub fn attributes(&self) -> impl Iterator<Item = RawAttribute<'a>> + use<'a> {
         let element = *self;
@@ -235,7 +245,7 @@ impl<'a> RawElement<'a> {
     /// A first-level child as a tree.
     #[must_use]
     pub fn child_element(&self, name: &str, namespace: &str) -> Option<Element> {
-        self.child(name, namespace).map(|child| Element::from_validated(child.bytes, self.declarations()))
+        self.child(name, namespace).map(|child| Element::from_validated_in(child.bytes, self.declarations()))
     }
 
     /// What stands between the start tag and the end tag.
@@ -275,6 +285,6 @@ impl<'a> RawElement<'a> {
     /// The whole as a tree.
     #[must_use]
     pub fn to_element(&self) -> Element {
-        Element::from_validated(self.bytes, self.declarations().take(self.outline.inherited))
+        Element::from_validated_in(self.bytes, self.declarations().take(self.outline.inherited))
     }
 }

@@ -13,4 +13,4 @@ pub use jid::{
     prepare_resourcepart,
 };
 pub use sm::{Counter, StreamManagementError, Unacknowledged};
-pub use stanza::{IqType, Kind, MessageType, PresenceType, Stanza, StanzaFault};
+pub use stanza::{IqType, Kind, MessageType, PresenceType, Stanza, StanzaFault, StanzaType};

@@ -5,6 +5,7 @@ use crate::{XML_NS, char_class, unescape};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{Prefix, PrefixDeclaration};
+use std::iter;
 
 /// Builds an element:
 ///
@@ -243,9 +244,16 @@ impl Builder {
 }
 
 impl Element {
+    /// Builds an element from text that a framer gave out, without looking again at what that has checked. `around`
+    /// is what is declared around it, as prefix and namespace; an empty prefix is the default namespace. From any
+    /// other text some element is built, or an empty one.
+    pub fn from_validated<'a>(xml: &str, around: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self::from_validated_in(xml, iter::once(("xml", XML_NS)).chain(around))
+    }
+
     /// Builds the element that some text begins with, which the scanner has validated; a start tag alone will do.
     /// `outer` is what is declared around it, `xml` included.
-    pub(crate) fn from_validated<'a>(xml: &str, outer: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+    pub(crate) fn from_validated_in<'a>(xml: &str, outer: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut scope = Scope::default();
         let mut builder = Builder::default();
         for (prefix, namespace) in outer {

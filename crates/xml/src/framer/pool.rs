@@ -14,6 +14,7 @@ pub(super) struct Scratch {
 }
 
 thread_local! {
+    #[expect(clippy::vec_box, reason = "a framer holds a pointer to its scratch, which moves between them as it is")]
     static POOL: RefCell<Vec<Box<Scratch>>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -1,0 +1,137 @@
+//! Stanzas to bytes.
+
+use super::{IqType, MessageType, PresenceType, Stanza, StanzaType};
+use bytes::Bytes;
+use stentor_xml::escape_attribute;
+
+impl Stanza {
+    /// Appends it, for a stream or store whose default namespace is `jabber:client`.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        let (name, stanza_type) = self.stanza_type.names();
+        out.push(b'<');
+        out.extend_from_slice(name.as_bytes());
+        let to = self.to.as_ref().map(|to| ("to", to.as_str()));
+        let from = self.from.as_ref().map(|from| ("from", from.as_str()));
+        let stanza_type = stanza_type.map(|name| ("type", name));
+        let id = self.content.id().map(|id| ("id", id));
+        let lang = self.content.lang().map(|lang| ("xml:lang", lang));
+        for (name, value) in [to, from, stanza_type, id, lang].into_iter().flatten() {
+            write_attribute("", name, value, out);
+        }
+        for (prefix, namespace) in self.content.declarations() {
+            write_attribute("xmlns:", prefix, namespace, out);
+        }
+        out.extend_from_slice(self.content.attributes().as_bytes());
+        let mut payload = self.content.payload().peekable();
+        if payload.peek().is_none() {
+            out.extend_from_slice(b"/>");
+            return;
+        }
+        out.push(b'>');
+        for part in payload {
+            out.extend_from_slice(part.as_bytes());
+        }
+        out.extend_from_slice(b"</");
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'>');
+    }
+
+    /// What [`write_to`](Self::write_to) appends, alone.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        let mut out = Vec::with_capacity(self.size());
+        self.write_to(&mut out);
+        out.into()
+    }
+
+    /// Length of what `write_to` appends, near enough for quotas: exact but for characters that must be escaped in
+    /// the header.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let attribute = |name: usize, value: Option<&str>| value.map_or(0, |value| name + value.len() + 4);
+        let (name, stanza_type) = self.stanza_type.names();
+        let declarations: usize =
+            self.content.declarations().map(|(prefix, ns)| attribute(6 + prefix.len(), Some(ns))).sum();
+        let payload: usize = self.content.payload().map(str::len).sum();
+        let tags = if payload == 0 { name.len() + 3 } else { 2 * name.len() + 5 };
+        tags + attribute(2, self.to.as_ref().map(|to| to.as_str()))
+            + attribute(4, self.from.as_ref().map(|from| from.as_str()))
+            + attribute(4, stanza_type)
+            + attribute(2, self.content.id())
+            + attribute(8, self.content.lang())
+            + declarations
+            + self.content.attributes().len()
+            + payload
+    }
+}
+
+impl StanzaType {
+    /// The element's name, and the value of `type` if one is written.
+    pub(super) const fn names(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Message(t) => ("message", t.name()),
+            Self::Presence(t) => ("presence", t.name()),
+            Self::Iq(t) => ("iq", Some(t.name())),
+        }
+    }
+}
+
+impl MessageType {
+    /// The value of `type`; none for `Normal`, the default (RFC 6121 5.2.2).
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Chat => Some("chat"),
+            Self::Error => Some("error"),
+            Self::Groupchat => Some("groupchat"),
+            Self::Headline => Some("headline"),
+            Self::Normal => None,
+        }
+    }
+}
+
+impl PresenceType {
+    /// The value of `type`; none for `Available`.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Available => None,
+            Self::Error => Some("error"),
+            Self::Probe => Some("probe"),
+            Self::Subscribe => Some("subscribe"),
+            Self::Subscribed => Some("subscribed"),
+            Self::Unavailable => Some("unavailable"),
+            Self::Unsubscribe => Some("unsubscribe"),
+            Self::Unsubscribed => Some("unsubscribed"),
+        }
+    }
+}
+
+impl IqType {
+    /// The value of `type`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Get => "get",
+            Self::Result => "result",
+            Self::Set => "set",
+        }
+    }
+}
+
+fn write_attribute(prefix: &str, name: &str, value: &str, out: &mut Vec<u8>) {
+    out.push(b' ');
+    out.extend_from_slice(prefix.as_bytes());
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"='");
+    let is_plain = !value.bytes().any(|b| b < b' ' || matches!(b, b'<' | b'>' | b'&' | b'\'' | b'"' | 0xEF));
+    if is_plain {
+        out.extend_from_slice(value.as_bytes());
+    } else {
+        let mut escaped = String::new();
+        escape_attribute(value, &mut escaped);
+        out.extend_from_slice(escaped.as_bytes());
+    }
+    out.push(b'\'');
+}
