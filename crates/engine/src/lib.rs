@@ -26,7 +26,7 @@ pub use event::{
 };
 pub use gate::{Gate, Refused};
 pub use key::{Epoch, Key, MemberId, SessionKey, Slot};
-pub use lane::{Batch, Lane};
+pub use lane::{Batch, Lane, Settled};
 pub use placement::{Local, Placement};
 pub use shell::{Output, Shell};
 pub use storage::{

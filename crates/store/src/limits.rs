@@ -1,0 +1,24 @@
+//! What the store holds and takes at most.
+
+/// Bytes of a row's key: owner (a bare JID has at most 2,047), collection and name. Both engines take 64 KiB; a
+/// name of more than this is no name.
+pub const KEY_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a value. Far above any stanza that a stream admits, far below what a batch may grow to in memory.
+pub const VALUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Dedupe keys of one log entry; a forward has two.
+pub const ENTRY_KEYS_MAX: usize = 64;
+/// Write sets that wait before the writer: some seconds of full load, so that refusing is rare.
+pub const SETS_WAITING_MAX: usize = 16_384;
+/// Bytes of their values.
+pub const SETS_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Questions that wait before the readers.
+pub const QUESTIONS_WAITING_MAX: usize = 16_384;
+/// Threads that answer questions. Two, so that one long read does not hold up all others.
+pub const READERS: usize = 2;
+/// Rows that a restore puts into one commit.
+pub const RESTORE_ROWS_MAX: usize = 1_024;
+/// Bytes of one line of an export that is read: a value as base64, its keys, and room for escapes.
+pub const EXPORT_LINE_BYTES_MAX: usize = 8 * VALUE_BYTES_MAX;
+
+const _: () = assert!(KEY_BYTES_MAX <= u16::MAX as usize, "lengths of keys are framed in two bytes");
+const _: () = assert!(ENTRY_KEYS_MAX <= u16::MAX as usize, "the number of keys is framed in two bytes");

@@ -1,0 +1,295 @@
+//! The store as plain maps: for hosts that keep nothing, for the simulator, and as the model that the engines are
+//! compared with. It shares no code with their layout.
+
+use crate::backend::{self, Backend, Fault, Reader, Refusal, by_owner};
+use crate::row::{OwnedRow, Owner, Row};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock};
+use stentor_engine::{
+    Append, Batch, CommitError, DedupeKey, Expect, Key, LogId, LogRow, Query, Record, Rows, Write,
+};
+
+type Names<T> = BTreeMap<Box<str>, T>;
+
+/// Everything stored. A clone is a snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    owners: BTreeMap<Owner, Stored>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Stored {
+    collections: Names<Names<(u64, Bytes)>>,
+    log: BTreeMap<LogId, Entry>,
+    keys: Names<LogId>,
+    tail: LogId,
+}
+
+/// The value is none once the entry was removed and its keys were kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    keys: Vec<Box<str>>,
+    value: Option<Bytes>,
+}
+
+impl Memory {
+    /// Nothing stored.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Applies a batch, but for the owners returned.
+    pub fn commit(&mut self, batch: &Batch) -> Vec<Refusal> {
+        let mut refused = Vec::new();
+        for (owner, sets) in by_owner(batch) {
+            let stored = self.owners.entry(Owner::from(owner)).or_default();
+            let writes = || sets.iter().flat_map(|set| set.iter());
+            match stored.check(owner, writes()) {
+                Ok(()) => writes().for_each(|write| stored.write(write)),
+                Err(error) => refused.push((owner.clone(), error)),
+            }
+        }
+        refused
+    }
+
+    /// The answer to one question.
+    pub fn query(&self, owner: &Key, query: &Query) -> Rows {
+        match self.owners.get(&Owner::from(owner)) {
+            Some(stored) => stored.query(query),
+            None => Stored::default().query(query),
+        }
+    }
+
+    /// Every row, ordered by owner.
+    pub fn rows(&self) -> impl Iterator<Item = OwnedRow> + '_ {
+        self.owners
+            .iter()
+            .flat_map(|(owner, stored)| stored.rows().map(move |row| OwnedRow { owner: owner.clone(), row }))
+    }
+
+    /// Puts a row of an export.
+    pub fn restore(&mut self, row: OwnedRow) {
+        self.owners.entry(row.owner).or_default().restore(row.row);
+    }
+}
+
+impl Stored {
+    /// Whether all of these would be taken, one after the other.
+    fn check<'a>(&self, owner: &Key, writes: impl Iterator<Item = &'a Write>) -> Result<(), CommitError> {
+        let mut versions = BTreeMap::new();
+        let (mut tail, mut is_erased) = (self.tail, false);
+        for write in writes {
+            backend::check(owner, write)?;
+            match write {
+                Write::Put { collection, key, expect, .. } => {
+                    let stored = if is_erased { 0 } else { self.version(collection.0, key) };
+                    let version = versions.entry((collection.0, &**key)).or_insert(stored);
+                    let is_expected = match expect {
+                        Expect::Any => true,
+                        Expect::Absent => *version == 0,
+                        Expect::Version(expected) => *version == *expected && *version != 0,
+                    };
+                    if !is_expected {
+                        return Err(CommitError::Conflict);
+                    }
+                    *version += 1;
+                }
+                Write::Delete { collection, key } => {
+                    versions.insert((collection.0, &**key), 0);
+                }
+                Write::Append(append) if append.id <= tail => return Err(CommitError::Conflict),
+                Write::Append(append) => tail = append.id,
+                Write::Amend { .. } => {}
+                Write::Erase => {
+                    versions.clear();
+                    (tail, is_erased) = (LogId(0), true);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Zero if there is no such record.
+    fn version(&self, collection: &str, key: &str) -> u64 {
+        self.collections.get(collection).and_then(|names| names.get(key)).map_or(0, |(version, _)| *version)
+    }
+
+    fn write(&mut self, write: &Write) {
+        match write {
+            Write::Put { collection, key, value, .. } => {
+                let version = self.version(collection.0, key) + 1;
+                let names = self.collections.entry(collection.0.into()).or_default();
+                names.insert(key.clone(), (version, value.clone()));
+            }
+            Write::Delete { collection, key } => {
+                if let Some(names) = self.collections.get_mut(collection.0) {
+                    names.remove(key);
+                }
+            }
+            Write::Append(append) => self.append(append),
+            Write::Amend { id, value, forget_keys } => self.amend(*id, value.as_ref(), *forget_keys),
+            Write::Erase => *self = Self::default(),
+        }
+    }
+
+    fn append(&mut self, append: &Append) {
+        let keys: Vec<Box<str>> = append.keys.iter().map(|DedupeKey(key)| key.clone()).collect();
+        self.keys.extend(keys.iter().map(|key| (key.clone(), append.id)));
+        self.log.insert(append.id, Entry { keys, value: Some(append.value.clone()) });
+        self.tail = append.id;
+    }
+
+    fn amend(&mut self, id: LogId, value: Option<&Bytes>, forget_keys: bool) {
+        let Some(entry) = self.log.get_mut(&id) else { return };
+        if forget_keys {
+            for key in entry.keys.drain(..) {
+                if self.keys.get(&key) == Some(&id) {
+                    self.keys.remove(&key);
+                }
+            }
+        }
+        if entry.value.is_some() {
+            entry.value = value.cloned();
+        }
+        if entry.value.is_none() && entry.keys.is_empty() {
+            self.log.remove(&id);
+        }
+    }
+
+    fn query(&self, query: &Query) -> Rows {
+        match query {
+            Query::Record { collection, key } => Rows::Record(
+                self.collections
+                    .get(collection.0)
+                    .and_then(|names| names.get_key_value(key))
+                    .map(|(key, stored)| record(key, stored)),
+            ),
+            Query::Records { collection, after, limit } => {
+                let names = self.collections.get(collection.0).into_iter().flatten();
+                let wanted = names.filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
+                Rows::Records(wanted.take(*limit as usize).map(|(key, stored)| record(key, stored)).collect())
+            }
+            Query::LogAfter { after, limit } => {
+                let entries = self.log.range((Bound::Excluded(*after), Bound::Unbounded)).filter_map(log_row);
+                Rows::Log(entries.take(*limit as usize).collect())
+            }
+            Query::LogBefore { before, limit } => {
+                let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+                let entries = self.log.range((Bound::Unbounded, end)).rev();
+                Rows::Log(entries.filter_map(log_row).take(*limit as usize).collect())
+            }
+            Query::LogByKey(DedupeKey(key)) => {
+                Rows::Log(self.keys.get(key).map(|id| self.entry(*id)).into_iter().collect())
+            }
+            Query::LastKey { prefix } => Rows::Key(
+                self.keys
+                    .iter()
+                    .rev()
+                    .find(|(key, _)| key.starts_with(&**prefix))
+                    .map(|(key, id)| (DedupeKey(key.clone()), *id)),
+            ),
+            Query::Tail => Rows::Tail(self.tail),
+        }
+    }
+
+    /// Of an entry that has a dedupe key: its value is empty if it was removed.
+    fn entry(&self, id: LogId) -> LogRow {
+        let value = self.log.get(&id).and_then(|entry| entry.value.clone()).unwrap_or_default();
+        LogRow { id, value }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = Row> + '_ {
+        let records = self.collections.iter().flat_map(|(collection, names)| {
+            names.iter().map(|(key, (version, value))| Row::Record {
+                collection: collection.clone(),
+                key: key.clone(),
+                version: *version,
+                value: value.clone(),
+            })
+        });
+        let entries = self.log.iter().filter_map(|(&id, entry)| {
+            let has = |key: &&Box<str>| self.keys.get(*key) == Some(&id);
+            let keys: Vec<_> = entry.keys.iter().filter(has).cloned().collect();
+            match entry.value.clone() {
+                Some(value) => Some(Row::Entry { id, keys, value }),
+                None => (!keys.is_empty()).then_some(Row::Removed { id, keys }),
+            }
+        });
+        let tail = (self.tail > LogId(0)).then_some(Row::Tail(self.tail));
+        entries.chain(records).chain(tail)
+    }
+
+    fn restore(&mut self, row: Row) {
+        let (id, keys, value) = match row {
+            Row::Record { collection, key, version, value } => {
+                self.collections.entry(collection).or_default().insert(key, (version, value));
+                return;
+            }
+            Row::Entry { id, keys, value } => (id, keys, Some(value)),
+            Row::Removed { id, keys } => (id, keys, None),
+            Row::Tail(id) => {
+                self.tail = self.tail.max(id);
+                return;
+            }
+        };
+        self.keys.extend(keys.iter().map(|key| (key.clone(), id)));
+        self.log.insert(id, Entry { keys, value });
+        self.tail = self.tail.max(id);
+    }
+}
+
+fn record(key: &str, (version, value): &(u64, Bytes)) -> Record {
+    Record { key: key.into(), version: *version, value: value.clone() }
+}
+
+fn log_row((id, entry): (&LogId, &Entry)) -> Option<LogRow> {
+    entry.value.clone().map(|value| LogRow { id: *id, value })
+}
+
+/// [`Memory`] as a backend. Nothing is durable; clones share what is stored, so that it can be opened again.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryBackend {
+    memory: Arc<RwLock<Memory>>,
+}
+
+impl MemoryBackend {
+    /// Nothing stored.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Backend for MemoryBackend {
+    fn commit(&mut self, batch: &Batch) -> Vec<Refusal> {
+        self.memory.write().unwrap_or_else(PoisonError::into_inner).commit(batch)
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(self.clone())
+    }
+
+    fn failure(&self) -> Option<String> {
+        None
+    }
+
+    fn restore(&mut self, rows: Vec<OwnedRow>) -> Result<(), Fault> {
+        let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+        rows.into_iter().for_each(|row| memory.restore(row));
+        Ok(())
+    }
+}
+
+impl Reader for MemoryBackend {
+    fn query(&self, owner: &Key, queries: &[Query]) -> Vec<Rows> {
+        let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
+        queries.iter().map(|query| memory.query(owner, query)).collect()
+    }
+
+    fn rows(&self, each: &mut dyn FnMut(OwnedRow) -> bool) -> Result<(), Fault> {
+        let snapshot = self.memory.read().unwrap_or_else(PoisonError::into_inner).clone();
+        snapshot.rows().all(each);
+        Ok(())
+    }
+}

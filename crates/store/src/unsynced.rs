@@ -1,0 +1,68 @@
+//! Memory that forgets what was not synced: the disk of the simulator.
+
+use crate::backend::Refusal;
+use crate::memory::Memory;
+use std::collections::VecDeque;
+use stentor_engine::{Batch, Key, Query, Rows};
+
+/// What was applied, and what of it a crash leaves.
+#[derive(Clone, Debug, Default)]
+pub struct Unsynced {
+    applied: Memory,
+    durable: Memory,
+    pending: VecDeque<Batch>,
+}
+
+impl Unsynced {
+    /// Nothing stored.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Applies a batch that is not durable yet, but for the owners returned. It may be acknowledged after
+    /// [`Unsynced::sync`] only.
+    pub fn write(&mut self, batch: Batch) -> Vec<Refusal> {
+        let refused = self.applied.commit(&batch);
+        self.pending.push_back(batch);
+        refused
+    }
+
+    /// Makes all that was applied durable.
+    pub fn sync(&mut self) {
+        self.keep(self.pending.len());
+    }
+
+    /// Batches that are not durable.
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// A crash: of the batches that were not synced the first `kept` reached the disk all the same.
+    pub fn crash(&mut self, kept: usize) {
+        self.keep(kept);
+        self.pending.clear();
+        self.applied = self.durable.clone();
+    }
+
+    /// The answer to one question, from what was applied.
+    pub fn query(&self, owner: &Key, query: &Query) -> Rows {
+        self.applied.query(owner, query)
+    }
+
+    /// What was applied.
+    pub fn applied(&self) -> &Memory {
+        &self.applied
+    }
+
+    /// What a crash would leave at least.
+    pub fn durable(&self) -> &Memory {
+        &self.durable
+    }
+
+    /// The same batches on the same state have the same refusals.
+    fn keep(&mut self, batches: usize) {
+        for batch in self.pending.drain(..batches.min(self.pending.len())) {
+            self.durable.commit(&batch);
+        }
+    }
+}

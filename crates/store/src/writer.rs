@@ -1,0 +1,73 @@
+//! The lane's thread: takes what waits, commits it, reports it; no timer, so a batch is what came while the one
+//! before it was under way.
+
+use crate::backend::{Backend, Refusal};
+use crate::queue::Queue;
+use crate::store::{Arbiters, Committed};
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use stentor_engine::limits::BATCH_SETS_MAX;
+use stentor_engine::{Batch, CommitError, Key, Lane, Settled, WriteSet};
+
+/// Until the queue is closed and empty.
+pub(crate) fn run(backend: Box<dyn Backend>, sets: &Queue<(u16, WriteSet)>, arbiters: &Arbiters) {
+    let mut writer = Writer { backend, is_broken: false };
+    let mut lane = Lane::new();
+    let mut taken = Vec::new();
+    loop {
+        let is_idle = lane.waiting() == 0;
+        // No more than the next batch: what waits beyond it stays in the queue, which is bounded.
+        let room = BATCH_SETS_MAX.saturating_sub(lane.waiting());
+        match sets.take(room, is_idle, &mut taken) {
+            Some(refused) => arbiters.room(refused),
+            None if is_idle => break,
+            None => {}
+        }
+        let mut settled: Vec<_> =
+            taken.drain(..).filter_map(|(tag, set)| lane.push_tagged(tag, set)).collect();
+        if let Some(batch) = lane.next_batch() {
+            let refused = writer.commit(&batch);
+            settled.extend(lane.finished(&refused));
+        }
+        report(settled, arbiters);
+    }
+}
+
+struct Writer {
+    backend: Box<dyn Backend>,
+    is_broken: bool,
+}
+
+impl Writer {
+    /// An engine that panics has failed for good: what it holds in memory may be anything.
+    fn commit(&mut self, batch: &Batch) -> Vec<Refusal> {
+        if !self.is_broken {
+            match catch_unwind(AssertUnwindSafe(|| self.backend.commit(batch))) {
+                Ok(refused) => return refused,
+                Err(_) => self.is_broken = true,
+            }
+            tracing::error!("the engine panicked: the store takes nothing more until it is opened anew");
+        }
+        let owners: HashSet<&Key> = batch.sets.iter().map(|set| &set.owner).collect();
+        let error = CommitError::Store("the engine panicked".to_owned());
+        owners.into_iter().map(|owner| (owner.clone(), error.clone())).collect()
+    }
+}
+
+/// One message to each arbiter that has a result.
+fn report(settled: Vec<Settled<u16>>, arbiters: &Arbiters) {
+    let mut messages: Vec<(u16, Vec<Committed>)> = Vec::new();
+    for Settled { tag, owner, ticket, result } in settled {
+        let committed = Committed { owner, ticket, result };
+        match messages.iter_mut().find(|(arbiter, _)| *arbiter == tag) {
+            Some((_, results)) => results.push(committed),
+            None => messages.push((tag, vec![committed])),
+        }
+    }
+    for (arbiter, results) in messages {
+        match arbiters.get(arbiter) {
+            Some(completion) => completion.committed(results),
+            None => tracing::error!(arbiter, "results for an arbiter that is not registered"),
+        }
+    }
+}
