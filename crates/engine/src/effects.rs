@@ -3,6 +3,7 @@
 use crate::{Append, Collection, Event, Expect, Query, Reply, SessionKey, ToSession, Write};
 use crate::{Ask, Key, LogId};
 use bytes::Bytes;
+use std::fmt;
 
 /// Something that leaves the entity, once all it depends on is durable.
 #[derive(Debug)]
@@ -15,6 +16,17 @@ pub enum Sent {
     Reply(Ask, Reply),
     /// A question to the store; its rows return as [`Event::Rows`] with this token.
     Query(u64, Vec<Query>),
+    /// The keys of a password are to be derived, which takes long; they return as [`Event::Derived`].
+    Derive(u64, Password),
+}
+
+/// A password on its way to where its keys are derived; never shown.
+pub struct Password(pub String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password")
+    }
 }
 
 /// What one event led to. Filled by the entity, carried out by the shell.
@@ -75,6 +87,11 @@ impl Effects {
     /// Asks the store; the rows return as an event with `token`.
     pub fn query(&mut self, token: u64, queries: Vec<Query>) {
         self.sent.push(Sent::Query(token, queries));
+    }
+
+    /// Has the keys of a password derived; they return as an event with `token`.
+    pub fn derive(&mut self, token: u64, password: String) {
+        self.sent.push(Sent::Derive(token, Password(password)));
     }
 
     /// Returns as [`Event::Timer`] with `token`, not before `after` milliseconds. There is no cancelling: the

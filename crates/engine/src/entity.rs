@@ -1,6 +1,6 @@
 //! What an entity is.
 
-use crate::{Effects, Event, Key, Query, Rows};
+use crate::{Effects, Event, Key, Planted, Query, Rows};
 
 /// The time at which an event is handled, as told by whoever drives the entity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,4 +31,9 @@ pub trait Entity: Sized {
 
     /// Whether it can be dropped now and loaded again at its next event with nothing lost.
     fn is_idle(&self) -> bool;
+
+    /// Bugs that are switched on.
+    fn planted(&self) -> Planted {
+        Planted::default()
+    }
 }

@@ -18,6 +18,8 @@ pub enum Event {
     Relay(Stanza),
     /// The answer to queries of ours.
     Rows(u64, Vec<Rows>),
+    /// The keys of a password that was to be derived, as JSON; none if it cannot be a password.
+    Derived(u64, Option<Bytes>),
     /// A timer of ours has run out.
     Timer(u64),
     /// Administration asks.
@@ -123,6 +125,11 @@ pub enum FromSession {
         /// Seconds for which the client would like it kept.
         max: Option<u32>,
     },
+    /// `<r/>`: answered by `Answer` once all that came before it is handled, and durable where that was promised.
+    Request {
+        /// Whose.
+        attachment: u64,
+    },
     /// `<a/>`: what the client has handled.
     Acknowledged {
         /// Whose.
@@ -196,6 +203,13 @@ pub enum ToSession {
         /// The number.
         inbound: u64,
     },
+    /// What `<a/>` may say.
+    Answer {
+        /// Whose.
+        attachment: u64,
+        /// As `Confirmed`.
+        inbound: u64,
+    },
     /// A stanza for the client.
     Outbound {
         /// Whose.
@@ -246,6 +260,8 @@ pub enum Reply {
     NotFound,
     /// There is one already.
     Exists,
+    /// The store could not be read; nothing was done.
+    Failed,
     /// To [`Command::Sessions`].
     Sessions(Vec<SessionInfo>),
 }

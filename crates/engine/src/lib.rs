@@ -14,11 +14,12 @@ mod key;
 mod lane;
 pub mod limits;
 mod placement;
+mod planted;
 mod shell;
 mod storage;
 
 pub use attachment::{Attachment, Inbound, Outbound, WindowFull};
-pub use effects::{Effects, Sent};
+pub use effects::{Effects, Password, Sent};
 pub use entity::{Entity, Now};
 pub use event::{
     Ask, Command, Confirm, Event, Forward, ForwardName, FromSession, Outcome, Reply, SessionInfo, StreamId,
@@ -28,6 +29,7 @@ pub use gate::{Gate, Refused};
 pub use key::{Epoch, Key, MemberId, SessionKey, Slot};
 pub use lane::{Batch, Lane, Settled};
 pub use placement::{Local, Placement};
+pub use planted::Planted;
 pub use shell::{Output, Shell};
 pub use storage::{
     Append, Collection, CommitError, DedupeKey, Expect, LogId, LogRow, Query, Record, Rows, Write, WriteSet,

@@ -1,6 +1,6 @@
 //! The rule: nothing leaves before what it depends on is durable.
 
-use crate::{Effects, Entity, Event, Key, Now, Query, Rows, Sent, WriteSet};
+use crate::{Effects, Entity, Event, Key, Now, Planted, Query, Rows, Sent, WriteSet};
 use std::collections::VecDeque;
 
 /// What the driver of a shell is to carry out, in order.
@@ -72,7 +72,7 @@ impl<E: Entity> Shell<E> {
             waiting.push_back(event);
             return;
         }
-        if matches!(event, Event::Rows(..)) {
+        if matches!(event, Event::Rows(..) | Event::Derived(..)) {
             self.queries = self.queries.saturating_sub(1);
         }
         let mut effects = Effects::new();
@@ -115,10 +115,10 @@ impl<E: Entity> Shell<E> {
             out.push(Output::Write(WriteSet { owner, ticket, writes: effects.writes }));
         }
         for sent in effects.sent {
-            if matches!(sent, Sent::Query(..)) {
+            if matches!(sent, Sent::Query(..) | Sent::Derive(..)) {
                 self.queries += 1;
             }
-            if self.is_durable() {
+            if self.is_durable() || self.entity.planted().is_on(Planted::ACKNOWLEDGE_BEFORE_COMMIT) {
                 out.push(Output::Sent(sent));
             } else {
                 self.held.push_back((self.issued, sent));

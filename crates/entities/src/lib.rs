@@ -1,6 +1,11 @@
 //! The users: roster, presence, delivery, stream management; one module per specification.
+//!
+//! Entities are pure: events in, effects out. What drives them is in `stentor_engine`.
 
-pub mod user {
-    //! The user.
-    pub mod rfc_6121_subscription;
-}
+mod host;
+pub mod specifications;
+pub mod user;
+mod xep_0203_delay;
+
+pub use host::{Host, Hosts, UserLimits};
+pub use user::User;

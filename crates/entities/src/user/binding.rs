@@ -1,0 +1,273 @@
+//! Attachments: sessions that bind a resource, resume a stream, acknowledge, go.
+
+use super::collection::STREAMS;
+use super::resource::{Management, Reading, Resource, Source};
+use super::{User, timer};
+use stentor_engine::{Effects, FromSession, Now, Planted, Query, SessionKey, StreamId, ToSession};
+use stentor_xmpp::{Condition, Counter, StreamCondition, StreamError};
+
+impl User {
+    /// What a session asks or tells.
+    pub(crate) fn session(
+        &mut self,
+        now: Now,
+        session: SessionKey,
+        event: FromSession,
+        effects: &mut Effects,
+    ) {
+        match event {
+            FromSession::Bind { resource, random } => self.bind(now, session, resource, random, effects),
+            FromSession::Resume { stream, h } => self.resume(now, session, stream, h, effects),
+            FromSession::Inbound { attachment, first, stanzas } => {
+                let Some(index) = self.attached(attachment) else { return };
+                self.inbound(now, index, first, stanzas, effects);
+            }
+            FromSession::EnableManagement { attachment, stream, resume, max } => {
+                let Some(index) = self.attached(attachment) else { return };
+                self.enable_management(index, stream, resume, max, effects);
+            }
+            FromSession::Request { attachment } => {
+                let Some(index) = self.attached(attachment) else { return };
+                self.answer(now, index, effects);
+            }
+            FromSession::Acknowledged { attachment, h } => {
+                let Some(index) = self.attached(attachment) else { return };
+                self.acknowledged(index, h, effects);
+            }
+            FromSession::Flushed { attachment, outbound } => {
+                let Some(index) = self.attached(attachment) else { return };
+                if let Some(resource) = self.resources.get_mut(index) {
+                    resource.flushed(outbound);
+                }
+                self.read_on(index, effects);
+            }
+            FromSession::Detached { attachment, resumable } => {
+                let Some(index) = self.attached(attachment) else { return };
+                self.detached(now, index, resumable, effects);
+            }
+        }
+    }
+
+    fn attached(&self, attachment: u64) -> Option<usize> {
+        self.resources.iter().position(|r| r.attachment == attachment && r.session.is_some())
+    }
+
+    fn next_attachment(&mut self) -> u64 {
+        self.attachments += 1;
+        self.attachments
+    }
+
+    /// RFC 6120 7. A resource in use is taken over by the newer session (7.7.2.2, first choice): it is most often
+    /// the same client, back before its old connection was missed.
+    fn bind(
+        &mut self,
+        now: Now,
+        session: SessionKey,
+        resource: Option<Box<str>>,
+        random: u128,
+        effects: &mut Effects,
+    ) {
+        let refuse = |condition: Condition, effects: &mut Effects| {
+            effects.session(session, ToSession::BindRefused(condition.into()));
+        };
+        if self.account.is_none() {
+            return refuse(Condition::NotAllowed, effects);
+        }
+        let name = resource.unwrap_or_else(|| format!("{random:032x}").into());
+        let Ok(jid) = self.jid.with_resource(&name) else {
+            return refuse(Condition::BadRequest, effects);
+        };
+        if let Some(index) = self.resources.iter().position(|r| r.jid == jid) {
+            self.end_resource(now, index, Some(StreamCondition::Conflict.into()), effects);
+        }
+        if self.resources.len() >= self.hosts.limits.resources_max {
+            return refuse(Condition::ResourceConstraint, effects);
+        }
+        let attachment = self.next_attachment();
+        self.resources.push(Resource::new(jid.clone(), session, attachment, now.unix));
+        effects.session(session, ToSession::Bound { attachment, jid });
+    }
+
+    /// XEP-0198 5: the stream goes on with another session.
+    fn resume(&mut self, now: Now, session: SessionKey, stream: StreamId, h: Counter, effects: &mut Effects) {
+        let found = self.resources.iter().position(|resource| {
+            resource.management.as_ref().is_some_and(|m| m.stream == stream && m.is_resumable)
+        });
+        let Some(index) = found else {
+            // Nobody has the stream any more; how far it was handled may still be on record.
+            let token = timer::resume_token(&mut self.resumes, session, stream);
+            return effects
+                .query(token, vec![Query::Record { collection: STREAMS, key: stream.to_string().into() }]);
+        };
+        let attachment = self.next_attachment();
+        let Some(resource) = self.resources.get_mut(index) else { return };
+        let Ok(settled) = resource.acknowledged(h) else {
+            let handled = resource.counter().map(|(_, handled)| Counter(handled as u32));
+            return effects.session(session, ToSession::ResumeFailed { handled });
+        };
+        if let Some(old) = resource.session {
+            effects.session(old, ToSession::End(StreamCondition::Conflict.into()));
+        }
+        resource.attach(session, attachment);
+        let Some(management) = &mut resource.management else { return };
+        let resumed = ToSession::Resumed {
+            attachment,
+            jid: resource.jid.clone(),
+            stream,
+            handled: resource.handled,
+            unmanaged: management.unmanaged,
+            acknowledged: management.queue.acknowledged(),
+            again: management.queue.iter().map(|pending| pending.bytes.clone()).collect(),
+        };
+        self.note_handled(now, index, effects);
+        effects.session(session, resumed);
+        self.settle_sources(settled);
+        self.read_on(index, effects);
+    }
+
+    /// A stream that is not here: tells how much of it was handled, exactly.
+    pub(crate) fn resume_failed(&mut self, token: u64, recorded: Option<u64>, effects: &mut Effects) {
+        let Some((session, stream)) = self.resumes.remove(&token) else { return };
+        let logged = self.recovered.iter().filter(|(id, _)| *id == stream).map(|(_, count)| *count).max();
+        let handled = recorded.max(logged).map(|count| Counter(count as u32));
+        effects.session(session, ToSession::ResumeFailed { handled });
+    }
+
+    fn enable_management(
+        &mut self,
+        index: usize,
+        stream: StreamId,
+        resume: bool,
+        max: Option<u32>,
+        effects: &mut Effects,
+    ) {
+        let most = self.hosts.limits.resume_seconds;
+        let Some(resource) = self.resources.get_mut(index) else { return };
+        let Some(session) = resource.session else { return };
+        if resource.management.is_some() {
+            return;
+        }
+        let max = max.map_or(most, |max| max.min(most));
+        let is_resumable = resume && max > 0;
+        resource.management = Some(Box::new(Management::new(stream, is_resumable, max, resource.handled)));
+        let resumable = is_resumable.then_some(stream);
+        effects.session(session, ToSession::ManagementEnabled { resumable, max });
+    }
+
+    /// `<r/>`: what `<a/>` says is durable first, also where the last stanzas left no entry in the log.
+    fn answer(&mut self, now: Now, index: usize, effects: &mut Effects) {
+        self.note_handled(now, index, effects);
+        let Some(resource) = self.resources.get(index) else { return };
+        let (attachment, inbound) = (resource.attachment, resource.handled);
+        if let Some(session) = resource.session {
+            effects.session(session, ToSession::Answer { attachment, inbound });
+        }
+    }
+
+    /// Writes how many stanzas of a managed stream are handled, if the log does not say it.
+    fn note_handled(&mut self, now: Now, index: usize, effects: &mut Effects) {
+        let keeps = self.host.as_ref().is_some_and(|host| host.keep);
+        let Some(resource) = self.resources.get_mut(index) else { return };
+        let Some((stream, count)) = resource.counter() else { return };
+        let Some(management) = &mut resource.management else { return };
+        if keeps && management.is_resumable && management.durable < count {
+            management.durable = count;
+            self.record_handled(now, stream, count, effects);
+        }
+    }
+
+    /// The client has handled all up to `h` (XEP-0198 4).
+    fn acknowledged(&mut self, index: usize, h: Counter, effects: &mut Effects) {
+        let Some(resource) = self.resources.get_mut(index) else { return };
+        match resource.acknowledged(h) {
+            Ok(settled) => self.settle_sources(settled),
+            Err(error) => {
+                // The session checks the count before; this is for what it could not know.
+                let end = StreamError::new(StreamCondition::UndefinedCondition).with_text(error.to_string());
+                if let Some(session) = resource.session {
+                    effects.session(session, ToSession::End(end));
+                }
+            }
+        }
+    }
+
+    fn settle_sources(&mut self, settled: Vec<Source>) {
+        for source in settled {
+            if let Source::Log(id) = source {
+                self.taken(id);
+            }
+        }
+    }
+
+    /// The connection is lost, or the stream was closed.
+    fn detached(&mut self, now: Now, index: usize, resumable: bool, effects: &mut Effects) {
+        let Some(resource) = self.resources.get_mut(index) else { return };
+        let attachment = resource.attachment;
+        match &mut resource.management {
+            Some(management) if resumable && management.is_resumable => {
+                resource.session = None;
+                effects.timer(u64::from(management.max) * 1_000, timer::expiry(attachment));
+            }
+            _ => self.end_resource(now, index, None, effects),
+        }
+    }
+
+    /// A stream that was lost was not resumed in time.
+    pub(crate) fn expired(&mut self, now: Now, attachment: u64, effects: &mut Effects) {
+        let index = self.resources.iter().position(|r| r.attachment == attachment && r.session.is_none());
+        if let Some(index) = index {
+            self.end_resource(now, index, None, effects);
+        }
+    }
+
+    /// Ends the stream of a resource whose client lets too much pile up: what the log has stays there.
+    pub(crate) fn check_queue(&mut self, index: usize, effects: &mut Effects) {
+        let limits = &self.hosts.limits;
+        let Some(resource) = self.resources.get_mut(index) else { return };
+        let Some(management) = &mut resource.management else { return };
+        let is_full = management.queue.len() > limits.unacknowledged_stanzas_max
+            || management.queue.bytes() > limits.unacknowledged_bytes_max;
+        if is_full && management.is_resumable {
+            management.is_resumable = false;
+            match resource.session {
+                Some(session) => {
+                    let text = "too many stanzas wait for your acknowledgement";
+                    let error = StreamError::new(StreamCondition::ResourceConstraint).with_text(text);
+                    effects.session(session, ToSession::End(error));
+                }
+                // Nobody is there to be told: as if its time were over.
+                None => effects.timer(0, timer::expiry(resource.attachment)),
+            }
+        }
+    }
+
+    /// The resource is no more: presence goes out, what its client did not take is given back.
+    pub(crate) fn end_resource(
+        &mut self,
+        now: Now,
+        index: usize,
+        error: Option<StreamError>,
+        effects: &mut Effects,
+    ) {
+        self.note_handled(now, index, effects);
+        self.becomes_unavailable(now, index, None, effects);
+        let mut resource = self.resources.swap_remove(index);
+        if let (Some(session), Some(error)) = (resource.session, error) {
+            effects.session(session, ToSession::End(error));
+        }
+        resource.reading = Reading::Off;
+        let Some(management) = resource.management else { return };
+        if self.hosts.planted.is_on(Planted::FORGET_ON_DISCONNECT) {
+            let sources = management.queue.into_iter().map(|pending| pending.source).collect();
+            return self.settle_sources(sources);
+        }
+        for pending in management.queue.into_iter() {
+            match pending.source {
+                Source::Log(id) => self.given_back(id),
+                Source::Memory => self.store_returned(now, &pending.bytes, effects),
+                Source::Passing => {}
+            }
+        }
+        self.offer_waiting(effects);
+    }
+}

@@ -1,0 +1,279 @@
+//! What was received for this user and no client has taken yet: the log entries of the way `in`.
+
+use super::User;
+use super::entry::{Entry, For, Way};
+use super::resource::{Reading, Source};
+use crate::user::collection::SEEN;
+use crate::user::xep_0359_stanza_ids;
+use crate::xep_0203_delay;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use stentor_engine::{
+    Append, Confirm, Effects, Event, Forward, ForwardName, Key, LogId, LogRow, Now, Outcome, Planted, Query,
+};
+use stentor_xmpp::{Condition, Stanza};
+
+/// Entries read at a time by a resource that catches up.
+const PAGE: u32 = 50;
+/// Senders whose last forward is remembered.
+const SENDERS_MAX: usize = 10_000;
+
+/// Received and not settled, by position in the log.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    waiting: BTreeMap<LogId, Waiting>,
+    bytes: usize,
+    seen: HashMap<Key, Seen>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    bytes: usize,
+    /// Resources to which it was sent that may still acknowledge it.
+    holders: u32,
+}
+
+/// The last forward taken from a sender: what it says of earlier ones follows from their order.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Seen {
+    v: u8,
+    id: u64,
+    /// Unconfirmed ones that were refused, so that a repeat gets the same answer.
+    refused: Vec<(u64, String)>,
+}
+
+impl Inbox {
+    /// Takes up an entry found in the log.
+    pub(crate) fn recover(&mut self, id: LogId, bytes: usize) {
+        self.waiting.insert(id, Waiting { bytes, holders: 0 });
+        self.bytes += bytes;
+    }
+
+    /// Takes up a record of [`SEEN`].
+    pub(crate) fn recover_seen(&mut self, sender: Key, value: &[u8]) -> bool {
+        let seen = serde_json::from_slice::<Seen>(value).ok().filter(|seen| seen.v == 1);
+        seen.map(|seen| self.seen.insert(sender, seen)).is_some()
+    }
+
+    /// Whether nobody has been sent the entry, or nobody who may still acknowledge it.
+    fn is_free(&self, id: LogId) -> bool {
+        self.waiting.get(&id).is_some_and(|waiting| waiting.holders == 0)
+    }
+
+    fn has_free_after(&self, after: LogId) -> bool {
+        self.waiting.range(after.next()..).any(|(_, waiting)| waiting.holders == 0)
+    }
+
+    fn seen(&self, name: &ForwardName, previous: Option<LogId>) -> Sight {
+        let seen = self.seen.get(&name.sender);
+        let last = seen.map_or(0, |seen| seen.id);
+        if name.id.0 <= last {
+            let refused = seen.and_then(|seen| seen.refused.iter().find(|(id, _)| *id == name.id.0));
+            return Sight::Before(refused.map(|(_, condition)| condition.clone()));
+        }
+        if previous.is_some_and(|previous| previous.0 > last) { Sight::Gap } else { Sight::New }
+    }
+}
+
+/// What a receiver knows of a forward.
+enum Sight {
+    New,
+    /// The one before it is missing.
+    Gap,
+    /// Taken before; refused with this condition, or accepted.
+    Before(Option<String>),
+}
+
+impl User {
+    /// A named stanza from another entity: decided once, answered as often as it is asked.
+    pub(crate) fn forwarded(&mut self, now: Now, forward: Forward, effects: &mut Effects) {
+        let Forward { name, previous, stanza } = forward;
+        let mut sight = self.inbox.seen(&name, previous);
+        if self.hosts.planted.is_on(Planted::SKIP_THE_DEDUPE) {
+            sight = Sight::New;
+        }
+        let outcome = match sight {
+            Sight::Gap => Outcome::Gap,
+            Sight::Before(None) => Outcome::Accepted,
+            Sight::Before(Some(name)) => {
+                Outcome::Refused(Condition::from_name(&name).unwrap_or(Condition::UndefinedCondition).into())
+            }
+            Sight::New => {
+                let outcome = self.received(now, stanza, true, effects);
+                self.note_seen(&name, previous, &outcome, effects);
+                outcome
+            }
+        };
+        let confirm = Confirm { id: name.id, target: self.key.clone(), outcome };
+        effects.send(name.sender, Event::Confirm(confirm));
+    }
+
+    fn note_seen(
+        &mut self,
+        name: &ForwardName,
+        previous: Option<LogId>,
+        outcome: &Outcome,
+        effects: &mut Effects,
+    ) {
+        if self.inbox.seen.len() >= SENDERS_MAX && !self.inbox.seen.contains_key(&name.sender) {
+            // The sender with the oldest position is the least likely to repeat; nothing is lost, at worst doubled.
+            let oldest = self.inbox.seen.iter().min_by_key(|(_, seen)| seen.id).map(|(key, _)| key.clone());
+            if let Some(oldest) = oldest {
+                self.inbox.seen.remove(&oldest);
+                effects.delete(SEEN, oldest.jid().as_str());
+            }
+        }
+        let seen = self.inbox.seen.entry(name.sender.clone()).or_default();
+        seen.v = 1;
+        seen.id = name.id.0;
+        if previous.is_none() {
+            seen.refused.clear();
+        }
+        if let Outcome::Refused(error) = outcome {
+            seen.refused.push((name.id.0, error.condition.name().to_owned()));
+        }
+        if let Ok(value) = serde_json::to_vec(seen) {
+            effects.put(SEEN, name.sender.jid().as_str(), value);
+        }
+    }
+
+    /// Whether one more message of so many bytes may wait here.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        let limits = &self.hosts.limits;
+        self.inbox.waiting.len() < limits.offline_messages_max
+            && self.inbox.bytes + bytes <= limits.offline_bytes_max
+    }
+
+    /// Appends a message to the log, and hands it to those resources that take messages as they come.
+    pub(crate) fn take_in(&mut self, now: Now, stanza: Stanza, whom: For, effects: &mut Effects) {
+        let id = self.next_id();
+        let entry = Entry { at: now.unix, way: Way::In(whom), stanza };
+        let value = entry.to_bytes();
+        self.inbox.recover(id, value.len());
+        effects.append(Append { id, keys: Vec::new(), value });
+        let bytes = self.stamped(id, &entry.stanza);
+        let named = entry.stanza.to().and_then(|to| to.resource());
+        for index in 0..self.resources.len() {
+            let Some(resource) = self.resources.get_mut(index) else { break };
+            let is_meant = match whom {
+                For::Any => resource.takes_messages(),
+                For::Named => Some(resource.name()) == named,
+            };
+            if !is_meant || matches!(resource.reading, Reading::CatchingUp(..)) {
+                continue;
+            }
+            if resource.is_behind() {
+                // A slow client falls back to the log, so that live never overtakes backlog.
+                resource.reading = Reading::CatchingUp(LogId(id.0 - 1), false);
+                continue;
+            }
+            self.hand_out(index, id, bytes.clone(), effects);
+        }
+    }
+
+    /// As a client gets it: with the id by which the archive and any later delivery name it.
+    fn stamped(&self, id: LogId, stanza: &Stanza) -> Bytes {
+        let mut stanza = stanza.clone();
+        xep_0359_stanza_ids::stamp(&mut stanza, &self.jid, id);
+        stanza.to_bytes()
+    }
+
+    /// Sends an entry to a resource, which holds it until it is acknowledged.
+    fn hand_out(&mut self, index: usize, id: LogId, bytes: Bytes, effects: &mut Effects) {
+        let Some(resource) = self.resources.get_mut(index) else { return };
+        if resource.deliver(bytes, Source::Log(id), effects) {
+            self.taken(id);
+        } else if let Some(waiting) = self.inbox.waiting.get_mut(&id) {
+            waiting.holders += 1;
+        }
+        self.check_queue(index, effects);
+    }
+
+    /// A client has it: the entry is settled.
+    pub(crate) fn taken(&mut self, id: LogId) {
+        if let Some(waiting) = self.inbox.waiting.remove(&id) {
+            self.inbox.bytes -= waiting.bytes;
+            self.settle(id, None);
+        }
+    }
+
+    /// A resource that held an entry is gone without acknowledging it. It waits again.
+    pub(crate) fn given_back(&mut self, id: LogId) {
+        if let Some(waiting) = self.inbox.waiting.get_mut(&id) {
+            waiting.holders = waiting.holders.saturating_sub(1);
+        }
+    }
+
+    /// Resources that take messages read what waits, oldest first.
+    pub(crate) fn offer_waiting(&mut self, effects: &mut Effects) {
+        let Some((first, _)) = self.inbox.waiting.iter().find(|(_, waiting)| waiting.holders == 0) else {
+            return;
+        };
+        let before = LogId(first.0 - 1);
+        for index in 0..self.resources.len() {
+            let Some(resource) = self.resources.get_mut(index) else { break };
+            if resource.reading == Reading::Live && resource.takes_messages() {
+                resource.reading = Reading::CatchingUp(before, false);
+            }
+            self.read_on(index, effects);
+        }
+    }
+
+    /// A resource that has just become ready for messages begins with what waits.
+    pub(crate) fn begin_reading(&mut self, index: usize, effects: &mut Effects) {
+        if let Some(resource) = self.resources.get_mut(index)
+            && resource.reading == Reading::Off
+        {
+            resource.reading = Reading::CatchingUp(LogId(0), false);
+            self.read_on(index, effects);
+        }
+    }
+
+    /// Asks for the next page of a resource that catches up, or ends its catching up.
+    pub(crate) fn read_on(&mut self, index: usize, effects: &mut Effects) {
+        let Some(resource) = self.resources.get_mut(index) else { return };
+        let Reading::CatchingUp(after, false) = resource.reading else { return };
+        if !self.inbox.has_free_after(after) {
+            resource.reading = Reading::Live;
+        } else if resource.session.is_some() && !resource.is_behind() {
+            resource.reading = Reading::CatchingUp(after, true);
+            effects.query(resource.attachment, vec![Query::LogAfter { after, limit: PAGE }]);
+        }
+    }
+
+    /// A page of the log for the resource with this attachment.
+    pub(crate) fn page(&mut self, _now: Now, attachment: u64, rows: &[LogRow], effects: &mut Effects) {
+        let Some(index) = self.resources.iter().position(|r| r.attachment == attachment) else { return };
+        let mut last = None;
+        for row in rows {
+            last = Some(row.id);
+            if !self.inbox.is_free(row.id) {
+                continue;
+            }
+            let Ok(entry) = Entry::parse(&row.value) else { continue };
+            let mut stanza = entry.stanza;
+            xep_0359_stanza_ids::stamp(&mut stanza, &self.jid, row.id);
+            xep_0203_delay::stamp(&mut stanza, self.jid.domain(), entry.at);
+            self.hand_out(index, row.id, stanza.to_bytes(), effects);
+        }
+        let tail = self.tail;
+        if let Some(resource) = self.resources.get_mut(index)
+            && let Reading::CatchingUp(after, _) = resource.reading
+        {
+            let is_end = rows.len() < PAGE as usize;
+            // Entries that were not yet written when the page was read have ids beyond its last row.
+            let reached = if is_end && last.is_none() { after } else { last.unwrap_or(tail) };
+            resource.reading = Reading::CatchingUp(reached, false);
+            self.read_on(index, effects);
+        }
+    }
+
+    /// Takes up an outcome of a message that only memory had and whose client went: into the log.
+    pub(crate) fn store_returned(&mut self, now: Now, bytes: &Bytes, effects: &mut Effects) {
+        let Some(stanza) = std::str::from_utf8(bytes).ok().and_then(|text| Stanza::parse(text).ok()) else {
+            return;
+        };
+        self.take_in(now, stanza, For::Any, effects);
+    }
+}

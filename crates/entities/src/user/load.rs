@@ -1,0 +1,165 @@
+//! How a user is loaded, and what is answered while the store cannot be read.
+
+use super::User;
+use super::account::{Account, CREDENTIALS};
+use super::collection::{ACCOUNT, ROSTER, SEEN, STATE, STREAMS};
+use super::entry::{Entry, Way};
+use super::outbox::Outbox;
+use super::roster::{Item, Roster};
+use super::{Inbox, timer};
+use serde_json::Value;
+use stentor_engine::{
+    Effects, Event, FromSession, Key, LogId, LogRow, Now, Query, Record, Reply, Rows, ToSession,
+};
+use stentor_xmpp::{BareJid, Condition, StreamCondition, StreamError};
+
+/// Entries of the log that are read at once: what can wait in it, both ways, with the default limits.
+const LOG_MAX: u32 = 4_096;
+const RECORDS_MAX: u32 = 20_000;
+/// Milliseconds for which it is remembered how far a stream was handled that nobody resumed.
+const STREAMS_KEPT: u64 = 24 * 3_600 * 1_000;
+
+/// What a user asks of the store before its first event.
+pub(crate) fn queries() -> Vec<Query> {
+    let all = |collection| Query::Records { collection, after: None, limit: RECORDS_MAX };
+    vec![
+        Query::Record { collection: ACCOUNT, key: CREDENTIALS.into() },
+        all(ROSTER),
+        all(SEEN),
+        all(STATE),
+        all(STREAMS),
+        Query::Tail,
+        Query::LogAfter { after: LogId(0), limit: LOG_MAX },
+    ]
+}
+
+/// How many stanzas of a stream were handled, at rest; and when that was noted.
+pub(crate) fn handled_json(count: u64, at: u64) -> String {
+    serde_json::json!({ "v": 1, "handled": count, "at": at }).to_string()
+}
+
+/// Reads what `handled_json` wrote.
+pub(crate) fn handled(value: &[u8]) -> Option<u64> {
+    field(value, "handled")
+}
+
+fn field(value: &[u8], name: &str) -> Option<u64> {
+    let value: Value = serde_json::from_slice(value).ok()?;
+    (value.get("v")? == 1).then(|| value.get(name)?.as_u64()).flatten()
+}
+
+impl User {
+    /// Takes the state from the store's answers, in the order of [`queries`].
+    pub(crate) fn load(&mut self, now: Now, rows: Vec<Rows>, effects: &mut Effects) {
+        // Greater than any number given before, however often the user is loaded afresh.
+        self.attachments = now.unix << 16;
+        let mut rows = rows.into_iter();
+        let mut next = || rows.next();
+        match (next(), next(), next(), next(), next(), next(), next()) {
+            (
+                Some(Rows::Record(account)),
+                Some(Rows::Records(roster)),
+                Some(Rows::Records(seen)),
+                Some(Rows::Records(state)),
+                Some(Rows::Records(streams)),
+                Some(Rows::Tail(tail)),
+                Some(Rows::Log(log)),
+            ) => {
+                self.account = account.map(|_| Account);
+                self.tail = tail;
+                self.load_roster(&roster);
+                self.load_state(&state);
+                for record in &seen {
+                    if let Ok(jid) = BareJid::parse(&record.key) {
+                        self.inbox.recover_seen(Key::User(jid), &record.value);
+                    }
+                }
+                self.forget_streams(now, &streams, effects);
+                self.load_log(&log);
+                self.repeat(now, None, effects);
+            }
+            _ => self.is_unreadable = true,
+        }
+    }
+
+    fn load_roster(&mut self, records: &[Record]) {
+        for item in records.iter().filter_map(|record| Item::parse(&record.key, &record.value)) {
+            self.roster.recover(item);
+        }
+    }
+
+    fn load_state(&mut self, records: &[Record]) {
+        for record in records {
+            match &*record.key {
+                "roster" => self.roster.version = field(&record.value, "version").unwrap_or(0),
+                "last" => {
+                    let status = serde_json::from_slice::<Value>(&record.value).ok();
+                    let status =
+                        status.as_ref().and_then(|value| value.get("status")?.as_str()).unwrap_or("");
+                    self.last_activity = field(&record.value, "at").map(|at| (at, status.into()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn load_log(&mut self, rows: &[LogRow]) {
+        for row in rows {
+            let Ok(entry) = Entry::parse(&row.value) else { continue };
+            match entry.way {
+                Way::In(_) => self.inbox.recover(row.id, row.value.len()),
+                Way::Out(counted) => {
+                    self.recovered.extend(counted);
+                    if let Some(to) = entry.stanza.to().map(|to| to.to_bare()) {
+                        self.outbox.recover(row.id, Key::User(to), entry.stanza, counted);
+                    }
+                }
+            }
+        }
+    }
+
+    fn forget_streams(&mut self, now: Now, records: &[Record], effects: &mut Effects) {
+        for record in records {
+            if field(&record.value, "at").is_none_or(|at| at + STREAMS_KEPT < now.unix) {
+                effects.delete(STREAMS, record.key.clone());
+            }
+        }
+    }
+
+    /// Everything of the account, as it is when there is none.
+    pub(crate) fn forget_all(&mut self) {
+        self.roster = Roster::default();
+        self.outbox = Outbox::default();
+        self.inbox = Inbox::default();
+        self.settled.clear();
+        self.recovered.clear();
+        self.last_activity = None;
+    }
+
+    /// The store could not be read: whoever asks is told to come again, nothing is taken, nothing is lost.
+    pub(crate) fn decline(&mut self, event: Event, effects: &mut Effects) {
+        match event {
+            Event::Session(session, FromSession::Bind { .. }) => {
+                effects.session(session, ToSession::BindRefused(Condition::InternalServerError.into()));
+            }
+            Event::Session(session, _) => {
+                let error = StreamError::new(StreamCondition::InternalServerError);
+                effects.session(session, ToSession::End(error));
+            }
+            // No answer: the sender's outbox keeps it and sends it again.
+            Event::Forward(_) => {}
+            Event::Command(ask, _) => effects.reply(ask, Reply::Failed),
+            Event::Relay(stanza) => {
+                if let Some(reply) = stanza.error_reply(Condition::InternalServerError.into()) {
+                    self.route(reply, effects);
+                }
+            }
+            Event::Confirm(_) | Event::Rows(..) | Event::Timer(_) | Event::Derived(..) => {}
+        }
+    }
+
+    /// A page of the log could not be read: the resource tries again when it next has reason to.
+    pub(crate) fn page_failed(&mut self, attachment: u64, effects: &mut Effects) {
+        effects.timer(timer::READ_AGAIN_AFTER, timer::read_again(attachment));
+    }
+}

@@ -1,0 +1,172 @@
+//! A user: an account, its roster, its log, and the resources that are connected now.
+//!
+//! One stanza's way: [`sent`] takes it from a session, decides where it goes, and puts it into the [`outbox`]
+//! (kept) or sends it off (not kept); [`received`] takes what others send, decides by
+//! [`rfc_6121_delivery`] and hands it to the [`inbox`] (kept) or to resources at once. [`binding`] has what
+//! concerns attachments. A module per specification does the rest.
+
+mod account;
+mod binding;
+mod entry;
+mod inbox;
+mod iq;
+mod load;
+mod outbox;
+mod received;
+mod resource;
+mod rfc_6121_delivery;
+mod rfc_6121_presence;
+mod rfc_6121_roster;
+pub mod rfc_6121_subscription;
+
+mod roster;
+mod sent;
+mod subscribing;
+mod timer;
+mod xep_0012_last_activity;
+mod xep_0030_disco;
+mod xep_0077_registration;
+mod xep_0334_hints;
+mod xep_0359_stanza_ids;
+
+use crate::{Host, Hosts};
+use account::Account;
+use inbox::Inbox;
+use outbox::Outbox;
+use resource::Resource;
+use roster::Roster;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use stentor_engine::{
+    Collection, Effects, Entity, Event, Key, LogId, Now, Planted, Query, Rows, SessionKey, StreamId,
+    ToSession,
+};
+use stentor_xmpp::BareJid;
+use xep_0077_registration::PasswordChange;
+
+pub use account::CREDENTIALS;
+
+/// Collections of a user's records.
+pub mod collection {
+    use super::Collection;
+    /// One record, [`super::CREDENTIALS`]. Without it there is no account.
+    pub const ACCOUNT: Collection = Collection("account");
+    /// A record a contact.
+    pub const ROSTER: Collection = Collection("roster");
+    /// A record a sender: the last forward taken from it.
+    pub const SEEN: Collection = Collection("seen");
+    /// A record a stream: how many of its stanzas were handled, beyond what the log says.
+    pub const STREAMS: Collection = Collection("streams");
+    /// Single records: the roster's version, the last logout.
+    pub const STATE: Collection = Collection("state");
+}
+
+/// The user of a bare JID.
+#[derive(Debug)]
+pub struct User {
+    key: Key,
+    jid: BareJid,
+    hosts: Arc<Hosts>,
+    host: Option<Arc<Host>>,
+    /// None if there is no such account; then everything is refused.
+    account: Option<Account>,
+    roster: Roster,
+    resources: Vec<Resource>,
+    /// The last number given to an attachment.
+    attachments: u64,
+    /// The last id used in the log.
+    tail: LogId,
+    outbox: Outbox,
+    inbox: Inbox,
+    /// Log entries that are settled, to be removed with a later write.
+    settled: Vec<(LogId, Option<(StreamId, u64)>)>,
+    is_settle_due: bool,
+    /// Streams of before, by what the log said when it was loaded.
+    recovered: Vec<(StreamId, u64)>,
+    /// Sessions that asked for streams that are not here, until the store has answered.
+    resumes: BTreeMap<u64, (SessionKey, StreamId)>,
+    /// Changes of password under way.
+    changes: Vec<PasswordChange>,
+    /// When the last resource went, and what it said then (XEP-0012).
+    last_activity: Option<(u64, Box<str>)>,
+    /// The store could not be read: nothing is known, so nothing is decided.
+    is_unreadable: bool,
+}
+
+impl Entity for User {
+    type Context = Arc<Hosts>;
+
+    fn new(key: Key, hosts: &Arc<Hosts>) -> (Self, Vec<Query>) {
+        let jid = key.jid().clone();
+        let host = hosts.get(jid.domain()).cloned();
+        let user = Self {
+            key,
+            jid,
+            hosts: hosts.clone(),
+            host,
+            account: None,
+            roster: Roster::default(),
+            resources: Vec::new(),
+            attachments: 0,
+            tail: LogId(0),
+            outbox: Outbox::default(),
+            inbox: Inbox::default(),
+            settled: Vec::new(),
+            is_settle_due: false,
+            recovered: Vec::new(),
+            resumes: BTreeMap::new(),
+            changes: Vec::new(),
+            last_activity: None,
+            is_unreadable: false,
+        };
+        (user, load::queries())
+    }
+
+    fn loaded(&mut self, now: Now, rows: Vec<Rows>, effects: &mut Effects) {
+        self.load(now, rows, effects);
+    }
+
+    fn handle(&mut self, now: Now, event: Event, effects: &mut Effects) {
+        if self.is_unreadable {
+            return self.decline(event, effects);
+        }
+        match event {
+            Event::Session(session, event) => self.session(now, session, event, effects),
+            Event::Forward(forward) => self.forwarded(now, forward, effects),
+            Event::Confirm(confirm) => self.confirmed(now, confirm, effects),
+            Event::Relay(stanza) => {
+                self.received(now, stanza, false, effects);
+            }
+            Event::Rows(token, rows) => self.rows(now, token, rows, effects),
+            Event::Timer(token) => self.timer(now, token, effects),
+            Event::Derived(token, credentials) => self.derived(now, token, credentials, effects),
+            Event::Command(ask, command) => self.command(now, ask, command, effects),
+        }
+        self.settle_along(now, effects);
+    }
+
+    fn abandon(self, effects: &mut Effects) {
+        for session in self.resources.iter().filter_map(|resource| resource.session) {
+            effects.session(session, ToSession::Reattach);
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.resources.is_empty()
+            && self.outbox.len() == 0
+            && self.settled.is_empty()
+            && self.resumes.is_empty()
+            && self.changes.is_empty()
+    }
+
+    fn planted(&self) -> Planted {
+        self.hosts.planted
+    }
+}
+
+impl User {
+    fn next_id(&mut self) -> LogId {
+        self.tail = self.tail.next();
+        self.tail
+    }
+}

@@ -1,0 +1,125 @@
+//! What this user sent and nobody has confirmed: the log entries of the way `out`, and the forwards they make.
+
+use super::User;
+use super::entry::{Entry, Way};
+use std::collections::BTreeMap;
+use stentor_engine::{
+    Append, Confirm, Effects, Event, Forward, ForwardName, Key, LogId, Now, Outcome, StreamId,
+};
+use stentor_xmpp::{Stanza, StanzaError};
+
+/// Milliseconds after which a forward that nobody confirmed is sent again.
+const REPEAT_AFTER: u64 = 5_000;
+
+/// Forwards by their position in the log.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    unsettled: BTreeMap<LogId, Unsettled>,
+    pub is_repeat_due: bool,
+}
+
+#[derive(Debug)]
+struct Unsettled {
+    target: Key,
+    stanza: Stanza,
+    counted: Option<(StreamId, u64)>,
+    /// When it was last sent, on the monotonic clock.
+    sent: u64,
+}
+
+impl Outbox {
+    /// How many are not settled.
+    pub(crate) fn len(&self) -> usize {
+        self.unsettled.len()
+    }
+
+    /// Takes up an entry found in the log.
+    pub(crate) fn recover(
+        &mut self,
+        id: LogId,
+        target: Key,
+        stanza: Stanza,
+        counted: Option<(StreamId, u64)>,
+    ) {
+        self.unsettled.insert(id, Unsettled { target, stanza, counted, sent: 0 });
+    }
+
+    fn previous(&self, id: LogId, target: &Key) -> Option<LogId> {
+        self.unsettled.range(..id).rev().find(|(_, entry)| entry.target == *target).map(|(id, _)| *id)
+    }
+}
+
+impl User {
+    /// Appends a stanza to the log, which is the outbox, and forwards it once that is durable.
+    pub(crate) fn keep(
+        &mut self,
+        now: Now,
+        target: Key,
+        stanza: Stanza,
+        counted: Option<(StreamId, u64)>,
+        effects: &mut Effects,
+    ) {
+        let id = self.next_id();
+        let entry = Entry { at: now.unix, way: Way::Out(counted), stanza };
+        effects.append(Append { id, keys: Vec::new(), value: entry.to_bytes() });
+        let previous = self.outbox.previous(id, &target);
+        let stanza = entry.stanza;
+        let entry =
+            Unsettled { target: target.clone(), stanza: stanza.clone(), counted, sent: now.monotonic };
+        self.outbox.unsettled.insert(id, entry);
+        let name = ForwardName { sender: self.key.clone(), id };
+        effects.send(target, Event::Forward(Forward { name, previous, stanza }));
+        self.schedule_repeat(effects);
+    }
+
+    /// The fate of one of our forwards.
+    pub(crate) fn confirmed(&mut self, now: Now, confirm: Confirm, effects: &mut Effects) {
+        match confirm.outcome {
+            Outcome::Gap => self.repeat(now, Some(&confirm.target), effects),
+            Outcome::Accepted => {
+                if let Some(entry) = self.outbox.unsettled.remove(&confirm.id) {
+                    self.settle(confirm.id, entry.counted);
+                }
+            }
+            Outcome::Refused(error) => {
+                if let Some(entry) = self.outbox.unsettled.remove(&confirm.id) {
+                    self.settle(confirm.id, entry.counted);
+                    self.bounce(&entry.stanza, error, effects);
+                }
+            }
+        }
+    }
+
+    /// Gives the sender's client the one error of a stanza that was refused.
+    fn bounce(&mut self, stanza: &Stanza, error: StanzaError, effects: &mut Effects) {
+        if let Some(reply) = stanza.error_reply(error) {
+            self.deliver_to_named(reply, effects);
+        }
+    }
+
+    /// Forwards again whatever has waited too long, or all for one target.
+    pub(crate) fn repeat(&mut self, now: Now, only: Option<&Key>, effects: &mut Effects) {
+        let is_due = |entry: &Unsettled| match only {
+            Some(target) => entry.target == *target,
+            None => entry.sent + REPEAT_AFTER <= now.monotonic,
+        };
+        let due: Vec<LogId> =
+            self.outbox.unsettled.iter().filter(|(_, e)| is_due(e)).map(|(id, _)| *id).collect();
+        for id in due {
+            let Some(entry) = self.outbox.unsettled.get_mut(&id) else { continue };
+            entry.sent = now.monotonic;
+            let (target, stanza) = (entry.target.clone(), entry.stanza.clone());
+            let previous = self.outbox.previous(id, &target);
+            let name = ForwardName { sender: self.key.clone(), id };
+            effects.send(target, Event::Forward(Forward { name, previous, stanza }));
+        }
+        self.schedule_repeat(effects);
+    }
+
+    fn schedule_repeat(&mut self, effects: &mut Effects) {
+        if !self.outbox.unsettled.is_empty() && !self.outbox.is_repeat_due {
+            self.outbox.is_repeat_due = true;
+            effects.timer(REPEAT_AFTER, super::timer::REPEAT);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Stanzas from other entities: what becomes of them here, by RFC 6121 8.5.
+
+use super::User;
+use super::entry::For;
+use super::resource::Source;
+use super::rfc_6121_delivery::{Addressed, Available, Delivery, of_message};
+use super::rfc_6121_subscription::SubscriptionType;
+use stentor_engine::{Effects, Now, Outcome};
+use stentor_xmpp::{Condition, IqType, Kind, PresenceType, Stanza};
+
+impl User {
+    /// Decides one stanza. `is_kept`: it stands in an outbox, and the outcome is what its sender is told;
+    /// otherwise a refusal goes back as an error stanza.
+    pub(crate) fn received(
+        &mut self,
+        now: Now,
+        stanza: Stanza,
+        is_kept: bool,
+        effects: &mut Effects,
+    ) -> Outcome {
+        let outcome = match stanza.kind() {
+            Kind::Message => self.received_message(now, &stanza, is_kept, effects),
+            Kind::Presence => self.received_presence(now, &stanza, effects),
+            Kind::Iq => self.received_iq(now, &stanza, effects),
+        };
+        if let (Outcome::Refused(error), false) = (&outcome, is_kept)
+            && let Some(reply) = stanza.error_reply(error.clone())
+        {
+            self.route(reply, effects);
+        }
+        outcome
+    }
+
+    fn addressed(&self, stanza: &Stanza) -> (Addressed, Option<usize>) {
+        let Some(name) = stanza.to().and_then(|to| to.resource()) else { return (Addressed::Bare, None) };
+        match self.resources.iter().position(|resource| resource.name() == name) {
+            Some(index) => (Addressed::Match, Some(index)),
+            None => (Addressed::NoMatch, None),
+        }
+    }
+
+    fn available(&self) -> Available {
+        let priorities = || self.resources.iter().filter_map(|resource| resource.priority());
+        match priorities().max() {
+            None => Available::None,
+            Some(i8::MIN..=-1) => Available::Negative,
+            Some(_) => Available::NonNegative,
+        }
+    }
+
+    fn received_message(
+        &mut self,
+        now: Now,
+        stanza: &Stanza,
+        is_kept: bool,
+        effects: &mut Effects,
+    ) -> Outcome {
+        if self.account.is_none() {
+            // RFC 6121 8.5.1.
+            return if stanza.is_error() {
+                Outcome::Accepted
+            } else {
+                refused(Condition::ServiceUnavailable)
+            };
+        }
+        let (addressed, index) = self.addressed(stanza);
+        let delivery = of_message(stanza.message_type(), addressed, self.available());
+        match delivery {
+            Delivery::Refuse => return refused(Condition::ServiceUnavailable),
+            Delivery::Ignore => return Outcome::Accepted,
+            Delivery::Offline if !super::xep_0334_hints::is_kept(stanza) => return Outcome::Accepted,
+            _ => {}
+        }
+        if is_kept || delivery == Delivery::Offline {
+            if !self.has_room(stanza.size()) {
+                // XEP-0160 3: a full queue refuses, before anything is appended.
+                return refused(Condition::ServiceUnavailable);
+            }
+            let whom = if delivery == Delivery::Named { For::Named } else { For::Any };
+            self.take_in(now, stanza.clone(), whom, effects);
+            return Outcome::Accepted;
+        }
+        let bytes = stanza.to_bytes();
+        let source = if super::xep_0334_hints::is_kept(stanza) { Source::Memory } else { Source::Passing };
+        for taker in 0..self.resources.len() {
+            let Some(resource) = self.resources.get_mut(taker) else { break };
+            let is_meant = index.map_or_else(|| resource.takes_messages(), |named| named == taker);
+            if is_meant {
+                resource.deliver(bytes.clone(), source.clone(), effects);
+                self.check_queue(taker, effects);
+            }
+        }
+        Outcome::Accepted
+    }
+
+    fn received_presence(&mut self, now: Now, stanza: &Stanza, effects: &mut Effects) -> Outcome {
+        let kind = stanza.presence_type();
+        match SubscriptionType::from_presence(kind) {
+            Some(subscription) => self.received_subscription(now, subscription, stanza, effects),
+            None if kind == PresenceType::Probe => self.probed(stanza, effects),
+            None => self.notified(stanza, effects),
+        }
+        Outcome::Accepted
+    }
+
+    fn received_iq(&mut self, now: Now, stanza: &Stanza, effects: &mut Effects) -> Outcome {
+        let is_request = matches!(stanza.iq_type(), IqType::Get | IqType::Set);
+        match self.addressed(stanza) {
+            (Addressed::Match, Some(index)) => {
+                self.reply(index, stanza, effects);
+                Outcome::Accepted
+            }
+            // RFC 6121 8.5.2.1.3: the server answers for the account.
+            (Addressed::Bare, _) if is_request => self.serve_other(now, stanza, effects),
+            (Addressed::Bare, _) => Outcome::Accepted,
+            _ if is_request => refused(Condition::ServiceUnavailable),
+            _ => Outcome::Accepted,
+        }
+    }
+
+    /// Hands a stanza to the resource that it names, if that is still here.
+    pub(crate) fn deliver_to_named(&mut self, stanza: Stanza, effects: &mut Effects) {
+        if let (Addressed::Match, Some(index)) = self.addressed(&stanza) {
+            self.reply(index, &stanza, effects);
+        }
+    }
+}
+
+/// Refused with an error condition.
+pub(crate) fn refused(condition: Condition) -> Outcome {
+    Outcome::Refused(condition.into())
+}

@@ -1,0 +1,206 @@
+//! A resource: one client of the user, connected or waiting to resume its stream.
+
+use bytes::Bytes;
+use std::collections::BTreeSet;
+use stentor_engine::{Effects, LogId, SessionKey, StreamId, ToSession};
+use stentor_xmpp::{Counter, FullJid, Jid, Stanza, StreamManagementError, Unacknowledged};
+
+/// Outbound stanzas to a session that it has not given to the kernel; beyond, kept messages stay in the log until
+/// the session has caught up.
+const UNFLUSHED_MAX: u64 = 256;
+
+/// A client of the user.
+#[derive(Debug)]
+pub(crate) struct Resource {
+    pub jid: FullJid,
+    /// When it was bound, milliseconds since 1970 UTC.
+    pub since: u64,
+    pub attachment: u64,
+    /// None while the stream waits to be resumed.
+    pub session: Option<SessionKey>,
+    /// Inbound stanzas handled since the bind.
+    pub handled: u64,
+    /// Of them, stanzas and bytes since the session was last told.
+    pub untold: (u64, usize),
+    /// Counts the requests that the server sent it.
+    requests: u64,
+    /// Outbound stanzas of this attachment, and how many of them the session is known to have passed on.
+    sent: u64,
+    flushed: u64,
+    pub management: Option<Box<Management>>,
+    pub presence: Option<Box<Available>>,
+    /// It asked for the roster, so it gets pushes (RFC 6121 2.1.6).
+    pub is_interested: bool,
+    /// To whom it sent presence that they would not have got by subscription (RFC 6121 4.6).
+    pub directed: Option<Box<BTreeSet<Jid>>>,
+    pub reading: Reading,
+}
+
+/// How kept messages reach a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// It takes none: not available, or with a negative priority.
+    Off,
+    /// As they come.
+    Live,
+    /// From the log, after this id, until the tail is reached; whether a query is under way.
+    CatchingUp(LogId, bool),
+}
+
+/// Presence of an available resource.
+#[derive(Debug)]
+pub(crate) struct Available {
+    /// As last sent by the client, `from` stamped, without `to`.
+    pub stanza: Stanza,
+    pub priority: i8,
+}
+
+/// What XEP-0198 adds.
+#[derive(Debug)]
+pub(crate) struct Management {
+    pub stream: StreamId,
+    pub is_resumable: bool,
+    /// Seconds for which it waits.
+    pub max: u32,
+    /// Inbound stanzas before `<enable/>`.
+    pub unmanaged: u64,
+    /// What the client has not acknowledged.
+    pub queue: Unacknowledged<Pending>,
+    /// How many of its stanzas are written as handled, in the log or on record.
+    pub durable: u64,
+    /// How many the record says, which outlives entries of the log.
+    pub recorded: u64,
+}
+
+impl Management {
+    /// Management begins, after `unmanaged` inbound stanzas.
+    pub(crate) fn new(stream: StreamId, is_resumable: bool, max: u32, unmanaged: u64) -> Self {
+        let queue = Unacknowledged::new();
+        Self { stream, is_resumable, max, unmanaged, queue, durable: 0, recorded: 0 }
+    }
+}
+
+/// A stanza that was sent and is not acknowledged.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    pub bytes: Bytes,
+    pub source: Source,
+}
+
+/// Where a stanza to a client comes from, and so what becomes of it if the client never takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The log has it.
+    Log(LogId),
+    /// A message that only memory has: it goes to other resources, into the log, or back to its sender.
+    Memory,
+    /// Presence, answers, pushes: it goes with the stream.
+    Passing,
+}
+
+impl Resource {
+    /// Just bound.
+    pub(crate) fn new(jid: FullJid, session: SessionKey, attachment: u64, since: u64) -> Self {
+        Self {
+            jid,
+            since,
+            attachment,
+            session: Some(session),
+            handled: 0,
+            untold: (0, 0),
+            requests: 0,
+            sent: 0,
+            flushed: 0,
+            management: None,
+            presence: None,
+            is_interested: false,
+            directed: None,
+            reading: Reading::Off,
+        }
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        self.jid.resource()
+    }
+
+    /// Priority of its presence if it is available.
+    pub(crate) fn priority(&self) -> Option<i8> {
+        self.presence.as_ref().map(|available| available.priority)
+    }
+
+    /// Whether messages to the bare JID reach it (RFC 6121 8.5.2.1: available, priority not negative).
+    pub(crate) fn takes_messages(&self) -> bool {
+        self.priority().is_some_and(|priority| priority >= 0)
+    }
+
+    /// Sends a stanza to the client, or keeps it until the stream is resumed. A log entry is settled (true) by
+    /// this alone where the stream is not managed.
+    pub(crate) fn deliver(&mut self, bytes: Bytes, source: Source, effects: &mut Effects) -> bool {
+        let is_settled = self.management.is_none();
+        if let Some(management) = &mut self.management {
+            management.queue.push(Pending { bytes: bytes.clone(), source }, bytes.len());
+        }
+        if let Some(session) = self.session {
+            self.sent += 1;
+            effects.session(session, ToSession::Outbound { attachment: self.attachment, stanza: bytes });
+        }
+        is_settled
+    }
+
+    /// The session has passed on so many of this attachment.
+    pub(crate) fn flushed(&mut self, outbound: u64) {
+        self.flushed = self.flushed.max(outbound.min(self.sent));
+    }
+
+    /// Whether its session is behind, so that kept messages should wait in the log.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.sent - self.flushed >= UNFLUSHED_MAX
+    }
+
+    /// A new session takes over; numbers of outbound stanzas begin again.
+    pub(crate) fn attach(&mut self, session: SessionKey, attachment: u64) {
+        self.session = Some(session);
+        self.attachment = attachment;
+        self.sent = 0;
+        self.flushed = 0;
+    }
+
+    /// The client has handled all up to `h`; gives back what was settled by that.
+    pub(crate) fn acknowledged(&mut self, h: Counter) -> Result<Vec<Source>, StreamManagementError> {
+        let mut settled = Vec::new();
+        if let Some(management) = &mut self.management {
+            management.queue.acknowledge(h, |pending| settled.push(pending.source))?;
+        }
+        Ok(settled)
+    }
+
+    /// Stanzas handled since `<enable/>`, as XEP-0198 counts them; the durable count once the present event is.
+    pub(crate) fn counter(&self) -> Option<(StreamId, u64)> {
+        self.management.as_ref().map(|m| (m.stream, self.handled.saturating_sub(m.unmanaged)))
+    }
+
+    /// The count of the stanza that is going into the log, whose entry will say so.
+    pub(crate) fn logged(&mut self) -> Option<(StreamId, u64)> {
+        let counter = self.counter();
+        if let (Some(management), Some((_, count))) = (&mut self.management, counter) {
+            management.durable = count;
+        }
+        counter
+    }
+
+    /// An id for a request of the server to this client.
+    pub(crate) fn next_iq_id(&mut self) -> String {
+        self.requests += 1;
+        format!("{:x}-{:x}", self.attachment, self.requests)
+    }
+
+    /// Notes that presence was sent to `to` directly.
+    pub(crate) fn note_directed(&mut self, to: Jid, most: usize) -> bool {
+        let directed = self.directed.get_or_insert_with(Box::default);
+        directed.len() < most && {
+            directed.insert(to);
+            true
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Stanzas from the user's own clients: where each goes.
+
+use super::User;
+use super::resource::Source;
+use super::rfc_6121_subscription::SubscriptionType;
+use stentor_engine::{Effects, Event, Key, Now, ToSession};
+use stentor_xmpp::{Condition, IqType, Jid, Kind, PresenceType, Stanza};
+
+/// Inbound stanzas handled without telling the session; its window is several times as large.
+const UNTOLD_STANZAS_MAX: u64 = 16;
+/// Bytes of the same.
+const UNTOLD_BYTES_MAX: usize = 32 * 1024;
+
+/// Where a stanza is to go.
+enum Destination {
+    /// This account, or this server on its behalf.
+    Own,
+    /// A served domain itself.
+    Server,
+    /// An account of a served domain.
+    Local(Key),
+    /// A domain that is not served here.
+    Remote,
+}
+
+impl User {
+    /// Stanzas of one read, numbered from `first`. Those handled before, replayed by a session, are passed over.
+    pub(crate) fn inbound(
+        &mut self,
+        now: Now,
+        index: usize,
+        first: u64,
+        stanzas: Vec<Stanza>,
+        effects: &mut Effects,
+    ) {
+        let Some(attachment) = self.resources.get(index).map(|r| r.attachment) else { return };
+        for (number, stanza) in (first..).zip(stanzas) {
+            // A stanza may end a resource (its own conflict, a removed account).
+            let Some(index) = self.resources.iter().position(|r| r.attachment == attachment) else { return };
+            let Some(resource) = self.resources.get_mut(index) else { return };
+            if number <= resource.handled {
+                continue;
+            }
+            resource.handled = number;
+            resource.untold.0 += 1;
+            resource.untold.1 += stanza.size();
+            self.sent(now, index, stanza, effects);
+        }
+        let Some(resource) = self.resources.iter_mut().find(|r| r.attachment == attachment) else { return };
+        if resource.untold.0 >= UNTOLD_STANZAS_MAX || resource.untold.1 >= UNTOLD_BYTES_MAX {
+            resource.untold = (0, 0);
+            let inbound = resource.handled;
+            if let Some(session) = resource.session {
+                effects.session(session, ToSession::Confirmed { attachment, inbound });
+            }
+        }
+    }
+
+    /// One stanza of the resource at `index`.
+    fn sent(&mut self, now: Now, index: usize, mut stanza: Stanza, effects: &mut Effects) {
+        let Some(resource) = self.resources.get(index) else { return };
+        // RFC 6120 8.1.2.1: the server stamps the full JID, whatever the client wrote.
+        stanza.set_from(Some(resource.jid.clone().into()));
+        match stanza.kind() {
+            Kind::Message => self.sent_message(now, index, stanza, effects),
+            Kind::Presence => self.sent_presence(now, index, stanza, effects),
+            Kind::Iq => self.sent_iq(now, index, stanza, effects),
+        }
+    }
+
+    fn destination(&self, to: Option<&Jid>) -> Destination {
+        let Some(to) = to else { return Destination::Own };
+        if self.hosts.get(to.domain()).is_none() {
+            return Destination::Remote;
+        }
+        match to.local() {
+            None => Destination::Server,
+            Some(_) if to.is_bare() && to.to_bare() == self.jid => Destination::Own,
+            Some(_) => Destination::Local(Key::User(to.to_bare())),
+        }
+    }
+
+    fn sent_message(&mut self, now: Now, index: usize, mut stanza: Stanza, effects: &mut Effects) {
+        if stanza.to().is_none() {
+            // RFC 6120 10.3.1: as if sent to the sender's bare JID.
+            stanza.set_to(Some(self.jid.to_jid()));
+        }
+        super::xep_0359_stanza_ids::strip_forged(&mut stanza, &self.hosts);
+        let target = match self.destination(stanza.to()) {
+            Destination::Own => self.key.clone(),
+            Destination::Local(key) => key,
+            Destination::Server => {
+                return self.refuse(index, &stanza, Condition::ServiceUnavailable, effects);
+            }
+            Destination::Remote => {
+                return self.refuse(index, &stanza, Condition::RemoteServerNotFound, effects);
+            }
+        };
+        let keeps = self.host.as_ref().is_some_and(|host| host.keep);
+        if !keeps || !super::xep_0334_hints::is_kept(&stanza) {
+            return effects.send(target, Event::Relay(stanza));
+        }
+        if self.outbox.len() >= self.hosts.limits.outbox_max {
+            return self.refuse(index, &stanza, Condition::ResourceConstraint, effects);
+        }
+        let counted = self.resources.get_mut(index).and_then(|resource| resource.logged());
+        self.keep(now, target, stanza, counted, effects);
+    }
+
+    fn sent_presence(&mut self, now: Now, index: usize, stanza: Stanza, effects: &mut Effects) {
+        let kind = stanza.presence_type();
+        let subscription = SubscriptionType::from_presence(kind);
+        match (kind, stanza.to().is_some(), subscription) {
+            (_, true, Some(subscription)) => {
+                self.sent_subscription(now, index, subscription, stanza, effects)
+            }
+            (PresenceType::Available, false, _) => self.becomes_available(index, stanza, effects),
+            (PresenceType::Unavailable, false, _) => {
+                self.becomes_unavailable(now, index, Some(stanza), effects)
+            }
+            (PresenceType::Available | PresenceType::Unavailable, true, _) => {
+                self.sent_directed(index, stanza, effects);
+            }
+            // RFC 6121 4.3: clients ought not to probe; an error's destination is its business.
+            (_, true, None) => self.relay_or_refuse(index, stanza, effects),
+            (_, false, _) => self.refuse(index, &stanza, Condition::BadRequest, effects),
+        }
+    }
+
+    fn sent_iq(&mut self, now: Now, index: usize, stanza: Stanza, effects: &mut Effects) {
+        let is_request = matches!(stanza.iq_type(), IqType::Get | IqType::Set);
+        match self.destination(stanza.to()) {
+            Destination::Own | Destination::Server if is_request => self.serve(now, index, &stanza, effects),
+            Destination::Own | Destination::Server => {}
+            Destination::Local(target) => effects.send(target, Event::Relay(stanza)),
+            Destination::Remote => self.refuse(index, &stanza, Condition::RemoteServerNotFound, effects),
+        }
+    }
+
+    /// Sends a stanza that is not kept on its way.
+    pub(crate) fn relay_or_refuse(&mut self, index: usize, stanza: Stanza, effects: &mut Effects) {
+        match self.destination(stanza.to()) {
+            Destination::Own => effects.send(self.key.clone(), Event::Relay(stanza)),
+            Destination::Local(target) => effects.send(target, Event::Relay(stanza)),
+            Destination::Server => {}
+            Destination::Remote => self.refuse(index, &stanza, Condition::RemoteServerNotFound, effects),
+        }
+    }
+
+    /// Answers a stanza of the resource at `index` with an error, if it may be answered.
+    pub(crate) fn refuse(
+        &mut self,
+        index: usize,
+        stanza: &Stanza,
+        condition: Condition,
+        effects: &mut Effects,
+    ) {
+        if let Some(reply) = stanza.error_reply(condition.into()) {
+            self.reply(index, &reply, effects);
+        }
+    }
+
+    /// Sends what answers the resource at `index`, and goes with its stream.
+    pub(crate) fn reply(&mut self, index: usize, reply: &Stanza, effects: &mut Effects) {
+        if let Some(resource) = self.resources.get_mut(index) {
+            resource.deliver(reply.to_bytes(), Source::Passing, effects);
+        }
+        self.check_queue(index, effects);
+    }
+
+    /// To another entity, or to nobody if its domain is not served here.
+    pub(crate) fn route(&self, stanza: Stanza, effects: &mut Effects) {
+        if let Destination::Local(target) = self.destination(stanza.to()) {
+            effects.send(target, Event::Relay(stanza));
+        } else if stanza.to().is_some_and(|to| to.to_bare() == self.jid) {
+            effects.send(self.key.clone(), Event::Relay(stanza));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a user's timers mean, and how settled entries leave the log.
+
+use super::User;
+use super::collection::STREAMS;
+use std::collections::BTreeMap;
+use stentor_engine::{Effects, LogId, Now, Rows, SessionKey, StreamId};
+
+/// Forward again what nobody confirmed.
+pub(crate) const REPEAT: u64 = 0;
+/// Remove settled entries from the log.
+const SETTLE: u64 = 1;
+/// Tokens from here on are of a lost stream: this and its attachment. Attachments are below 2^61.
+const EXPIRY: u64 = 1 << 62;
+/// Tokens with this bit are of a page of the log that could not be read.
+const READ_AGAIN: u64 = 1 << 61;
+/// Milliseconds until such a page is asked for again.
+pub(crate) const READ_AGAIN_AFTER: u64 = 5_000;
+/// Tokens of queries from here on are of streams that were asked for and are not here.
+const RESUME: u64 = 1 << 63;
+
+/// Milliseconds after which settled entries are removed though nothing else is written.
+const SETTLE_AFTER: u64 = 2_000;
+/// Settled entries that are not left to a later write.
+const SETTLED_MAX: usize = 64;
+
+/// The token of a lost stream's time limit.
+pub(crate) fn expiry(attachment: u64) -> u64 {
+    EXPIRY | attachment
+}
+
+/// The token of a page to be read again.
+pub(crate) fn read_again(attachment: u64) -> u64 {
+    READ_AGAIN | attachment
+}
+
+/// The token of a query for a stream that is not here.
+pub(crate) fn resume_token(
+    resumes: &mut BTreeMap<u64, (SessionKey, StreamId)>,
+    session: SessionKey,
+    stream: StreamId,
+) -> u64 {
+    let token = resumes.last_key_value().map_or(RESUME, |(last, _)| last + 1);
+    resumes.insert(token, (session, stream));
+    token
+}
+
+impl User {
+    /// A timer has run out.
+    pub(crate) fn timer(&mut self, now: Now, token: u64, effects: &mut Effects) {
+        match token {
+            REPEAT => {
+                self.outbox.is_repeat_due = false;
+                self.repeat(now, None, effects);
+            }
+            SETTLE => {
+                self.is_settle_due = false;
+                self.write_settled(now, effects);
+            }
+            _ if token & READ_AGAIN != 0 => self.page(now, token & !READ_AGAIN, &[], effects),
+            _ => self.expired(now, token & !EXPIRY, effects),
+        }
+    }
+
+    /// Rows for a resource that catches up, or for a stream that was asked for.
+    pub(crate) fn rows(&mut self, now: Now, token: u64, rows: Vec<Rows>, effects: &mut Effects) {
+        match rows.into_iter().next() {
+            Some(Rows::Record(record)) => {
+                let handled = record.and_then(|record| super::load::handled(&record.value));
+                self.resume_failed(token, handled, effects);
+            }
+            Some(Rows::Log(rows)) => self.page(now, token, &rows, effects),
+            _ if token >= RESUME => self.resume_failed(token, None, effects),
+            _ => self.page_failed(token, effects),
+        }
+    }
+
+    /// The entry has done its work; it is removed with a later write.
+    pub(crate) fn settle(&mut self, id: LogId, counted: Option<(StreamId, u64)>) {
+        self.settled.push((id, counted));
+    }
+
+    /// Removes settled entries with whatever is written anyway, or soon.
+    pub(crate) fn settle_along(&mut self, now: Now, effects: &mut Effects) {
+        if self.settled.is_empty() {
+            return;
+        }
+        if !effects.writes().is_empty() || self.settled.len() >= SETTLED_MAX {
+            self.write_settled(now, effects);
+        } else if !self.is_settle_due {
+            self.is_settle_due = true;
+            effects.timer(SETTLE_AFTER, SETTLE);
+        }
+    }
+
+    /// Removes settled entries. What they said of streams that can still be resumed goes on record.
+    pub(crate) fn write_settled(&mut self, now: Now, effects: &mut Effects) {
+        let mut counts: BTreeMap<StreamId, u64> = BTreeMap::new();
+        for (id, counted) in self.settled.drain(..) {
+            effects.remove(id, true);
+            if let Some((stream, count)) = counted {
+                let highest = counts.entry(stream).or_default();
+                *highest = count.max(*highest);
+            }
+        }
+        for (stream, count) in counts {
+            self.record_handled(now, stream, count, effects);
+        }
+    }
+
+    /// Puts on record that so many stanzas of a stream were handled, unless the record says so already.
+    pub(crate) fn record_handled(&mut self, now: Now, stream: StreamId, count: u64, effects: &mut Effects) {
+        let managements = self.resources.iter_mut().filter_map(|resource| resource.management.as_mut());
+        if let Some(management) = managements.into_iter().find(|management| management.stream == stream) {
+            if management.recorded >= count {
+                return;
+            }
+            management.recorded = count;
+        }
+        effects.put(STREAMS, stream.to_string(), super::load::handled_json(count, now.unix));
+    }
+}
