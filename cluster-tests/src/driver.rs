@@ -89,7 +89,7 @@ impl Driver {
             folder,
         };
         let hello = driver.expect(&json!({"event": "hello"}))?;
-        let words = hello["cannot"].as_array().into_iter().flatten();
+        let words = hello.get("cannot").and_then(Value::as_array).into_iter().flatten();
         driver.cannot = words.filter_map(|word| word.as_str().map(str::to_owned)).collect();
         Ok(driver)
     }
@@ -136,7 +136,7 @@ impl Driver {
     /// Forgets presence that came unasked, so that the next one expected is new.
     pub fn forget_presence(&mut self) {
         self.waiting.extend(self.events.try_iter());
-        self.waiting.retain(|event| event["event"] != "presence");
+        self.waiting.retain(|event| event.get("event").is_none_or(|name| name != "presence"));
     }
 
     /// Logs out and waits for the end of the program.
@@ -163,7 +163,7 @@ impl Driver {
             mpsc::RecvTimeoutError::Timeout => "nothing came".to_owned(),
             mpsc::RecvTimeoutError::Disconnected => "the client ended".to_owned(),
         })?;
-        match event["event"].as_str() {
+        match event.get("event").and_then(Value::as_str) {
             Some("error") => return Err(format!("the client failed: {event}")),
             Some("message") => self.messages.push((text(&event, "from"), text(&event, "body"))),
             _ => self.waiting.push(event),
@@ -173,14 +173,14 @@ impl Driver {
 }
 
 fn text(event: &Value, key: &str) -> String {
-    event[key].as_str().unwrap_or_default().to_owned()
+    event.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn matches(event: &Value, wanted: &Value) -> bool {
     wanted.as_object().is_some_and(|fields| {
-        fields.iter().all(|(key, value)| match (key.as_str(), event[key].as_str(), value.as_str()) {
-            ("from", Some(given), Some(wanted)) => given == wanted || bare(given) == wanted,
-            _ => event[key] == *value,
+        fields.iter().all(|(key, value)| match (key.as_str(), value.as_str()) {
+            ("from", Some(wanted)) => text(event, key) == wanted || bare(&text(event, key)) == wanted,
+            _ => event.get(key) == Some(value),
         })
     })
 }

@@ -121,6 +121,6 @@ fn tell(server: &dyn Server, programs: &Programs, (a, b): (&'static str, &'stati
     };
     let lines: Vec<_> =
         told.iter().map(|(step, outcome)| format!("{a} + {b}: {step}: {outcome}\n")).collect();
-    print!("{}{a} + {b}: {:.1} s\n", lines.concat(), start.elapsed().as_secs_f64());
+    println!("{}{a} + {b}: {:.1} s", lines.concat(), start.elapsed().as_secs_f64());
     told.into_iter().map(|(_, outcome)| outcome).collect()
 }
