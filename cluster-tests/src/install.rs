@@ -1,6 +1,6 @@
 //! Installs the third-party clients, each once, into a folder below the target folder.
 //!
-//! The error of each function is the reason why the client cannot be had here.
+//! A client that cannot be had here is absent, with the reason; a program of ours that does not compile is broken.
 
 use crate::driver::Program;
 use crate::process::run;
@@ -9,12 +9,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
+/// Why there is no program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The registry or the tool is not there: the client is skipped.
+    Absent(String),
+    /// What was there does not build: the test fails.
+    Broken(String),
+}
+
+/// Whatever fails while something is brought here.
+impl From<String> for Missing {
+    fn from(reason: String) -> Self {
+        Self::Absent(reason)
+    }
+}
+
 /// A third-party client and how its program is had.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
     /// Its folder in `clients/`.
     pub name: &'static str,
-    install: fn(&Path, &Path) -> Result<Program, String>,
+    install: fn(&Path, &Path) -> Result<Program, Missing>,
 }
 
 /// All of them, by their folders in `clients/`.
@@ -28,7 +44,7 @@ pub const CLIENTS: &[Client] = &[
 
 impl Client {
     /// Installs it below `target`, unless it is there already.
-    pub fn install(&self, target: &Path) -> Result<Program, String> {
+    pub fn install(&self, target: &Path) -> Result<Program, Missing> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(self.name);
         let folder = target.join("clients").join(self.name);
         fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
@@ -36,7 +52,7 @@ impl Client {
     }
 }
 
-fn slixmpp(source: &Path, folder: &Path) -> Result<Program, String> {
+fn slixmpp(source: &Path, folder: &Path) -> Result<Program, Missing> {
     debian_package("python3", "python3-venv")?;
     let python = folder.join("bin/python");
     let requirements = source.join("requirements.txt");
@@ -48,7 +64,7 @@ fn slixmpp(source: &Path, folder: &Path) -> Result<Program, String> {
     Ok(vec![python, source.join("client.py")])
 }
 
-fn xmpp_js(source: &Path, folder: &Path) -> Result<Program, String> {
+fn xmpp_js(source: &Path, folder: &Path) -> Result<Program, Missing> {
     debian_package("node", "nodejs")?;
     debian_package("npm", "npm")?;
     // The modules are looked for beside the script.
@@ -61,21 +77,27 @@ fn xmpp_js(source: &Path, folder: &Path) -> Result<Program, String> {
     Ok(vec![PathBuf::from("node"), folder.join("client.js")])
 }
 
-fn tokio_xmpp(source: &Path, folder: &Path) -> Result<Program, String> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--locked", "--manifest-path"]).arg(source.join("Cargo.toml"));
-    run(cargo.arg("--target-dir").arg(folder))?;
+fn tokio_xmpp(source: &Path, folder: &Path) -> Result<Program, Missing> {
+    let cargo = |command, manifest: &Path| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args([command, "--quiet", "--locked", "--manifest-path"]).arg(manifest);
+        cargo
+    };
+    let manifest = source.join("Cargo.toml");
+    run(&mut cargo("fetch", &manifest))?;
+    run(cargo("build", &manifest).arg("--offline").arg("--target-dir").arg(folder))
+        .map_err(Missing::Broken)?;
     Ok(vec![folder.join("debug/stentor-client-tokio-xmpp")])
 }
 
-fn profanity(source: &Path, _: &Path) -> Result<Program, String> {
+fn profanity(source: &Path, _: &Path) -> Result<Program, Missing> {
     debian_package("python3", "python3")?;
     debian_package("tmux", "tmux")?;
     debian_package("profanity", "profanity")?;
     Ok(vec![PathBuf::from("python3"), source.join("client.py")])
 }
 
-fn go_sendxmpp(source: &Path, _: &Path) -> Result<Program, String> {
+fn go_sendxmpp(source: &Path, _: &Path) -> Result<Program, Missing> {
     debian_package("python3", "python3")?;
     debian_package("go-sendxmpp", "go-sendxmpp")?;
     Ok(vec![PathBuf::from("python3"), source.join("client.py")])

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 use stentor_cluster_tests::driver::Program;
-use stentor_cluster_tests::install::CLIENTS;
+use stentor_cluster_tests::install::{CLIENTS, Client, Missing};
 use stentor_cluster_tests::scenario::{self, Outcome};
 use stentor_cluster_tests::server::{self, Mechanisms, Server};
 
@@ -85,7 +85,7 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Arguments {
     arguments
 }
 
-type Programs = Vec<(&'static str, Result<Program, String>)>;
+type Programs = Vec<(&'static str, Result<Program, Missing>)>;
 
 /// Installs the clients of the pairs, all at once.
 fn install(pairs: &[(&str, &str)]) -> Programs {
@@ -95,7 +95,7 @@ fn install(pairs: &[(&str, &str)]) -> Programs {
     let clients =
         CLIENTS.iter().filter(|client| pairs.iter().any(|(a, b)| client.name == *a || client.name == *b));
     thread::scope(|scope| {
-        let install = |client: &'static stentor_cluster_tests::install::Client| {
+        let install = |client: &'static Client| {
             scope.spawn(move || {
                 let start = Instant::now();
                 let program = client.install(target);
@@ -112,12 +112,13 @@ fn tell(server: &dyn Server, programs: &Programs, (a, b): (&'static str, &'stati
     let start = Instant::now();
     let program = |name| match programs.iter().find(|(client, _)| *client == name) {
         Some((_, Ok(program))) => Ok(program),
-        Some((_, Err(reason))) => Err(format!("{name}: {reason}")),
-        None => Err(format!("{name} is not in clients/")),
+        Some((_, Err(Missing::Absent(reason)))) => Err(Outcome::Skipped(format!("{name}: {reason}"))),
+        Some((_, Err(Missing::Broken(reason)))) => Err(Outcome::Failed(format!("{name}: {reason}"))),
+        None => Err(Outcome::Failed(format!("{name} is not in clients/"))),
     };
     let told = match (program(a), program(b)) {
         (Ok(first), Ok(second)) => scenario::play(server, (a, first), (b, second)),
-        (Err(reason), _) | (_, Err(reason)) => vec![("all", Outcome::Skipped(reason))],
+        (Err(outcome), _) | (_, Err(outcome)) => vec![("install", outcome)],
     };
     let lines: Vec<_> =
         told.iter().map(|(step, outcome)| format!("{a} + {b}: {step}: {outcome}\n")).collect();

@@ -6,12 +6,13 @@ XEP-0198, and does not log in again by itself.
 
 import json
 import queue
+import re
 import subprocess
 import sys
 import threading
 
 EXECUTABLE = "go-sendxmpp"
-CANNOT = ["ping", "presence", "resume", "send-offline", "subscribe"]
+CANNOT = ["change presence", "resume", "send offline", "subscribe"]
 LOST = ("read tcp", "EOF", "connection reset")
 
 
@@ -31,6 +32,8 @@ class Listener:
         pipe = subprocess.PIPE
         self.process = bound([*login, "--debug", "--listen"], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
         self.is_online = False
+        self.senders = 0  # Sending processes whose resource the server has not reported gone.
+        self.pings = []
         for kind, stream in (("message", self.process.stdout), ("debug", self.process.stderr)):
             threading.Thread(target=self.read, args=(kind, stream, happened), daemon=True).start()
 
@@ -38,6 +41,20 @@ class Listener:
         for line in stream:
             happened.put((self, kind, line.rstrip("\n")))
         happened.put((self, "end", None))
+
+    def on_presence(self, jid, presence):
+        """A server tells each resource of the others of its account, and of itself."""
+        if "unavailable" in presence:
+            self.senders -= 1
+        elif not self.is_online:
+            self.is_online = True
+            emit("online", jid=jid)
+
+    def answer_pings(self):
+        if self.senders <= 0:
+            for number in self.pings:
+                emit("pong", id=number)
+            self.pings.clear()
 
     def close(self):
         self.process.kill()
@@ -71,7 +88,13 @@ def main():
         if kind == "command":
             if what["do"] == "quit":
                 break
-            send(login, what["jid"], what["text"])
+            if what["do"] == "ping":
+                # What was sent is handled when the sender's session has ended at the server.
+                listener.pings.append(what["id"])
+            else:
+                listener.senders += 1
+                send(login, what["jid"], what["text"])
+            listener.answer_pings()
         elif source is not listener:
             continue
         elif kind == "message":
@@ -83,10 +106,10 @@ def main():
             listener = Listener(login, happened)
         else:
             print(what, file=sys.stderr)
-            # A server tells each resource of its own presence.
-            if "<presence" in what and jid in what and not listener.is_online:
-                listener.is_online = True
-                emit("online", jid=jid)
+            for presence in re.findall(r"<presence\b[^>]*>", what):
+                if jid in presence:
+                    listener.on_presence(jid, presence)
+            listener.answer_pings()
     listener.close()
 
 

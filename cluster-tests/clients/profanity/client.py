@@ -14,7 +14,7 @@ import threading
 import time
 import xml.etree.ElementTree as ElementTree
 
-CANNOT = ["send-offline"]  # It refuses to send while there is no connection.
+CANNOT = ["send offline"]  # It refuses to send while there is no connection.
 SUBSCRIPTIONS = {"subscribe", "subscribed", "unsubscribe", "unsubscribed"}
 DEADLINE = 20
 LOOK_EVERY = 0.02
@@ -73,7 +73,8 @@ class Profanity:
     def __init__(self, home, host, port, jid, password):
         self.jid = jid
         self.focus = None
-        self.is_resumed = False
+        self.coming = None  # What to say once all that it takes has come.
+        self.awaited = set()
         self.pings = []  # Ours, whose request the log has not shown yet.
         self.asked = {}  # Stanza id -> ours.
         configuration = home / ".config/profanity"
@@ -119,19 +120,32 @@ class Profanity:
     def on_log(self, line):
         if "Connection handler: XMPP_CONN_DISCONNECT" in line:
             emit("disconnected")
+        elif "Bind successful" in line:
+            self.await_all("online")
         elif "Session resumed successfully" in line:
-            self.is_resumed = True
+            self.await_all("resumed")
+        elif "connection_features_received" in line:
+            self.has_come("features")
         elif sent := re.search(r"DBG: SENT: <iq id=\"([^\"]+)\" type=\"get\"><ping ", line):
             self.asked[sent[1]] = self.pings.pop(0)
         elif received := re.search(r"DBG: RECV: (<(?:message|presence|iq)\b.*)", line):
             self.on_stanza(ElementTree.fromstring(received[1]))
 
+    def await_all(self, coming):
+        """It asks for roster and features on a new stream and on a resumed one, and pings no server without them."""
+        self.coming, self.awaited = coming, {"features", "presence"}
+
+    def has_come(self, what):
+        self.awaited.discard(what)
+        if self.coming and not self.awaited:
+            emit(self.coming, jid=self.jid)
+            self.coming = None
+
     def on_stanza(self, stanza):
         sender, kind = stanza.get("from", ""), stanza.get("type")
-        if stanza.tag == "iq" and stanza.get("id") == "roster":
-            # The roster is what profanity asks for first, on a new stream and on a resumed one.
-            emit("resumed") if self.is_resumed else emit("online", jid=stanza.get("to", self.jid))
-            self.is_resumed = False
+        if stanza.tag == "presence" and sender.split("/")[0] == self.jid:
+            # A server tells each resource of its own presence; the roster was asked for before.
+            self.has_come("presence")
         elif stanza.tag == "iq" and (ping := self.asked.pop(stanza.get("id"), None)):
             emit("pong", id=ping)
         elif stanza.tag == "message" and (body := stanza.findtext("body")):
@@ -140,8 +154,6 @@ class Profanity:
             emit("message", **{"from": sender}, body=body)
         elif stanza.tag == "presence" and kind in SUBSCRIPTIONS:
             emit("subscription", **{"from": sender}, type=kind)
-        elif stanza.tag == "presence" and kind == "error":
-            emit("error", text=f"presence error of {sender}")
         elif stanza.tag == "presence":
             emit("presence", **{"from": sender}, show=kind or stanza.findtext("show") or "available")
 

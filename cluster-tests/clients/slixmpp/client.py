@@ -38,6 +38,7 @@ class Client(slixmpp.ClientXMPP):
     async def on_online(self, _):
         await self.get_roster()
         self.send_presence()
+        await self["xep_0199"].ping(self.boundjid.domain)
         emit("online", jid=str(self.boundjid))
 
     def on_disconnected(self, _):
@@ -54,9 +55,7 @@ class Client(slixmpp.ClientXMPP):
         kind = presence.xml.get("type")
         if kind in SUBSCRIPTIONS:
             emit("subscription", **sender, type=kind)
-        elif kind == "error":
-            emit("error", text=f"presence error of {presence['from']}")
-        elif kind in (None, "unavailable"):
+        elif kind in (None, "unavailable", "error"):
             emit("presence", **sender, show=kind or presence["show"] or "available")
 
     async def ping_server(self, number):

@@ -17,6 +17,8 @@ const xmpp = client({
   resource: own.resource || undefined,
   password,
 });
+// For one step of the negotiation: a busy machine may need more than the two seconds that are usual.
+xmpp.timeout = 30_000;
 let leaving = false;
 
 // Not by xmpp.iqCaller: the results that it takes are missing from the client's count of handled stanzas, so that after
@@ -26,24 +28,24 @@ const ask = (id, to, payload) => xmpp.send(xml("iq", { type: "get", id, to }, pa
 xmpp.on("error", (error) => process.stderr.write(`${error.stack}\n`));
 xmpp.on("element", (element) => process.stderr.write(`<- ${element}\n`));
 xmpp.on("send", (element) => process.stderr.write(`-> ${element}\n`));
-xmpp.on("online", async (jid) => {
+xmpp.on("online", async () => {
   await ask("driver-roster", undefined, xml("query", { xmlns: "jabber:iq:roster" }));
   await xmpp.send(xml("presence"));
-  emit("online", { jid: String(jid) });
+  await ask("driver-online", own.domain, xml("ping", { xmlns: "urn:xmpp:ping" }));
 });
 xmpp.on("disconnect", () => leaving || emit("disconnected"));
 xmpp.streamManagement.on("resumed", () => emit("resumed"));
 xmpp.on("stanza", (stanza) => {
   const { from, id, type } = stanza.attrs;
   const body = stanza.getChildText("body");
-  if (stanza.is("iq") && id.startsWith("ping-")) {
+  if (stanza.is("iq") && id === "driver-online") {
+    emit("online", { jid: String(xmpp.jid) });
+  } else if (stanza.is("iq") && id.startsWith("ping-")) {
     emit("pong", { id: id.slice(5) });
   } else if (stanza.is("message") && body) {
     emit("message", { from, body });
   } else if (stanza.is("presence") && subscriptions.has(type)) {
     emit("subscription", { from, type });
-  } else if (stanza.is("presence") && type === "error") {
-    emit("error", { text: `presence error of ${from}` });
   } else if (stanza.is("presence")) {
     emit("presence", { from, show: type ?? stanza.getChildText("show") ?? "available" });
   }
@@ -60,7 +62,7 @@ const commands = {
 
 const { version } = createRequire(import.meta.url)("@xmpp/client/package.json");
 // Its send() fails while there is no connection.
-emit("hello", { client: "@xmpp/client", version, cannot: ["send-offline"] });
+emit("hello", { client: "@xmpp/client", version, cannot: ["send offline"] });
 xmpp.start().catch((error) => emit("error", { text: String(error) }));
 for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line);

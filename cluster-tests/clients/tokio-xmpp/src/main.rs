@@ -15,7 +15,10 @@ use tokio_xmpp::parsers::roster::Roster;
 use tokio_xmpp::stanzastream::{Event, StanzaStream, StreamEvent};
 use tokio_xmpp::xmlstream::Timeouts;
 
+/// What the ids of pings that were asked for begin with.
 const PING: &str = "ping-";
+/// The id of the ping that follows the first presence.
+const FIRST_PING: &str = "driver-online";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -38,8 +41,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     loop {
         tokio::select! {
             event = stream.next() => match event {
-                Some(Event::Stream(event)) => on_stream(&stream, event).await,
-                Some(Event::Stanza(stanza)) => on_stanza(&stream, stanza).await,
+                Some(Event::Stream(event)) => on_stream(&stream, &jid, event).await,
+                Some(Event::Stanza(stanza)) => on_stanza(&stream, &jid, stanza).await,
                 None => break,
             },
             command = next_command(&mut commands) => match command? {
@@ -64,14 +67,16 @@ async fn obey(stream: &StanzaStream, own: &Jid, command: &Value) -> Result<(), B
         "accept" => Presence::new(Type::Subscribed).with_to(text("jid").parse::<Jid>()?).into(),
         "send" => Message::chat(text("jid").parse::<Jid>()?).with_body(Lang::new(), text("text")).into(),
         "presence" => presence(&text("show")).into(),
-        "ping" => {
-            let server: Jid = own.domain().to_owned().into();
-            Iq::from_get(PING.to_owned() + &text("id"), Ping).with_to(server).into()
-        }
+        "ping" => ping(own, PING.to_owned() + &text("id")),
         other => return Err(format!("no such command: {other}").into()),
     };
     stream.send(Box::new(stanza)).await;
     Ok(())
+}
+
+fn ping(own: &Jid, id: String) -> Stanza {
+    let server: Jid = own.domain().to_owned().into();
+    Iq::from_get(id, Ping).with_to(server).into()
 }
 
 fn presence(show: &str) -> Presence {
@@ -85,21 +90,21 @@ fn presence(show: &str) -> Presence {
     }
 }
 
-async fn on_stream(stream: &StanzaStream, event: StreamEvent) {
+async fn on_stream(stream: &StanzaStream, own: &Jid, event: StreamEvent) {
     match event {
-        StreamEvent::Reset { bound_jid, .. } => {
+        StreamEvent::Reset { .. } => {
             // Only a resource that asked for the roster is told of subscriptions (RFC 6121 2.2).
             let roster = Roster { ver: None, items: vec![] };
             stream.send(Box::new(Iq::from_get("driver-roster", roster).into())).await;
             stream.send(Box::new(Presence::available().into())).await;
-            emit(json!({"event": "online", "jid": bound_jid.to_string()}));
+            stream.send(Box::new(ping(own, FIRST_PING.to_owned()))).await;
         }
         StreamEvent::Suspended => emit(json!({"event": "disconnected"})),
         StreamEvent::Resumed => emit(json!({"event": "resumed"})),
     }
 }
 
-async fn on_stanza(stream: &StanzaStream, stanza: Stanza) {
+async fn on_stanza(stream: &StanzaStream, own: &Jid, stanza: Stanza) {
     match stanza {
         Stanza::Message(message) => {
             if let Some((_, body)) = message.get_best_body(vec![]) {
@@ -112,6 +117,7 @@ async fn on_stanza(stream: &StanzaStream, stanza: Stanza) {
             let result = Iq::Result { from: None, to: from, id, payload: None };
             stream.send(Box::new(result.into())).await;
         }
+        Stanza::Iq(iq) if iq.id() == FIRST_PING => emit(json!({"event": "online", "jid": own.to_string()})),
         Stanza::Iq(iq) => {
             if let Some(id) = iq.id().strip_prefix(PING) {
                 emit(json!({"event": "pong", "id": id}));
@@ -128,7 +134,7 @@ fn on_presence(presence: &Presence) {
         Type::Unsubscribe => "unsubscribe",
         Type::Unsubscribed => "unsubscribed",
         Type::Unavailable => return emit(json!({"event": "presence", "from": from, "show": "unavailable"})),
-        Type::Error => return emit(json!({"event": "error", "text": format!("presence error of {from}")})),
+        Type::Error => return emit(json!({"event": "presence", "from": from, "show": "error"})),
         Type::Probe => return,
         Type::None => {
             let show = match presence.show {
