@@ -34,7 +34,7 @@ fn write_text(text: &str, namespace: &str, out: &mut String) {
     out.push_str("</text>");
 }
 
-/// The content of an element, if it has any.
+/// The content of an element, if it has any, without the white space of those who indent.
 fn content_of(node: stentor_xml::Node<'_>) -> Option<String> {
-    Some(node.text()).filter(|text| !text.is_empty())
+    Some(node.text().trim().to_owned()).filter(|text| !text.is_empty())
 }

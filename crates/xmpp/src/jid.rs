@@ -91,6 +91,11 @@ impl Jid {
         BareJid(self.0.clone())
     }
 
+    /// The bare address, in place.
+    pub fn into_bare(self) -> BareJid {
+        BareJid(self.0)
+    }
+
     /// The full address, if it has a resourcepart; shares the allocation.
     pub fn to_full(&self) -> Option<FullJid> {
         (!self.is_bare()).then(|| FullJid(self.0.clone()))
@@ -265,18 +270,6 @@ impl From<BareJid> for Jid {
 }
 
 impl From<FullJid> for Jid {
-    fn from(jid: FullJid) -> Self {
-        Self(jid.0)
-    }
-}
-
-impl From<Jid> for BareJid {
-    fn from(jid: Jid) -> Self {
-        Self(jid.0)
-    }
-}
-
-impl From<FullJid> for BareJid {
     fn from(jid: FullJid) -> Self {
         Self(jid.0)
     }

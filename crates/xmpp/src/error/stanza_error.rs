@@ -210,11 +210,12 @@ impl StanzaError {
         let node = error.children().find(defined)?;
         let condition = Condition::from_name(node.name()).unwrap_or(Condition::UndefinedCondition);
         let kind = error.attribute("type").and_then(ErrorType::from_name);
-        let application = error.children().find(|node| node.namespace() != ns::STANZAS).map(|node| {
-            let mut element = String::new();
-            node.write_to("", &mut element);
-            element.into_boxed_str()
-        });
+        let application =
+            error.children().find(|node| !matches!(node.namespace(), "" | ns::STANZAS)).map(|node| {
+                let mut element = String::new();
+                node.write_to("", &mut element);
+                element.into_boxed_str()
+            });
         Some(Self {
             condition,
             kind: kind.unwrap_or(condition.default_type()),

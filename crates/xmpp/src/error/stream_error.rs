@@ -187,11 +187,12 @@ impl StreamError {
             Some(condition) => condition,
             None => StreamCondition::UndefinedCondition,
         };
-        let application = error.children().find(|node| node.namespace() != ns::STREAMS).map(|node| {
-            let mut element = String::new();
-            node.write_to("", &mut element);
-            element
-        });
+        let application =
+            error.children().find(|node| !matches!(node.namespace(), "" | ns::STREAMS)).map(|node| {
+                let mut element = String::new();
+                node.write_to("", &mut element);
+                element
+            });
         Some(Self { condition, text: error.child("text", ns::STREAMS).and_then(content_of), application })
     }
 }
