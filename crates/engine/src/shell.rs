@@ -104,6 +104,16 @@ impl<E: Entity> Shell<E> {
             && self.entity.is_idle()
     }
 
+    /// How many write sets it has put out.
+    pub fn issued(&self) -> u64 {
+        self.issued
+    }
+
+    /// How many of them are not committed.
+    pub fn pending(&self) -> u64 {
+        self.issued - self.durable
+    }
+
     fn is_durable(&self) -> bool {
         self.issued == self.durable
     }

@@ -1,1 +1,20 @@
 //! actix: the registry, entity actors, timers, store threads and drain.
+//!
+//! One [`Runtime`] per process, with some arbiters (threads). On each stands a [`Router`](router) with the arbiter's
+//! registry: it turns keys into handles, by reference; nothing else holds an address. What happens to an entity is
+//! decided by its [`stentor_engine::Shell`]; here its outputs are carried out.
+//!
+//! actix's mailboxes have no bound, so a [`stentor_engine::Gate`] stands before each; being refused is a decision
+//! made in one place, [`local`]. A panic in an entity ends that entity, not its arbiter.
+
+mod credentials;
+mod entity_actor;
+pub mod limits;
+mod local;
+mod router;
+mod start;
+mod timers;
+
+pub use credentials::StoreCredentials;
+pub use local::{SessionMessage, after, forget_session, new_session, now, send};
+pub use start::{Administration, Derive, Runtime, Shared, StartError};

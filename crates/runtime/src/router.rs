@@ -1,0 +1,120 @@
+//! The arbiter's router: takes what other arbiters and the store have for it.
+
+use crate::local;
+use crate::start::Shared;
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use std::future::poll_fn;
+use std::sync::Arc;
+use stentor_engine::{Event, Key, Rows, SessionKey, ToSession};
+use stentor_store::{Committed, Completion};
+
+/// Something for an entity or a session of this arbiter.
+#[derive(Debug)]
+pub(crate) enum Parcel {
+    /// To an entity.
+    Event(Key, Event),
+    /// To a session.
+    Session(SessionKey, ToSession),
+    /// From the store, to the entity that asked; without a token it loads.
+    Rows(Key, Option<u64>, Vec<Rows>),
+    /// Verdicts of the store.
+    Committed(Vec<Committed>),
+    /// The store has room.
+    Room,
+}
+
+/// One message, whatever came together.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Parcels(pub Vec<Parcel>);
+
+/// The runtime stands: what every arbiter shares.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Install(pub Arc<Shared>);
+
+/// How many entities and sessions are here?
+#[derive(Message)]
+#[rtype(result = "(usize, usize)")]
+pub(crate) struct Count;
+
+/// See the module.
+pub(crate) struct Router {
+    pub arbiter: u16,
+}
+
+impl Actor for Router {
+    type Context = Context<Self>;
+}
+
+impl Handler<Install> for Router {
+    type Result = ();
+
+    fn handle(&mut self, Install(shared): Install, context: &mut Self::Context) {
+        local::install(self.arbiter, shared);
+        let timers = async {
+            loop {
+                let polled = poll_fn(|context| match local::with(|local| local.timers.poll(context)) {
+                    Some(poll) => poll.map(Some),
+                    None => std::task::Poll::Ready(None),
+                });
+                let Some(timer) = polled.await else { return };
+                local::with(|local| {
+                    local.expired(timer);
+                    local.flush();
+                });
+            }
+        };
+        context.spawn(actix::fut::wrap_future(timers));
+    }
+}
+
+impl Handler<Parcels> for Router {
+    type Result = ();
+
+    fn handle(&mut self, Parcels(parcels): Parcels, _: &mut Self::Context) {
+        local::with(|local| {
+            for parcel in parcels {
+                match parcel {
+                    Parcel::Event(key, event) => local.dispatch(key, event),
+                    Parcel::Session(session, message) => local.to_session(session, message),
+                    Parcel::Rows(key, token, rows) => local.rows(&key, token, rows),
+                    Parcel::Committed(results) => local.committed(results),
+                    Parcel::Room => local.room(),
+                }
+            }
+            local.flush();
+        });
+    }
+}
+
+impl Handler<Count> for Router {
+    type Result = actix::MessageResult<Count>;
+
+    fn handle(&mut self, _: Count, _: &mut Self::Context) -> Self::Result {
+        actix::MessageResult(local::with(|local| local.count()).unwrap_or_default())
+    }
+}
+
+/// A router's address, as others use it.
+#[derive(Clone)]
+pub(crate) struct RouterAddress(pub Addr<Router>);
+
+impl RouterAddress {
+    /// Sends it what it is to hand out. Bounded by the gates of those to whom it goes, and by the windows of the
+    /// sessions from which it comes.
+    #[expect(clippy::disallowed_methods, reason = "the gates stand before what it hands out to")]
+    pub(crate) fn send(&self, parcels: Parcels) {
+        self.0.do_send(parcels);
+    }
+}
+
+impl Completion for RouterAddress {
+    fn committed(&self, results: Vec<Committed>) {
+        self.send(Parcels(vec![Parcel::Committed(results)]));
+    }
+
+    fn room(&self) {
+        self.send(Parcels(vec![Parcel::Room]));
+    }
+}

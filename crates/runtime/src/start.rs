@@ -1,0 +1,192 @@
+//! Starting the arbiters, and what all of them share.
+
+use crate::limits::{ASKS_MAX, DERIVING_MAX};
+use crate::router::{Count, Install, Parcel, Parcels, Router, RouterAddress};
+use actix::{Actor, Arbiter};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use stentor_engine::{Ask, Command, Event, Key, MemberId, Reply};
+use stentor_entities::Hosts;
+use stentor_store::Store;
+use tokio::sync::{Semaphore, oneshot};
+
+/// Derives the keys of a password: blocking work, with salts of the system's generator. None if it cannot be one.
+pub type Derive = fn(&str) -> Option<Bytes>;
+
+/// What all arbiters share.
+pub struct Shared {
+    pub(crate) member: MemberId,
+    pub(crate) routers: Vec<RouterAddress>,
+    pub(crate) store: Store,
+    hosts: Arc<Hosts>,
+    derive: Derive,
+    deriving: Semaphore,
+    asks: Mutex<HashMap<Ask, oneshot::Sender<Reply>>>,
+    next_ask: AtomicU64,
+}
+
+impl Shared {
+    /// The arbiter of an entity: by its slot, so that it is always the same.
+    pub(crate) fn arbiter_of(&self, key: &Key) -> u16 {
+        key.slot().number() % self.routers.len().max(1) as u16
+    }
+
+    /// Settings of the hosts.
+    pub(crate) fn hosts(&self) -> Arc<Hosts> {
+        Arc::clone(&self.hosts)
+    }
+
+    /// Posts something to an arbiter from any thread.
+    pub(crate) fn post(&self, arbiter: u16, parcel: Parcel) {
+        if let Some(router) = self.routers.get(usize::from(arbiter)) {
+            router.send(Parcels(vec![parcel]));
+        }
+    }
+
+    /// Derives keys on a thread of its own, a few at a time.
+    pub(crate) async fn derive(&self, password: String) -> Option<Bytes> {
+        let _permit = self.deriving.acquire().await.ok()?;
+        let derive = self.derive;
+        tokio::task::spawn_blocking(move || derive(&password)).await.ok().flatten()
+    }
+
+    /// Hands the answer to whoever asked, if he still waits.
+    pub(crate) fn answer(&self, ask: Ask, reply: Reply) {
+        let waiting = self.asks.lock().unwrap_or_else(PoisonError::into_inner).remove(&ask);
+        if let Some(waiting) = waiting {
+            let _ = waiting.send(reply);
+        }
+    }
+}
+
+/// Administration's way to the users.
+#[derive(Clone)]
+pub struct Administration {
+    shared: Arc<Shared>,
+}
+
+impl Administration {
+    /// Asks a user. None if too many questions are under way, or the user's entity is lost before it answers.
+    pub async fn ask(&self, key: Key, command: Command) -> Option<Reply> {
+        let ask = Ask(self.shared.next_ask.fetch_add(1, Ordering::Relaxed));
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut asks = self.shared.asks.lock().unwrap_or_else(PoisonError::into_inner);
+            asks.retain(|_, waiting| !waiting.is_closed());
+            if asks.len() >= ASKS_MAX {
+                return None;
+            }
+            asks.insert(ask, answer);
+        }
+        let arbiter = self.shared.arbiter_of(&key);
+        self.shared.post(arbiter, Parcel::Event(key, Event::Command(ask, command)));
+        answered.await.ok()
+    }
+
+    /// Derives the keys of a password.
+    pub async fn derive(&self, password: String) -> Option<Bytes> {
+        self.shared.derive(password).await
+    }
+
+    /// Entities and sessions on all arbiters.
+    pub async fn count(&self) -> (usize, usize) {
+        let mut total = (0, 0);
+        for router in &self.shared.routers {
+            let (entities, sessions) = router.0.send(Count).await.unwrap_or_default();
+            total = (total.0 + entities, total.1 + sessions);
+        }
+        total
+    }
+
+    /// The store, for backups.
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+}
+
+/// Why the runtime did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An arbiter's thread ended before it could be used.
+    #[error("an arbiter did not start")]
+    Arbiter,
+}
+
+/// The arbiters of this process.
+pub struct Runtime {
+    shared: Arc<Shared>,
+    arbiters: Vec<(Arbiter, Arc<AtomicUsize>)>,
+}
+
+impl Runtime {
+    /// Starts `count` arbiters, at least one. Within an actix system.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(
+        count: u16,
+        member: MemberId,
+        hosts: Arc<Hosts>,
+        store: Store,
+        derive: Derive,
+    ) -> Result<Self, StartError> {
+        let mut arbiters = Vec::new();
+        let mut routers = Vec::new();
+        for number in 0..count.max(1) {
+            let arbiter = Arbiter::new();
+            let (started, address) = oneshot::channel();
+            arbiter.spawn_fn(move || {
+                let _ = started.send(Router { arbiter: number }.start());
+            });
+            let address = RouterAddress(address.await.map_err(|_| StartError::Arbiter)?);
+            store.register(number, Arc::new(address.clone()));
+            routers.push(address);
+            arbiters.push((arbiter, Arc::new(AtomicUsize::new(0))));
+        }
+        let shared = Arc::new(Shared {
+            member,
+            routers,
+            store,
+            hosts,
+            derive,
+            deriving: Semaphore::new(DERIVING_MAX),
+            asks: Mutex::new(HashMap::new()),
+            next_ask: AtomicU64::new(1),
+        });
+        for router in &shared.routers {
+            router.0.send(Install(Arc::clone(&shared))).await.map_err(|_| StartError::Arbiter)?;
+        }
+        Ok(Self { shared, arbiters })
+    }
+
+    /// What all arbiters share.
+    pub fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Administration's way to the users.
+    pub fn administration(&self) -> Administration {
+        Administration { shared: self.shared() }
+    }
+
+    /// Runs `f` on the arbiter with the least load, which is the number of [`Arc`]s of its counter that live: `f` is
+    /// given one to keep as long as it is a load.
+    pub fn place(&self, f: impl FnOnce(Arc<AtomicUsize>) + Send + 'static) {
+        let least = self.arbiters.iter().min_by_key(|(_, load)| Arc::strong_count(load));
+        if let Some((arbiter, load)) = least {
+            let load = Arc::clone(load);
+            arbiter.spawn_fn(move || f(load));
+        }
+    }
+
+    /// Commits what is under way and closes the store; then ends the arbiters. Sessions are to be ended before.
+    pub async fn stop(self) {
+        let store = self.shared.store.clone();
+        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        for (arbiter, _) in &self.arbiters {
+            arbiter.stop();
+        }
+    }
+}
