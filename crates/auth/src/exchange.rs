@@ -1,7 +1,7 @@
 //! One authentication, from `<auth/>` to `<success/>` or `<failure/>`, as a state machine: messages and look-ups go
 //! in, the next step comes out.
 
-use std::mem;
+use std::{fmt, mem};
 
 use stentor_xmpp::BareJid;
 
@@ -11,8 +11,7 @@ use crate::{
     external, plain, scram,
 };
 
-/// What to do next.
-#[derive(Debug)]
+/// What to do next. Debug output leaves out what is sent.
 pub enum Step {
     /// Send it in a `<challenge/>`; the answer goes to [`Exchange::response`].
     Challenge(Vec<u8>),
@@ -37,15 +36,14 @@ pub enum Step {
 }
 
 /// One authentication. Whatever is called out of turn fails it, and nothing succeeds after that. Another `<auth/>`
-/// before its end begins another one, and this is dropped (RFC 6120 6.4.2).
-#[derive(Debug)]
+/// before its end begins another one, and this is dropped (RFC 6120 6.4.2). Debug output names
+/// the mechanism alone.
 pub struct Exchange {
     mechanism: Mechanism,
     state: State,
 }
 
 /// What an exchange waits for.
-#[derive(Debug)]
 pub(crate) enum State {
     /// The client's first message.
     Scram(Box<scram::Start>),
@@ -142,6 +140,11 @@ impl Exchange {
         self.advance(next)
     }
 
+    #[cfg(test)]
+    pub(crate) fn into_state(self) -> State {
+        self.state
+    }
+
     fn advance(&mut self, next: Result<(State, Step), SaslFailure>) -> Step {
         match next {
             Ok((state, step)) => {
@@ -155,6 +158,28 @@ impl Exchange {
     fn fail(&mut self, failure: SaslFailure) -> Step {
         self.state = State::Done;
         Step::Failure(failure)
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Challenge(_) => f.write_str("Challenge(..)"),
+            Self::NeedCredentials { identity } => {
+                f.debug_struct("NeedCredentials").field("identity", identity).finish()
+            }
+            Self::Verify(_) => f.write_str("Verify(..)"),
+            Self::Success { identity, .. } => {
+                f.debug_struct("Success").field("identity", identity).finish_non_exhaustive()
+            }
+            Self::Failure(failure) => f.debug_tuple("Failure").field(failure).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("mechanism", &self.mechanism).finish_non_exhaustive()
     }
 }
 

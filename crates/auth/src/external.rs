@@ -6,7 +6,6 @@ use crate::exchange::{State, Step};
 use crate::{Credential, SaslFailure};
 
 /// Before the client's message.
-#[derive(Debug)]
 pub(crate) struct Start {
     /// Whom the certificate names at this host.
     pub(crate) identities: Vec<BareJid>,

@@ -12,7 +12,6 @@ use crate::{Credential, Hash, Iterations, SaslFailure, ServerSecret};
 const HASHES: [Hash; 3] = [Hash::Sha256, Hash::Sha512, Hash::Sha1];
 
 /// Before the client's message.
-#[derive(Debug)]
 pub(crate) struct Start {
     pub(crate) domain: String,
     pub(crate) iterations: Iterations,
@@ -83,12 +82,6 @@ impl std::fmt::Debug for PlainCheck {
     }
 }
 
-impl std::fmt::Debug for LookUp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LookUp").field("identity", &self.identity).finish_non_exhaustive()
-    }
-}
-
 /// What came of a [`PlainCheck`]: to be given to the exchange that asked for it.
 #[derive(Debug)]
 pub struct PlainVerdict {
@@ -100,4 +93,21 @@ pub(crate) fn verified(identity: BareJid, verdict: PlainVerdict) -> Result<(Stat
         return Err(SaslFailure::NotAuthorized);
     }
     Ok((State::Done, Step::Success { identity, data: None }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Even if the keys made up for an account that does not exist were those of the password.
+    #[test]
+    fn an_unknown_account_fails_whatever_its_keys() {
+        let keys = ScramKeys::derive(Hash::Sha256, b"pencil", vec![1], Iterations::default());
+        let check = |is_known| {
+            let password = Zeroizing::new("pencil".to_owned());
+            PlainCheck { password, hash: Hash::Sha256, keys: keys.clone(), is_known }.run().is_right
+        };
+        assert!(check(true));
+        assert!(!check(false));
+    }
 }

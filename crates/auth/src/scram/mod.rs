@@ -16,7 +16,7 @@ use crate::{Credential, Hash, Offer, SaslFailure, ServerSecret};
 use message::{BindingFlag, ClientFinal, ClientFirst};
 
 /// The server's part of a nonce, used for one exchange.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ServerNonce(String);
 
 impl ServerNonce {
@@ -33,7 +33,6 @@ impl ServerNonce {
 }
 
 /// Before the client's first message.
-#[derive(Debug)]
 pub(crate) struct Start {
     pub(crate) hash: Hash,
     pub(crate) is_plus: bool,
@@ -43,7 +42,6 @@ pub(crate) struct Start {
 }
 
 /// While the keys are looked up.
-#[derive(Debug)]
 pub(crate) struct LookUp {
     start: Start,
     identity: BareJid,
@@ -55,7 +53,6 @@ pub(crate) struct LookUp {
 }
 
 /// Before the client's final message.
-#[derive(Debug)]
 pub(crate) struct Challenged {
     hash: Hash,
     identity: BareJid,
@@ -150,5 +147,28 @@ impl Challenged {
         let signature = self.hash.hmac(self.keys.server_key.as_bytes(), &auth_message);
         let data = format!("v={}", STANDARD.encode(signature.as_bytes())).into_bytes();
         Ok((State::Done, Step::Success { identity: self.identity, data: Some(data) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{challenge, client_final, pencil, start, tls};
+
+    /// Even if the keys made up for an account that does not exist were those of the password.
+    #[test]
+    fn an_unknown_account_fails_whatever_its_keys() {
+        let check = |is_known| {
+            let client_first = "n,,n=user,r=abc";
+            let mut exchange = start(&tls(Default::default()), "SCRAM-SHA-1", "srv");
+            exchange.response(client_first.as_bytes());
+            let server_first = challenge(exchange.credentials(Ok(Some(pencil()))));
+            let last = client_final(Hash::Sha1, "pencil", client_first, &server_first, b"");
+            let State::ScramChallenged(mut challenged) = exchange.into_state() else { panic!() };
+            challenged.is_known = is_known;
+            challenged.client_final(last.as_bytes()).is_ok()
+        };
+        assert!(check(true));
+        assert!(!check(false));
     }
 }

@@ -1,5 +1,8 @@
 //! What must not get in, and how each is answered. The numbers are sections of RFC 5802 unless said.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 use SaslFailure::{
     EncryptionRequired, InvalidAuthzid, InvalidMechanism, MalformedRequest, NotAuthorized,
@@ -122,6 +125,19 @@ fn client_final_messages() {
     check("3: empty proof", format!("{without_proof},p="), NotAuthorized);
     check("3: short proof", format!("{without_proof},p=AAAA"), NotAuthorized);
     check("3: long proof", format!("{without_proof},p=AAAA{proof}"), NotAuthorized);
+
+    let mut longer = STANDARD.decode(proof).unwrap();
+    longer.push(0);
+    let longer = STANDARD.encode(longer);
+    check("3: something behind the proof", format!("{without_proof},p={longer}"), NotAuthorized);
+
+    // The proof fits, the rest does not.
+    for wrong in ["c=biws,r=abc", "c=biws,r=srv", "c=biws,r=srvabc", "c=biws,r=abcsrv2", "c=eSws,r=abcsrv"] {
+        let message = with_proof(Hash::Sha256, "pencil", CLIENT_FIRST, &server_first, wrong);
+        check("5.1: another nonce or header, proved", message, NotAuthorized);
+    }
+    let extended = with_proof(Hash::Sha256, "pencil", CLIENT_FIRST, &server_first, "c=biws,r=abcsrv,x=1");
+    assert!(matches!(answer(extended.as_bytes()), Step::Success { .. }));
 
     let other = client_final(Hash::Sha256, "pencils", CLIENT_FIRST, &server_first, b"");
     check("3: another password", other, NotAuthorized);
@@ -298,6 +314,9 @@ fn nothing_succeeds_out_of_turn() {
     assert!(matches!(exchange.response(last.as_bytes()), Step::Success { .. }));
     assert_eq!(failure(exchange.response(last.as_bytes())), MalformedRequest);
 
+    // No initial response, after the end.
+    assert_eq!(failure(exchange.initial(None)), MalformedRequest);
+
     // The verdict of one exchange given to another that did not ask.
     let mut asked = start(&offer, "PLAIN", "srv");
     asked.response(b"\0user\0pencil");
@@ -338,9 +357,29 @@ fn unknown_accounts_look_like_known_ones() {
         // The same again; another for another name and for another secret.
         assert_eq!(first(mechanism, &secret(), CLIENT_FIRST, None).0, fake);
         assert_eq!(first(mechanism, &secret(), "n,,n=USER,r=abc", None).0, fake);
-        salts.insert(fake);
-        salts.insert(first(mechanism, &secret(), "n,,n=users,r=abc", None).0);
-        salts.insert(first(mechanism, &ServerSecret::new([4; 32]), CLIENT_FIRST, None).0);
+        let other_name = first(mechanism, &secret(), "n,,n=users,r=abc", None).0;
+        let other_secret = first(mechanism, &ServerSecret::new([4; 32]), CLIENT_FIRST, None).0;
+        for server_first in [fake, other_name, other_secret] {
+            salts.insert(value_of(&server_first, "s=").to_owned());
+        }
     }
     assert_eq!(salts.len(), 9);
+}
+
+#[test]
+fn debug_output_shows_nothing_that_was_sent() {
+    let offer = tls(bindings());
+    let mut exchange = start(&offer, "PLAIN", "srv");
+    let mut shown = vec![format!("{:?}", exchange.response(b"\0user\0pencil")), format!("{exchange:?}")];
+    shown.push(format!("{:?}", exchange.credentials(Ok(Some(pencil())))));
+    shown.push(format!("{exchange:?}"));
+    let mut exchange = start(&offer, "SCRAM-SHA-1", "srv");
+    exchange.response(b"n,,n=user,r=pencil");
+    shown.push(format!("{exchange:?}"));
+    shown.push(format!("{:?}", exchange.credentials(Ok(Some(pencil())))));
+    shown.push(format!("{exchange:?} {offer:?}"));
+    let bytes = format!("{:?}", b"pencil").replace(['[', ']'], "");
+    for text in shown {
+        assert!(!text.contains("pencil") && !text.contains(&bytes) && !text.contains("9, 9"), "{text}");
+    }
 }

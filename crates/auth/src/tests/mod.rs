@@ -4,6 +4,9 @@ mod attacks;
 mod properties;
 mod vectors;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::*;
 
 pub(crate) const DOMAIN: &str = "example.org";
@@ -65,17 +68,35 @@ pub(crate) fn client_final(
     server_first: &str,
     binding: &[u8],
 ) -> String {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-    let bare_at = client_first.match_indices(',').nth(1).unwrap().0 + 1;
-    let (gs2_header, bare) = client_first.split_at(bare_at);
-    let value = |name: &str| server_first.split(',').find_map(|a| a.strip_prefix(name)).unwrap();
-    let salt = STANDARD.decode(value("s=")).unwrap();
-    let salted = hash.salted_password(password.as_bytes(), &salt, value("i=").parse().unwrap());
+    let gs2_header = &client_first[..bare_at(client_first)];
+    let binding = STANDARD.encode([gs2_header.as_bytes(), binding].concat());
+    let without_proof = format!("c={binding},r={}", value_of(server_first, "r="));
+    with_proof(hash, password, client_first, server_first, &without_proof)
+}
+
+fn bare_at(client_first: &str) -> usize {
+    client_first.match_indices(',').nth(1).unwrap().0 + 1
+}
+
+/// The value of an attribute, named with its equals sign.
+pub(crate) fn value_of<'a>(message: &'a str, name: &str) -> &'a str {
+    message.split(',').find_map(|attribute| attribute.strip_prefix(name)).unwrap()
+}
+
+/// A final message of the client's own making, with the proof that it needs.
+pub(crate) fn with_proof(
+    hash: Hash,
+    password: &str,
+    client_first: &str,
+    server_first: &str,
+    without_proof: &str,
+) -> String {
+    let bare = &client_first[bare_at(client_first)..];
+    let salt = STANDARD.decode(value_of(server_first, "s=")).unwrap();
+    let salted =
+        hash.salted_password(password.as_bytes(), &salt, value_of(server_first, "i=").parse().unwrap());
     let client_key = hash.hmac(salted.as_bytes(), &[b"Client Key"]);
     let stored_key = hash.digest(client_key.as_bytes());
-    let binding = STANDARD.encode([gs2_header.as_bytes(), binding].concat());
-    let without_proof = format!("c={binding},r={}", value("r="));
     let auth_message = format!("{bare},{server_first},{without_proof}");
     let signature = hash.hmac(stored_key.as_bytes(), &[auth_message.as_bytes()]);
     format!("{without_proof},p={}", STANDARD.encode(client_key.xor(signature.as_bytes()).as_bytes()))
