@@ -3,9 +3,10 @@
 use icu_properties::CodePointMapData;
 use icu_properties::props::BidiClass;
 use precis_core::profile::PrecisFastInvocation as _;
-use precis_core::{DerivedPropertyValue, Error};
+use precis_core::{DerivedPropertyValue, Error, IdentifierClass, StringClass as _};
 use precis_profiles::{OpaqueString, UsernameCaseMapped};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::borrow::Cow;
 use stentor_xmpp::{prepare_localpart, prepare_password};
 
@@ -15,11 +16,18 @@ type Enforce = fn(&str) -> Result<Cow<'_, str>, Error>;
 struct Unknown;
 
 fn is_mark(c: char) -> bool {
-    CodePointMapData::<BidiClass>::new().get(c) == BidiClass::NonspacingMark
+    // The two half-width ones become marks.
+    matches!(c, '\u{ff9e}' | '\u{ff9f}')
+        || CodePointMapData::<BidiClass>::new().get(c) == BidiClass::NonspacingMark
 }
 
 /// What the other makes of `text`; a result that it would change again is refused, as RFC 8264 7 asks.
 fn other(text: &str, enforce: Enforce) -> Result<Option<String>, Unknown> {
+    let is_unknown =
+        |c| IdentifierClass::default().get_value_from_char(c) == DerivedPropertyValue::Unassigned;
+    if text.contains(is_unknown) {
+        return Err(Unknown);
+    }
     let once = |text: &str| match enforce(text) {
         Ok(prepared) => Ok(Some(prepared.into_owned())),
         Err(Error::BadCodepoint(info)) if info.property == DerivedPropertyValue::Unassigned => Err(Unknown),
@@ -87,7 +95,7 @@ fn telling() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, rng_seed: RngSeed::Fixed(7622), ..ProptestConfig::default() })]
 
     #[test]
     fn strings(text in telling()) {

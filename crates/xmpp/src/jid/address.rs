@@ -128,6 +128,7 @@ fn offset(bytes: usize) -> u16 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     /// The scan may decline; where it does not, it must say what the full preparation says.
     fn same(text: &str) {
@@ -147,7 +148,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, rng_seed: RngSeed::Fixed(7622), ..ProptestConfig::default() })]
 
         #[test]
         fn the_scan_agrees_with_the_full_preparation(text in "[ -~]{0,24}") {
