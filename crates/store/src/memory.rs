@@ -210,8 +210,8 @@ impl Stored {
             })
         });
         let entries = self.log.iter().filter_map(|(&id, entry)| {
-            let has = |key: &&Box<str>| self.keys.get(*key) == Some(&id);
-            let keys: Vec<_> = entry.keys.iter().filter(has).cloned().collect();
+            let keys: Vec<_> =
+                entry.keys.iter().filter(|key| self.keys.get(*key) == Some(&id)).cloned().collect();
             match entry.value.clone() {
                 Some(value) => Some(Row::Entry { id, keys, value }),
                 None => (!keys.is_empty()).then_some(Row::Removed { id, keys }),

@@ -240,7 +240,6 @@ impl Store {
     /// # Errors
     /// The set is given back. [`Refused::Full`]: it is kept by the caller, with all later ones of its owner, until
     /// [`Completion::room`]. [`Refused::Closed`]: the store is closing and nothing is committed any more.
-    #[expect(clippy::result_large_err, reason = "what was not taken is the answer")]
     pub fn write(&self, arbiter: u16, set: WriteSet) -> Result<(), (Refused, WriteSet)> {
         let weight = set.writes.iter().map(Write::bytes).sum();
         let given_back = |(why, (_, set)): (NotTaken, (u16, WriteSet))| (Refused::from(why), set);
@@ -251,7 +250,6 @@ impl Store {
     ///
     /// # Errors
     /// The question is given back, as in [`Store::write`].
-    #[expect(clippy::result_large_err, reason = "what was not taken is the answer")]
     pub fn query(&self, question: Question) -> Result<(), (Refused, Question)> {
         let arbiter = question.arbiter;
         self.inner.questions.push(arbiter, 0, question).map_err(|(why, question)| (why.into(), question))

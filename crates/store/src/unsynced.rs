@@ -66,3 +66,38 @@ impl Unsynced {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use stentor_engine::{Append, CommitError, LogId, Write, WriteSet};
+    use stentor_xmpp::BareJid;
+
+    fn append(id: u64) -> Batch {
+        let append = Append { id: LogId(id), keys: Vec::new(), value: Bytes::new() };
+        let set = WriteSet { owner: owner(), ticket: id, writes: vec![Write::Append(append)] };
+        Batch { number: id, sets: vec![set] }
+    }
+
+    fn owner() -> Key {
+        Key::User(BareJid::parse("romeo@example.org").unwrap())
+    }
+
+    #[test]
+    fn a_crash_leaves_what_was_synced_and_perhaps_the_next() {
+        for kept in 0..4 {
+            let mut disk = Unsynced::new();
+            assert_eq!(disk.write(append(1)), []);
+            disk.sync();
+            assert_eq!(disk.write(append(2)), []);
+            assert_eq!(disk.write(append(2)), [(owner(), CommitError::Conflict)]);
+            assert_eq!(disk.write(append(3)), []);
+            assert_eq!(disk.query(&owner(), &Query::Tail), Rows::Tail(LogId(3)));
+            disk.crash(kept);
+            let tail = [1, 2, 2, 3][kept];
+            assert_eq!(disk.query(&owner(), &Query::Tail), Rows::Tail(LogId(tail)), "{kept} kept");
+            assert_eq!((disk.pending(), disk.applied()), (0, disk.durable()));
+        }
+    }
+}

@@ -6,6 +6,8 @@ mod read;
 #[cfg(feature = "sled")]
 pub(crate) mod sled;
 mod staged;
+#[cfg(test)]
+mod tests;
 
 use crate::backend::{Backend, Fault, Reader, Refusal, by_owner};
 use crate::layout::{self, Keys, Place};

@@ -52,7 +52,7 @@ fn id(view: &impl View, key: &[u8]) -> Result<Option<LogId>, Fault> {
 
 fn records(view: &impl View, span: Span<'_>, limit: u32) -> Result<Vec<Record>, Fault> {
     let mut found = Vec::new();
-    at_most(view, span, Order::Up, limit, &mut |key, row| {
+    at_most(view, span, Order::Up, limit, |key, row| {
         let (_, Place::Record(_, name)) = layout::parse(key)? else {
             return Err(Fault::Corrupt("a row that is no record among records"));
         };
@@ -68,7 +68,7 @@ fn log(view: &impl View, span: Span<'_>, order: Order, limit: u32) -> Result<Vec
     if is_empty(span) {
         return Ok(found);
     }
-    at_most(view, span, order, limit, &mut |key, row| {
+    at_most(view, span, order, limit, |key, row| {
         let (_, Place::Log(id)) = layout::parse(key)? else {
             return Err(Fault::Corrupt("a row that is no entry in a log"));
         };
@@ -93,7 +93,7 @@ fn last_key(view: &impl View, keys: &Keys, prefix: &str) -> Result<Option<(Dedup
     let first = keys.row(Place::Dedupe(prefix));
     let end = layout::after_prefix(first.clone());
     let mut found = None;
-    at_most(view, (Bound::Included(&first), Bound::Excluded(&end)), Order::Down, 1, &mut |key, row| {
+    at_most(view, (Bound::Included(&first), Bound::Excluded(&end)), Order::Down, 1, |key, row| {
         let (_, Place::Dedupe(key)) = layout::parse(key)? else {
             return Err(Fault::Corrupt("a row that is no dedupe key among them"));
         };
@@ -108,7 +108,7 @@ fn at_most(
     span: Span<'_>,
     order: Order,
     limit: u32,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Fault>,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let mut left = limit;
     if left == 0 {
