@@ -50,7 +50,7 @@ class Terminal:
 
     def tmux(self, *arguments):
         """The output of the command, "ok" if there is none, or None when it failed."""
-        command = ["tmux", "-S", self.socket, *arguments]
+        command = ["tmux", "-N", "-S", self.socket, *arguments]
         result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         return None if result.returncode else result.stdout or "ok"
 
