@@ -95,7 +95,7 @@ impl Bound {
             return None;
         }
         if stanza.has_child("bind", ns::BIND) {
-            // RFC 6120 7.7.2.4: there is one already.
+            // RFC 6120 7.6.2.2: there is one already.
             return Some(stanza.error_reply(Condition::NotAllowed.into()));
         }
         // RFC 3921 3: there is nothing left to establish.

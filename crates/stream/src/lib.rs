@@ -4,7 +4,7 @@
 //! [`ClientStream`] is one client's stream as a state machine. It does no I/O, has no clock, and draws randomness from
 //! where its caller says. The caller is a session with a socket; its loop is
 //!
-//! ```ignore
+//! ```text
 //! let mut input = bytes_read.as_slice();
 //! loop {
 //!     match stream.receive(&mut input, &mut output) {
