@@ -62,6 +62,15 @@ pub struct Node<'a> {
     index: usize,
 }
 
+/// What can be in an element.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    /// An element.
+    Element(Node<'a>),
+    /// All text between two tags.
+    Text(&'a str),
+}
+
 const TEXT_BY_DEFAULT: NodeData = NodeData {
     name: Range { start: 0, end: 0 },
     namespace: Range { start: 0, end: 0 },
@@ -212,7 +221,7 @@ impl<'a> Node<'a> {
     }
 
     /// Nodes directly in it, by index.
-    fn content(self) -> impl Iterator<Item = (usize, &'a NodeData)> + use<'a> {
+    fn nodes(self) -> impl Iterator<Item = (usize, &'a NodeData)> + use<'a> {
         let element = self.element;
         let end = self.data().end as usize;
         let mut next = self.index + 1;
@@ -224,10 +233,19 @@ impl<'a> Node<'a> {
         })
     }
 
+    /// What is directly in it, in order.
+    pub fn content(self) -> impl Iterator<Item = Content<'a>> + use<'a> {
+        let element = self.element;
+        self.nodes().map(move |(index, node)| match node.is_text {
+            true => Content::Text(element.str(node.name)),
+            false => Content::Element(Self { element, index }),
+        })
+    }
+
     /// Elements directly in it.
     pub fn children(self) -> impl Iterator<Item = Self> + use<'a> {
         let element = self.element;
-        self.content().filter(|(_, node)| !node.is_text).map(move |(index, _)| Self { element, index })
+        self.nodes().filter(|(_, node)| !node.is_text).map(move |(index, _)| Self { element, index })
     }
 
     /// The first element directly in it with this name.
@@ -240,7 +258,7 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn text(self) -> String {
         let mut text = String::new();
-        for (_, node) in self.content().filter(|(_, node)| node.is_text) {
+        for (_, node) in self.nodes().filter(|(_, node)| node.is_text) {
             text.push_str(self.element.str(node.name));
         }
         text

@@ -17,7 +17,7 @@ mod scanner;
 mod unescape;
 mod writer;
 
-pub use element::{Attribute, Element, ElementBuilder, Node};
+pub use element::{Attribute, Content, Element, ElementBuilder, Node};
 pub use error::{Error, Limit};
 pub use framer::{Frame, Framer};
 pub use limits::Limits;

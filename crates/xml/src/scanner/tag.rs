@@ -181,6 +181,7 @@ impl Scanner {
         let rest = bytes.get(self.position..).unwrap_or_default();
         let length = expected.len().min(rest.len());
         if rest.get(..length) != expected.get(..length) {
+            self.position += rest.iter().zip(expected).take_while(|(a, b)| a == b).count();
             return Err(self.malformed());
         }
         self.position += length;

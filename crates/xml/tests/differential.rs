@@ -1,0 +1,156 @@
+//! What the framer accepts is read the same by two other parsers, and so is what an element writes of it.
+
+mod support;
+
+use roxmltree::{Document, ParsingOptions};
+use rxml::Parse;
+use std::collections::BTreeSet;
+use stentor_xml::{Content, Element, Frame, Framer, Limits, Node};
+use support::{HEADER, Random, damage, stanza};
+
+/// What a parser says of a document, so that two can be compared.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Start(String, String, BTreeSet<(String, String, String)>),
+    Text(String),
+    End,
+}
+
+fn push_text(said: &mut Vec<Said>, text: &str) {
+    match said.last_mut() {
+        _ if text.is_empty() => {}
+        Some(Said::Text(before)) => before.push_str(text),
+        _ => said.push(Said::Text(text.to_owned())),
+    }
+}
+
+fn ours(node: Node<'_>, said: &mut Vec<Said>) {
+    let attributes =
+        node.attributes().map(|a| (a.namespace.to_owned(), a.name.to_owned(), a.value.to_owned()));
+    said.push(Said::Start(node.namespace().to_owned(), node.name().to_owned(), attributes.collect()));
+    for content in node.content() {
+        match content {
+            Content::Element(child) => ours(child, said),
+            Content::Text(text) => push_text(said, text),
+        }
+    }
+    said.push(Said::End);
+}
+
+/// What rxml says of a document; `None` if it refuses it.
+fn rxml(document: &str) -> Option<Vec<Said>> {
+    let mut parser = rxml::Parser::new();
+    let mut input = document.as_bytes();
+    let mut said = Vec::new();
+    loop {
+        match parser.parse(&mut input, true) {
+            Ok(Some(rxml::Event::StartElement(_, (namespace, name), attributes))) => {
+                let attributes = attributes.iter().map(|((namespace, name), value)| {
+                    (namespace.as_str().to_owned(), name.to_string(), value.clone())
+                });
+                said.push(Said::Start(namespace.as_str().to_owned(), name.to_string(), attributes.collect()));
+            }
+            Ok(Some(rxml::Event::EndElement(_))) => said.push(Said::End),
+            Ok(Some(rxml::Event::Text(_, text))) => push_text(&mut said, &text),
+            Ok(Some(rxml::Event::XmlDeclaration(..))) => {}
+            Ok(None) => return Some(said),
+            Err(_) => return None,
+        }
+    }
+}
+
+/// The others, by name.
+const OTHERS: [(&str, Read); 2] = [("rxml", rxml), ("roxmltree", roxmltree)];
+
+type Read = fn(&str) -> Option<Vec<Said>>;
+
+/// Whether a parser knows what is in a document: roxmltree binds `xml` for attributes alone.
+fn knows(name: &str, document: &str) -> bool {
+    name != "roxmltree" || !document.contains("<xml:")
+}
+
+/// What roxmltree says of a document; `None` if it refuses it.
+fn roxmltree(document: &str) -> Option<Vec<Said>> {
+    fn walk(node: roxmltree::Node<'_, '_>, said: &mut Vec<Said>) {
+        let name = node.tag_name();
+        let attributes = node.attributes().map(|a| {
+            (a.namespace().unwrap_or_default().to_owned(), a.name().to_owned(), a.value().to_owned())
+        });
+        let namespace = name.namespace().unwrap_or_default().to_owned();
+        said.push(Said::Start(namespace, name.name().to_owned(), attributes.collect()));
+        for child in node.children() {
+            if child.is_element() {
+                walk(child, said);
+            } else {
+                push_text(said, child.text().unwrap_or_default());
+            }
+        }
+        said.push(Said::End);
+    }
+    let document = Document::parse_with_options(document, ParsingOptions::default()).ok()?;
+    let mut said = Vec::new();
+    walk(document.root_element(), &mut said);
+    Some(said)
+}
+
+/// Reads a fragment in a stream. `None` if the framer refuses it or it is not exactly one element.
+fn framed(fragment: &[u8]) -> Option<(Element, String)> {
+    let document = [HEADER.as_bytes(), fragment].concat();
+    let mut framer = Framer::new(Limits::CLIENT);
+    let mut input = document.as_slice();
+    framer.next(&mut input).expect("a header");
+    let found = match framer.next(&mut input) {
+        Ok(Some(Frame::Element(raw))) => (raw.to_element(), raw.bytes.to_owned()),
+        _ => return None,
+    };
+    (found.1.as_bytes() == fragment).then_some(found)
+}
+
+#[test]
+fn what_is_accepted_is_read_the_same_by_others() {
+    let (mut accepted, mut refused) = (0, 0);
+    for seed in 0..20_000 {
+        let mut random = Random::new(seed);
+        let mut fragment = stanza(&mut random, seed % 2 == 0).into_bytes();
+        if seed % 5 == 0 {
+            damage(&mut random, &mut fragment);
+        }
+        let in_stream = format!("{HEADER}{}</stream:stream>", String::from_utf8_lossy(&fragment));
+        let Some((element, text)) = framed(&fragment) else {
+            refused += 1;
+            continue;
+        };
+        accepted += 1;
+        let mut expected = Vec::new();
+        ours(element.root(), &mut expected);
+        for (name, read) in OTHERS.into_iter().filter(|(name, _)| knows(name, &text)) {
+            let found = read(&in_stream).unwrap_or_else(|| panic!("{name} refuses {text:?} (seed {seed})"));
+            // Without the stream around it.
+            assert_eq!(found[1..found.len() - 1], expected, "{name} reads {text:?} (seed {seed})");
+        }
+        let mut written = String::new();
+        element.write_to("", &mut written);
+        for (name, read) in OTHERS.into_iter().filter(|(name, _)| knows(name, &written)) {
+            let found = read(&written).unwrap_or_else(|| panic!("{name} refuses {written:?} (seed {seed})"));
+            assert_eq!(found, expected, "{name} reads {written:?}, written for {text:?} (seed {seed})");
+        }
+    }
+    println!("{accepted} accepted, {refused} refused");
+    assert!(accepted > 5_000 && refused > 2_000, "{accepted} accepted, {refused} refused");
+}
+
+/// What well-behaved parsers accept must not be refused here, or clients could not talk to us.
+#[test]
+fn what_others_accept_is_accepted() {
+    for seed in 0..20_000 {
+        let mut random = Random::new(seed);
+        let fragment = stanza(&mut random, seed % 2 == 0);
+        let in_stream = format!("{HEADER}{fragment}</stream:stream>");
+        let (Some(by_rxml), Some(_)) = (rxml(&in_stream), roxmltree(&in_stream)) else { continue };
+        // Text beside the element is an error on a stream, and no concern of a parser's.
+        let is_one_element = matches!(by_rxml.get(1), Some(Said::Start(..))) && fragment.ends_with('>');
+        if is_one_element {
+            assert!(framed(fragment.as_bytes()).is_some(), "{fragment:?} (seed {seed})");
+        }
+    }
+}
