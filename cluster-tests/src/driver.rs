@@ -1,6 +1,6 @@
 //! One third-party client, driven through the exchange that `clients/README.md` describes.
 
-use crate::process::{Process, bound_to_us};
+use crate::process::{Process, bound_to_us, last_lines};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -152,9 +152,7 @@ impl Driver {
     /// The last lines of the client's own log.
     pub fn log(&self) -> String {
         let log = std::fs::read(self.folder.path().join("log")).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<_> = log.lines().collect();
-        lines.get(lines.len().saturating_sub(60)..).unwrap_or_default().join("\n")
+        last_lines(&String::from_utf8_lossy(&log), 60)
     }
 
     fn receive(&mut self, end: Instant) -> Result<(), String> {

@@ -59,7 +59,7 @@ fn slixmpp(source: &Path, folder: &Path) -> Result<Program, Missing> {
     once_for(&requirements, folder, || {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
         let mut pip = Command::new(&python);
-        run(pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))
+        run(pip.args(["-m", "pip", "install", "--quiet", "--no-compile", "--requirement"]).arg(&requirements))
     })?;
     Ok(vec![python, source.join("client.py")])
 }

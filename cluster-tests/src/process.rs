@@ -1,9 +1,9 @@
 //! Child processes that end with the test.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -58,15 +58,30 @@ impl Drop for Process {
 
 /// Runs `command` to its end; an error has the last lines of what it printed.
 pub fn run(command: &mut Command) -> Result<String, String> {
-    let output = command.output().map_err(|e| format!("{}: {e}", command.get_program().display()))?;
+    run_with_input(command.stdin(Stdio::null()), "")
+}
+
+/// [`run`], with `input` written to the command's standard input, which must be piped.
+pub fn run_with_input(command: &mut Command, input: &str) -> Result<String, String> {
+    let name = command.get_program().to_owned();
+    let fault = |e: io::Error| format!("{}: {e}", name.display());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(fault)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input.as_bytes()).map_err(fault)?;
+    }
+    let output = child.wait_with_output().map_err(fault)?;
     let printed =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     if output.status.success() {
         return Ok(printed);
     }
-    let lines: Vec<_> = printed.lines().collect();
-    let last = lines.get(lines.len().saturating_sub(5)..).unwrap_or_default().join(" | ");
-    Err(format!("{} ended with {}: {last}", command.get_program().display(), output.status))
+    Err(format!("{} ended with {}: {}", name.display(), output.status, last_lines(&printed, 5)))
+}
+
+/// The last `count` lines of a text.
+pub fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n")
 }
 
 /// A local address that nothing listens on now.

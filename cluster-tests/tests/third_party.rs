@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Instant;
 use stentor_cluster_tests::driver::Program;
 use stentor_cluster_tests::install::{CLIENTS, Client, Missing};
+use stentor_cluster_tests::process;
 use stentor_cluster_tests::scenario::{self, Outcome};
 use stentor_cluster_tests::server::{self, Mechanisms, Server};
 
@@ -57,6 +58,12 @@ fn main() -> ExitCode {
     let count = |kind: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| kind(outcome)).count();
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
     let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));
+    if failed > 0 {
+        for server in [scram, plain] {
+            let log = std::fs::read(server.log()).unwrap_or_default();
+            println!("--- log of the server:\n{}", process::last_lines(&String::from_utf8_lossy(&log), 80));
+        }
+    }
     println!("{} passed, {failed} failed, {skipped} skipped", outcomes.len() - failed - skipped);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

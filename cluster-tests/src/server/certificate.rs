@@ -3,7 +3,8 @@
 use super::DOMAIN;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::error::Error;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The PEM files that a server and its clients need.
@@ -31,5 +32,7 @@ pub(super) fn create(folder: &Path) -> Result<Certificate, Box<dyn Error>> {
         fs::write(file, content)?;
     }
     let [authority, chain, key] = files;
+    // Servers refuse a key that others may read.
+    fs::set_permissions(&key, Permissions::from_mode(0o600))?;
     Ok(Certificate { authority, chain, key })
 }

@@ -18,6 +18,9 @@ pub trait Server: Sync {
     /// The PEM file of the authority that signed its certificate.
     fn authority(&self) -> &Path;
 
+    /// The file of its log.
+    fn log(&self) -> &Path;
+
     /// Creates the account `localpart` at [`DOMAIN`].
     fn add_user(&self, localpart: &str, password: &str) -> Result<(), String>;
 }

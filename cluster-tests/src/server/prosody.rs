@@ -14,6 +14,7 @@ pub(super) struct Prosody {
     address: SocketAddr,
     authority: PathBuf,
     configuration: PathBuf,
+    log: PathBuf,
     _process: Process,
     // Last: the folder goes when the process has ended.
     _folder: TempDir,
@@ -28,12 +29,23 @@ impl Prosody {
         let configuration = folder.path().join("prosody.cfg.lua");
         let text = configuration_text(folder.path(), address.port(), &files, mechanisms);
         fs::write(&configuration, text).map_err(|e| e.to_string())?;
-        let log = File::create(folder.path().join("log")).map_err(|e| e.to_string())?;
+        let log = folder.path().join("log");
         let mut command = process::bound_to_us("prosody");
-        command.arg("--config").arg(&configuration).arg("-F").stdout(log);
+        command
+            .arg("--config")
+            .arg(&configuration)
+            .arg("-F")
+            .stdout(File::create(&log).map_err(|e| e.to_string())?);
         let mut process = Process::spawn(&mut command).map_err(|e| e.to_string())?;
         process.wait_listening(address, Duration::from_secs(20)).map_err(|e| format!("prosody {e}"))?;
-        Ok(Self { address, authority: files.authority, configuration, _process: process, _folder: folder })
+        Ok(Self {
+            address,
+            authority: files.authority,
+            configuration,
+            log,
+            _process: process,
+            _folder: folder,
+        })
     }
 }
 
@@ -79,6 +91,10 @@ impl Server for Prosody {
 
     fn authority(&self) -> &Path {
         &self.authority
+    }
+
+    fn log(&self) -> &Path {
+        &self.log
     }
 
     fn add_user(&self, localpart: &str, password: &str) -> Result<(), String> {

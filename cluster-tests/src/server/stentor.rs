@@ -3,7 +3,6 @@
 use super::{DOMAIN, Mechanisms, Server, certificate};
 use crate::process::{self, Process};
 use std::fs::{self, File};
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +14,7 @@ pub(super) struct Stentor {
     address: SocketAddr,
     authority: PathBuf,
     configuration: PathBuf,
+    log: PathBuf,
     _process: Process,
     // Last: the folder goes when the process has ended.
     _folder: TempDir,
@@ -27,18 +27,21 @@ impl Stentor {
         let files = certificate::create(folder.path()).map_err(|e| e.to_string())?;
         let address = process::free_address().map_err(|e| e.to_string())?;
         let configuration = folder.path().join("stentor.toml");
-        let text = configuration_text(folder.path(), address, &files, mechanisms);
+        let text = configuration_text(address, &files, mechanisms);
         fs::write(&configuration, text).map_err(|e| e.to_string())?;
-        let log = File::create(folder.path().join("log")).map_err(|e| e.to_string())?;
+        let log = folder.path().join("log");
         let mut command = process::bound_to_us(&program);
-        command.arg("serve").arg("--config").arg(&configuration).stdout(log);
+        command.arg("--config").arg(&configuration).arg("serve");
+        command.stderr(File::create(&log).map_err(|e| e.to_string())?);
         let mut process = Process::spawn(&mut command).map_err(|e| e.to_string())?;
-        process.wait_listening(address, Duration::from_secs(20)).map_err(|e| format!("stentor {e}"))?;
+        let ready = process.wait_listening(address, Duration::from_secs(20));
+        ready.map_err(|e| format!("stentor {e}: {}", fs::read_to_string(&log).unwrap_or_default()))?;
         Ok(Self {
             program,
             address,
             authority: files.authority,
             configuration,
+            log,
             _process: process,
             _folder: folder,
         })
@@ -61,7 +64,6 @@ fn build() -> Result<PathBuf, String> {
 }
 
 fn configuration_text(
-    folder: &Path,
     address: SocketAddr,
     files: &certificate::Certificate,
     mechanisms: Mechanisms,
@@ -70,24 +72,26 @@ fn configuration_text(
         Mechanisms::ScramOnly => "",
         Mechanisms::PlainToo => r#", "PLAIN""#,
     };
+    // All clients come from one address, and at once.
     format!(
         r#"
-data = {data:?}
-control = {control:?}
+data = "data"
+
+[[host]]
+domain = {DOMAIN:?}
+certificate = {chain:?}
+key = {key:?}
 
 [listen]
-starttls = ["{address}"]
-tls = []
+c2s = ["{address}"]
+c2s_tls = []
 
 [auth]
 mechanisms = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"{plain}]
 
-[hosts."{DOMAIN}"]
-certificate = {chain:?}
-key = {key:?}
+[limits]
+unauthenticated_per_address_max = 100
 "#,
-        data = folder.join("data"),
-        control = folder.join("control"),
         chain = files.chain,
         key = files.key,
     )
@@ -102,21 +106,14 @@ impl Server for Stentor {
         &self.authority
     }
 
+    fn log(&self) -> &Path {
+        &self.log
+    }
+
     fn add_user(&self, localpart: &str, password: &str) -> Result<(), String> {
         let mut command = Command::new(&self.program);
-        command
-            .arg("user")
-            .arg("--config")
-            .arg(&self.configuration)
-            .arg("add")
-            .arg(format!("{localpart}@{DOMAIN}"));
-        let mut process = Process::spawn(command.stdin(Stdio::piped())).map_err(|e| e.to_string())?;
-        if let Some(mut input) = process.child().stdin.take() {
-            writeln!(input, "{password}").map_err(|e| e.to_string())?;
-        }
-        match process.wait(Duration::from_secs(20)) {
-            Some(status) if status.success() => Ok(()),
-            other => Err(format!("user add: {other:?}")),
-        }
+        command.arg("--config").arg(&self.configuration).args(["user", "add", "--password-stdin"]);
+        command.arg(format!("{localpart}@{DOMAIN}")).stdin(Stdio::piped());
+        process::run_with_input(&mut command, &format!("{password}\n")).map(drop)
     }
 }
