@@ -1,6 +1,9 @@
 //! The stentor program: configuration, command line, wiring.
 
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod fuzz;
 pub mod limits;
+pub mod logging;
+pub mod serve;

@@ -22,8 +22,8 @@ pub const SOCKET_NEW: &str = ".new";
 /// Commands are started by hand or by scripts: a few at a time. More wait in the listener's backlog.
 pub const CONTROL_CONNECTIONS_MAX: usize = 16;
 
-/// The longest request has an address (3,071 bytes) and a password (1,023) or a path (4,096), each with
-/// room for escapes.
+/// The longest request has an address (3,071 bytes) and a password or a path (4,096), with room for escapes,
+/// which take six bytes for one at worst.
 pub const CONTROL_REQUEST_BYTES_MAX: usize = 64 << 10;
 
 /// The longest reply is a page of sessions.
@@ -47,3 +47,5 @@ pub const CONTROL_LINGER: Duration = Duration::from_secs(2);
 /// The longest full address is 3,071 bytes (RFC 7622 3.1), doubled where each of them is escaped; 256 bytes
 /// are room for what else an entry says.
 const _: () = assert!(CONTROL_PAGE_ENTRIES_MAX * (2 * 3_071 + 256) < CONTROL_REPLY_BYTES_MAX);
+
+const _: () = assert!(6 * (3_071 + 4_096) + 256 < CONTROL_REQUEST_BYTES_MAX);

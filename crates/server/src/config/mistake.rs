@@ -78,6 +78,18 @@ impl Mistakes {
         self.list.iter().any(|mistake| mistake.severity == Severity::Error)
     }
 
+    /// The mistakes as text, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        self.to_string().lines().map(str::to_owned).collect()
+    }
+
+    /// Logs each as a warning.
+    pub fn log(&self) {
+        for warning in self.lines() {
+            tracing::warn!(%warning, "configuration");
+        }
+    }
+
     /// The mistakes as the objects that `--json` prints.
     pub fn to_json(&self) -> Vec<serde_json::Value> {
         self.list.iter().map(|mistake| json(&self.file, mistake)).collect()

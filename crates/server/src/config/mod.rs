@@ -142,6 +142,16 @@ impl Config {
         finish(path, config, mistakes)
     }
 
+    /// [`Config::load`] without a look at the certificates.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read(path: &Path, environment: &[(String, String)]) -> Result<Loaded, ConfigError> {
+        let text =
+            read_file(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(path, &text, environment)
+    }
+
     /// [`Config::load`] of a `text` as of the file at `path`, without a look at any file.
     pub fn parse(path: &Path, text: &str, environment: &[(String, String)]) -> Result<Loaded, ConfigError> {
         let (config, mistakes, _) = read(path, text, environment);

@@ -174,8 +174,6 @@ pub struct UserDetails {
     /// Its address.
     #[serde(with = "address")]
     pub jid: BareJid,
-    /// When it was created, in seconds since 1970, where that is known.
-    pub created: Option<u64>,
     /// The SASL mechanisms that it has credentials for.
     pub mechanisms: Vec<String>,
     /// Contacts on its roster.

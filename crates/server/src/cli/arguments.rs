@@ -1,0 +1,179 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use stentor_xmpp::{BareJid, Jid};
+
+/// Stentor, an XMPP server that keeps what it acknowledges.
+#[derive(Debug, Parser)]
+#[command(name = "stentor", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// The configuration file [default: ./stentor.toml, then /etc/stentor/stentor.toml]
+    #[arg(long, short, global = true, env = "STENTOR_CONFIG", hide_env_values = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Print data as JSON, and errors as JSON to the standard error output
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+First steps:
+  stentor init example.org              write a configuration and a certificate into this folder
+  stentor serve                         start the server
+  stentor user add juliet@example.org   create an account, from another terminal
+
+Exit codes:
+  0  done
+  1  the server or the system said no; the message says why
+  2  the command line cannot be understood
+  3  the configuration is missing or has mistakes
+  4  no server is running";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the server and run until it is told to stop
+    ///
+    /// SIGHUP reads the configuration again, SIGTERM and Ctrl-C give the sessions time to end.
+    Serve,
+    /// Write a configuration, a data folder and self-signed certificates
+    Init(InitArguments),
+    /// Check the configuration and the certificates it names, and tell every mistake
+    Check,
+    /// Create, change and list accounts
+    #[command(subcommand)]
+    User(UserCommand),
+    /// List and end the sessions of connected clients
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Write a copy of all data, while the server runs
+    Backup {
+        /// Where to; must not exist
+        path: PathBuf,
+    },
+    /// Tell how the running server is
+    Status,
+    /// Have the running server read its configuration again, and tell what has changed
+    Reload,
+    /// End the running server
+    Stop {
+        /// Do not wait for the sessions to end
+        #[arg(long)]
+        now: bool,
+    },
+    /// Print a script that completes this program's commands in a shell
+    ///
+    /// For bash: `stentor completions bash > /etc/bash_completion.d/stentor`
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Tell the version of this program
+    Version,
+}
+
+/// `stentor init`
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// The domains to serve: the part of addresses behind the @
+    #[arg(value_name = "DOMAIN", default_value = "localhost", value_parser = domain)]
+    pub domains: Vec<String>,
+    /// The folder to write to; is created
+    #[arg(long, default_value = ".")]
+    pub folder: PathBuf,
+}
+
+/// `stentor user`
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Create an account
+    Add {
+        /// Its address, such as juliet@example.org
+        #[arg(value_parser = account)]
+        jid: BareJid,
+        /// Where its password comes from
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
+    /// Give an account another password; its sessions end
+    Passwd {
+        /// Its address
+        #[arg(value_parser = account)]
+        jid: BareJid,
+        /// Where the password comes from
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
+    /// Remove an account with all its data; its sessions end
+    Remove {
+        /// Its address
+        #[arg(value_parser = account)]
+        jid: BareJid,
+    },
+    /// List the accounts
+    List {
+        /// Only those of this domain
+        #[arg(long, value_parser = domain)]
+        host: Option<String>,
+    },
+    /// Tell about one account
+    Show {
+        /// Its address
+        #[arg(value_parser = account)]
+        jid: BareJid,
+    },
+}
+
+/// Where a password comes from. Asked for on the terminal where nothing is said.
+#[derive(Debug, Args)]
+pub struct PasswordArguments {
+    /// The password itself; others may see it in the list of processes and in the shell's history
+    #[arg(long, conflicts_with = "password_stdin")]
+    pub password: Option<String>,
+    /// Read the password from the first line of the standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// `stentor session`
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// List the sessions
+    List {
+        /// Only those of this account
+        #[arg(long, value_parser = account, value_name = "JID")]
+        user: Option<BareJid>,
+    },
+    /// End a session (juliet@example.org/phone), or all of an account (juliet@example.org)
+    Kick {
+        /// Whose
+        #[arg(value_parser = Jid::parse)]
+        jid: Jid,
+        /// What the client is told
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+fn account(text: &str) -> Result<BareJid, String> {
+    let jid = BareJid::parse(text).map_err(|error| error.to_string())?;
+    if jid.local().is_none() {
+        return Err("an account is written name@domain".to_owned());
+    }
+    Ok(jid)
+}
+
+fn domain(text: &str) -> Result<String, String> {
+    let jid = BareJid::parse(text).map_err(|error| error.to_string())?;
+    if jid.local().is_some() {
+        return Err("a domain has no @ in it".to_owned());
+    }
+    Ok(jid.domain().to_owned())
+}

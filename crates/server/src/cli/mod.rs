@@ -1,0 +1,103 @@
+//! The command line.
+
+mod accounts;
+mod arguments;
+mod check;
+mod init;
+mod output;
+mod password;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+pub use arguments::{Arguments, Command};
+pub use source::ConfigSource;
+
+use crate::control::{ControlClient, ControlRequest};
+use crate::{logging, serve};
+use arguments::{SessionCommand, UserCommand};
+use output::{Failure, Output};
+
+/// Runs the program and says how it went.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output { is_json: arguments.json };
+    match run(arguments, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => output.failure(&failure),
+    }
+}
+
+fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
+    let source = ConfigSource::new(arguments.config);
+    match arguments.command {
+        Command::Serve => run_server(source),
+        Command::Init(init) => init::run(&init, output),
+        Command::Check => check::run(&source, output),
+        Command::User(user) => run_user(user, &source, output),
+        Command::Session(session) => run_session(session, &source, output),
+        Command::Backup { path } => accounts::backup(&mut connect(&source)?, &path, output),
+        Command::Status => accounts::status(&mut connect(&source)?, output),
+        Command::Reload => accounts::reload(&mut connect(&source)?, output),
+        Command::Stop { now } => accounts::done(
+            &mut connect(&source)?,
+            &ControlRequest::Shutdown { drain: !now },
+            "the server ends",
+            output,
+        ),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "stentor", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Version => output::version(output),
+    }
+}
+
+fn run_server(source: ConfigSource) -> Result<(), Failure> {
+    let loaded = source.load()?;
+    let logs = logging::start(&loaded.config.log).map_err(|error| Failure::new(error.to_string()))?;
+    loaded.warnings.log();
+    let system = actix_rt::System::new();
+    system
+        .block_on(serve::serve(loaded.config, source, logs))
+        .map_err(|error| Failure::new(error.to_string()))
+}
+
+fn run_user(command: UserCommand, source: &ConfigSource, output: &Output) -> Result<(), Failure> {
+    match command {
+        UserCommand::Add { jid, password } => {
+            // The server first: nobody should type a password that goes nowhere.
+            let mut client = connect(source)?;
+            let request = ControlRequest::UserAdd { password: password::read(&password, &jid)?, jid };
+            accounts::done(&mut client, &request, "the account is created", output)
+        }
+        UserCommand::Passwd { jid, password } => {
+            let mut client = connect(source)?;
+            let request = ControlRequest::UserPasswd { password: password::read(&password, &jid)?, jid };
+            accounts::done(&mut client, &request, "the password is changed", output)
+        }
+        UserCommand::Remove { jid } => {
+            let request = ControlRequest::UserRemove { jid };
+            accounts::done(&mut connect(source)?, &request, "the account is removed", output)
+        }
+        UserCommand::List { host } => accounts::user_list(&mut connect(source)?, host, output),
+        UserCommand::Show { jid } => accounts::user_show(&mut connect(source)?, jid, output),
+    }
+}
+
+fn run_session(command: SessionCommand, source: &ConfigSource, output: &Output) -> Result<(), Failure> {
+    let mut client = connect(source)?;
+    match command {
+        SessionCommand::List { user } => accounts::session_list(&mut client, user, output),
+        SessionCommand::Kick { jid, reason } => accounts::session_kick(&mut client, jid, reason, output),
+    }
+}
+
+fn connect(source: &ConfigSource) -> Result<ControlClient, Failure> {
+    let config = source.read()?.config;
+    Ok(ControlClient::connect(&config.control.socket)?)
+}

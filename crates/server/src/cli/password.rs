@@ -1,0 +1,108 @@
+//! Where a new password comes from: an option, the standard input, or the terminal without echo.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use stentor_xmpp::{BareJid, prepare_password};
+
+use super::arguments::PasswordArguments;
+use super::output::Failure;
+use crate::control::Password;
+
+/// A line is read up to this length: a password has at most 4,096 bytes, so one that was cut is refused.
+const LINE_BYTES_MAX: u64 = 8_192;
+
+/// The password for `jid`.
+pub(super) fn read(arguments: &PasswordArguments, jid: &BareJid) -> Result<Password, Failure> {
+    let stdin = io::stdin();
+    let password = if let Some(password) = &arguments.password {
+        eprintln!(
+            "stentor: --password can be seen in the list of processes and stays in the shell's history; \
+             better leave it out"
+        );
+        password.clone()
+    } else if arguments.password_stdin || !stdin.is_terminal() {
+        line(&mut stdin.lock())?
+    } else {
+        ask_twice(jid)?
+    };
+    prepare_password(&password).map_err(|error| Failure::new(error.to_string()))?;
+    Ok(Password(password))
+}
+
+fn ask_twice(jid: &BareJid) -> Result<String, Failure> {
+    let first = ask(&format!("Password for {jid}: "))?;
+    let second = ask("Once more: ")?;
+    if first == second { Ok(first) } else { Err(Failure::new("the two passwords differ")) }
+}
+
+fn ask(prompt: &str) -> Result<String, Failure> {
+    eprint!("{prompt}");
+    io::stderr().flush()?;
+    let silence = Silence::begin();
+    let password = line(&mut io::stdin().lock());
+    drop(silence);
+    eprintln!();
+    let password = password?;
+    // With the terminal's signals off, Ctrl-C is a character.
+    if password.contains('\u{3}') { Err(Failure::new("interrupted")) } else { Ok(password) }
+}
+
+/// The first line, without its end.
+fn line(input: &mut impl BufRead) -> Result<String, Failure> {
+    let mut line = String::new();
+    input.take(LINE_BYTES_MAX).read_line(&mut line)?;
+    let line = line.strip_suffix('\n').unwrap_or(&line);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        return Err(Failure::new("no password was given"));
+    }
+    Ok(line.to_owned())
+}
+
+/// The terminal without echo. Without signals too: a program that Ctrl-C kills would leave it mute.
+struct Silence {
+    before: Option<Termios>,
+}
+
+impl Silence {
+    fn begin() -> Self {
+        let before = tcgetattr(io::stdin()).ok();
+        if let Some(before) = &before {
+            let mut silent = before.clone();
+            silent.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+            // A terminal that cannot be silenced shows the password; the prompt still works.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &silent);
+        }
+        Self { before }
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            // What cannot be set back was not set either.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Flush, before);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_the_first_line() {
+        let check = |input: &[u8], expected: Option<&str>| {
+            assert_eq!(line(&mut &*input).ok().as_deref(), expected, "{input:?}");
+        };
+        check(b"secret\n", Some("secret"));
+        check(b"secret", Some("secret"));
+        check(b"sec ret \r\nmore\n", Some("sec ret "));
+        check(b"", None);
+        check(b"\n", None);
+        check(b"\xff\n", None);
+        let long = vec![b'x'; 10_000];
+        assert!(prepare_password(&line(&mut &*long).expect("the beginning of it")).is_err());
+    }
+}

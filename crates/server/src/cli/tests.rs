@@ -1,0 +1,189 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use clap::Command as Clap;
+
+use super::*;
+use crate::config::{Config, Severity};
+
+/// The whole help as kept in the file beside this one. After a change on purpose, write it anew with
+/// `STENTOR_BLESS=1 cargo test -p stentor-server help`.
+#[test]
+fn the_help_is_as_kept() {
+    let mut text = String::new();
+    let mut command = Arguments::command().term_width(100);
+    command.build();
+    help(command, "", &mut text);
+    if std::env::var_os("STENTOR_BLESS").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/help.txt");
+        std::fs::write(path, &text).expect("written");
+        return;
+    }
+    let kept = include_str!("help.txt");
+    let differs = text.lines().zip(kept.lines()).find(|(new, old)| new != old);
+    assert_eq!(differs, None, "(new, kept)");
+    assert_eq!(text.lines().count(), kept.lines().count());
+}
+
+fn help(command: Clap, parents: &str, text: &mut String) {
+    let name = format!("{parents}{} ", command.get_name());
+    let rendered = command.clone().bin_name(name.trim()).render_long_help();
+    let lines: Vec<_> = rendered.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
+    text.push_str(&format!("$ {name}--help\n{}\n\n", lines.join("\n").trim_end()));
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        help(sub.clone().term_width(100), &name, text);
+    }
+}
+
+#[test]
+fn the_command_line_is_sound() {
+    Arguments::command().debug_assert();
+    let check = |line: &str, expected: Option<&str>| {
+        let parsed = Arguments::try_parse_from(std::iter::once("stentor").chain(line.split_whitespace()));
+        let found = parsed.err().map(|error| error.to_string());
+        match (&found, expected) {
+            (None, None) => {}
+            (Some(found), Some(expected)) => assert!(found.contains(expected), "{line}: {found}"),
+            _ => panic!("{line}: {found:?}"),
+        }
+    };
+    check("serve", None);
+    check("user add juliet@example.org --password-stdin", None);
+    check("user list --json --config x.toml", None);
+    check("session kick juliet@example.org/balcony --reason bye", None);
+    check("init example.org bücher.example --folder x", None);
+    check("user add example.org", Some("an account is written name@domain"));
+    check("user add juliet@", Some("the domainpart is empty"));
+    check("user add a@b --password x --password-stdin", Some("cannot be used with"));
+    check("init juliet@example.org", Some("a domain has no @ in it"));
+    check("init ../../etc", Some("error"));
+    check("session kick @", Some("error"));
+    check("fly", Some("unrecognized subcommand"));
+    check("completions tcsh-ish", Some("possible values"));
+}
+
+/// A folder made by `stentor init` for these domains.
+fn initialised(domains: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let domains = domains.iter().map(|domain| (*domain).to_owned()).collect();
+    let arguments = arguments::InitArguments { domains, folder: folder.path().to_owned() };
+    init::run(&arguments, &Output { is_json: true }).expect("initialised");
+    folder
+}
+
+fn load(folder: &Path, now: SystemTime) -> Result<Vec<String>, Vec<String>> {
+    let file = folder.join("stentor.toml");
+    let prefix = format!("{}/", folder.display());
+    let lines = |mistakes: &crate::config::Mistakes| {
+        mistakes.lines().iter().map(|line| line.replace(&prefix, "")).collect::<Vec<_>>()
+    };
+    match Config::load(&file, &[], now) {
+        Ok(loaded) => Ok(lines(&loaded.warnings)),
+        Err(crate::config::ConfigError::Mistakes(mistakes)) => Err(lines(&mistakes)),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn what_init_writes_has_no_mistake() {
+    let folder = initialised(&["example.org", "bücher.example", "10.0.0.1"]);
+    assert_eq!(load(folder.path(), SystemTime::now()), Ok(vec![]));
+    let mode = |name: &str| {
+        let metadata = std::fs::metadata(folder.path().join(name)).expect("it is there");
+        metadata.permissions().mode() & 0o777
+    };
+    assert_eq!(mode("certificates/example.org.key"), 0o600);
+    assert_eq!(mode("data"), 0o700);
+    let loaded =
+        Config::load(&folder.path().join("stentor.toml"), &[], SystemTime::now()).expect("no mistake");
+    let domains: Vec<_> = loaded.config.hosts.iter().map(|host| host.domain.as_str()).collect();
+    assert_eq!(domains, ["example.org", "bücher.example", "10.0.0.1"]);
+
+    let again =
+        arguments::InitArguments { domains: vec!["other".to_owned()], folder: folder.path().to_owned() };
+    let failure = init::run(&again, &Output { is_json: true }).expect_err("nothing is written over");
+    assert!(failure.message.contains("stentor.toml"), "{}", failure.message);
+}
+
+#[test]
+fn certificates_are_checked() {
+    let check = |change: &dyn Fn(&Path), years: u64, expected: Result<&[&str], &[&str]>| {
+        let folder = initialised(&["example.org"]);
+        change(&folder.path().join("certificates"));
+        let now = SystemTime::now() + Duration::from_secs(years * 365 * 86_400);
+        let found = load(folder.path(), now);
+        let (found, expected) = match (&found, expected) {
+            (Ok(found), Ok(expected)) | (Err(found), Err(expected)) => (found, expected),
+            _ => panic!("{found:?} instead of {expected:?}"),
+        };
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (line, expected) in found.iter().zip(expected) {
+            assert!(line.contains(expected), "{line} has no {expected}");
+        }
+    };
+    let other = initialised(&["example.net"]);
+    let other = |name: &str| other.path().join("certificates").join(name);
+    let copy = |from: &Path, to: &Path| {
+        std::fs::copy(from, to).expect("copied");
+    };
+    let write = |path: &Path, text: &str| std::fs::write(path, text).expect("written");
+
+    check(&|_| {}, 0, Ok(&[]));
+    check(&|_| {}, 11, Ok(&["host.0.certificate: certificates/example.org.crt has ended on"]));
+    check(
+        &|at| std::fs::remove_file(at.join("example.org.crt")).expect("removed"),
+        0,
+        Err(&[
+            "stentor.toml:17:10: host.0.certificate: certificates/example.org.crt cannot be read: No such file",
+        ]),
+    );
+    check(&|at| write(&at.join("example.org.crt"), "nothing"), 0, Err(&["has no certificate in it"]));
+    check(&|at| write(&at.join("example.org.key"), "nothing"), 0, Err(&["has no private key in it"]));
+    check(
+        &|at| copy(&other("example.net.key"), &at.join("example.org.key")),
+        0,
+        Err(&[
+            "host.0.key: certificates/example.org.crt and certificates/example.org.key do not belong together",
+        ]),
+    );
+    check(
+        &|at| {
+            copy(&other("example.net.key"), &at.join("example.org.key"));
+            copy(&other("example.net.crt"), &at.join("example.org.crt"));
+        },
+        0,
+        Err(&["certificates/example.org.crt is not for example.org, but for: example.net"]),
+    );
+    check(
+        &|at| {
+            let mode = std::fs::Permissions::from_mode(0o644);
+            std::fs::set_permissions(at.join("example.org.key"), mode).expect("set");
+        },
+        0,
+        Err(&["certificates/example.org.key is open to everybody (mode 0644); allowed: mode 0600 or 0640"]),
+    );
+    check(
+        &|at| {
+            std::fs::remove_file(at.join("example.org.crt")).expect("removed");
+            std::fs::create_dir(at.join("example.org.crt")).expect("created");
+        },
+        0,
+        Err(&["cannot be read: is no file"]),
+    );
+    let armour = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    check(
+        &|at| write(&at.join("example.org.crt"), armour),
+        0,
+        Err(&["is no X.509 certificate", "is not for example.org, but for: ", "do not belong together"]),
+    );
+}
+
+#[test]
+fn warnings_do_not_forbid_to_start() {
+    let folder = initialised(&["example.org"]);
+    let later = SystemTime::now() + Duration::from_secs(3_645 * 86_400);
+    let loaded = Config::load(&folder.path().join("stentor.toml"), &[], later).expect("it starts");
+    let severities: Vec<_> = loaded.warnings.list().iter().map(|mistake| mistake.severity).collect();
+    assert_eq!(severities, [Severity::Warning]);
+}

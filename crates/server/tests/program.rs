@@ -1,0 +1,149 @@
+//! The program as a process: its life, its signals, its exit codes.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// `stentor` with these arguments, in `folder`, with nothing of our environment that it would read.
+fn stentor(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stentor"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("STENTOR") {
+            command.env_remove(name);
+        }
+    }
+    command.env("STENTOR__LISTEN__C2S", "[]").env("STENTOR__LISTEN__C2S_TLS", "[]");
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    stentor(folder, arguments).output().expect("it runs")
+}
+
+fn initialised() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(run(folder.path(), &["init", "example.org"]).status.success());
+    folder
+}
+
+/// A running server and its log. It ends with the test.
+struct Server {
+    process: Child,
+    log: BufReader<ChildStderr>,
+}
+
+impl Server {
+    fn start(folder: &Path) -> Self {
+        let mut process = stentor(folder, &["serve"]).stderr(Stdio::piped()).spawn().expect("it runs");
+        let log = BufReader::new(process.stderr.take().expect("it is piped"));
+        let mut server = Self { process, log };
+        server.wait_for("ready");
+        server
+    }
+
+    /// Reads the log up to the event with this message.
+    fn wait_for(&mut self, message: &str) -> serde_json::Value {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert!(self.log.read_line(&mut line).expect("UTF-8") > 0, "the server ended before {message:?}");
+            let event: serde_json::Value = serde_json::from_str(&line).expect("the log is JSON");
+            if event.get("message").is_some_and(|found| found == message) {
+                return event;
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.process);
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Waits for the end, and says with what code.
+    fn end(mut self) -> Option<i32> {
+        self.wait_for("ending");
+        self.process.wait().expect("it ends").code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn a_server_lives_and_ends() {
+    let folder = initialised();
+    let folder = folder.path();
+    for (arguments, code) in [
+        (&["status"][..], 4),
+        (&["user", "add", "juliet@example.org", "--password", "secret"], 4),
+        (&["--config", "nowhere.toml", "check"], 3),
+        (&["user", "add", "example.org"], 2),
+        (&["check"], 0),
+        (&["version"], 0),
+    ] {
+        assert_eq!(run(folder, arguments).status.code(), Some(code), "{arguments:?}");
+    }
+
+    let mut server = Server::start(folder);
+    let status = run(folder, &["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    assert_eq!(status["hosts"], serde_json::json!(["example.org"]));
+    assert_eq!(status["process"], server.process.id());
+    let second = run(folder, &["serve"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("a server is running already"));
+
+    let file = folder.join("stentor.toml");
+    let text = std::fs::read_to_string(&file).expect("it is there");
+    std::fs::write(
+        &file,
+        text.replace("#depth_max = 64", "depth_max = 32").replace("#keep = true", "keep = false"),
+    )
+    .expect("written");
+    server.signal(Signal::HUP);
+    assert_eq!(server.wait_for("setting changed")["setting"], "limits.depth_max");
+    assert_eq!(server.wait_for("setting needs a restart")["setting"], "host.example.org.keep");
+    let report = run(folder, &["reload", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&report.stdout).expect("JSON");
+    assert_eq!(report["changes"]["applied"], serde_json::json!([]));
+    assert_eq!(report["changes"]["needs_restart"][0]["setting"], "host.example.org.keep");
+
+    std::fs::write(&file, "nonsense").expect("written");
+    server.signal(Signal::HUP);
+    server.wait_for("configuration not reloaded, the old one stays in force");
+    std::fs::write(&file, text).expect("written");
+
+    server.signal(Signal::TERM);
+    assert_eq!(server.end(), Some(0));
+    assert!(!folder.join("data/control.sock").exists());
+}
+
+#[test]
+fn a_killed_server_leaves_nothing_in_the_way() {
+    let folder = initialised();
+    let mut killed = Server::start(folder.path());
+    killed.process.kill().expect("it runs");
+    killed.process.wait().expect("it ends");
+    assert_eq!(run(folder.path(), &["status"]).status.code(), Some(4));
+    let server = Server::start(folder.path());
+    assert!(run(folder.path(), &["stop", "--now"]).status.success());
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
+fn completions_are_written_for_every_shell() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = run(folder.path(), &["completions", shell]);
+        assert!(output.status.success());
+        assert!(String::from_utf8_lossy(&output.stdout).contains("session"), "{shell}");
+    }
+}
