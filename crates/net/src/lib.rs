@@ -1,1 +1,17 @@
 //! Listeners and the session actor: TCP, TLS, client streams.
+//!
+//! A [`Listener`] accepts sockets and places each on the least loaded arbiter, where a [`session`] lives from then
+//! on. A session is a thin transport: the stream's state machine is `stentor_stream`, what outlives a connection is
+//! in the user.
+
+mod addresses;
+pub mod limits;
+mod listener;
+mod session;
+mod tls;
+mod transport;
+
+pub use addresses::Addresses;
+pub use listener::{Listener, Security};
+pub use session::Services;
+pub use tls::{Certificates, HostCertificate, TlsError};

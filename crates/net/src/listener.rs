@@ -1,0 +1,81 @@
+//! Accepting connections.
+
+use crate::limits::{ACCEPT_PAUSE, BACKLOG};
+use crate::session::{Services, Session};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use stentor_runtime::Runtime;
+use tokio::net::TcpListener;
+
+/// Whether TLS begins with the first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// STARTTLS, which is required (RFC 6120 5).
+    StartTls,
+    /// XEP-0368.
+    Direct,
+}
+
+/// A port on which client streams are accepted.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    security: Security,
+}
+
+impl Listener {
+    /// Opens it. An IPv6 address takes IPv6 only, so that both families can be given the same port.
+    ///
+    /// # Errors
+    /// The address is in use, or not ours.
+    pub fn open(address: SocketAddr, security: Security) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(Self { socket: TcpListener::from_std(socket.into())?, security })
+    }
+
+    /// The address that it has.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Accepts until it is dropped. Without file descriptors it pauses, and those who are connected stay.
+    pub async fn run(&self, runtime: &Runtime, services: &Arc<Services>) {
+        loop {
+            match self.socket.accept().await {
+                Ok((socket, peer)) => self.accepted(socket, peer, runtime, services),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn accepted(&self, socket: tokio::net::TcpStream, peer: SocketAddr, runtime: &Runtime, services: &Arc<Services>) {
+        let Some(entered) = services.addresses.enter(peer.ip()) else {
+            return tracing::warn!(address = %peer.ip(), "an address has too many connections that are not authenticated");
+        };
+        // Moved as a plain socket: it is registered with the reactor of the arbiter on which it stays.
+        let Ok(socket) = socket.into_std() else { return };
+        let (services, security) = (Arc::clone(services), self.security);
+        runtime.place(move |load| {
+            let _ = socket.set_nodelay(true);
+            match tokio::net::TcpStream::from_std(socket) {
+                Ok(socket) => Session::start(socket, security, entered, services, load),
+                Err(error) => tracing::warn!(%error, "a socket could not be registered"),
+            }
+        });
+    }
+}

@@ -1,0 +1,194 @@
+//! The session's one loop: read, step, flush.
+
+use super::{Phase, Session};
+use crate::limits::{OUTPUT_BYTES_MAX, READ_BYTES, READS_MAX, UNREPORTED_MAX};
+use actix::fut::ActorFuture;
+use actix::{ActorContext, Context};
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::{Duration, Instant};
+use stentor_engine::FromSession;
+use stentor_stream::{Connection, limits as stream_limits};
+use tokio::io::ReadBuf;
+
+/// Runs as long as the actor.
+pub(super) struct Pump;
+
+thread_local! {
+    /// Where sockets of this arbiter are read into; what is not taken at once is copied.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+}
+
+/// Time on a clock that only goes forward.
+pub(super) fn uptime() -> Duration {
+    thread_local! { static START: Instant = Instant::now(); }
+    START.with(Instant::elapsed)
+}
+
+impl ActorFuture<Session> for Pump {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        session: &mut Session,
+        actor: &mut Context<Session>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<()> {
+        session.run(actor, context);
+        if session.phase == Phase::Over {
+            actor.stop();
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+impl Session {
+    fn run(&mut self, actor: &mut Context<Self>, context: &mut task::Context<'_>) {
+        match self.poll_tls(context) {
+            Poll::Pending => return,
+            Poll::Ready(false) => return self.lose(),
+            Poll::Ready(true) => {}
+        }
+        if !self.input.is_empty() && self.is_ready() {
+            self.go_on(actor);
+        }
+        let mut reads = 0;
+        while self.phase == Phase::Open && self.is_ready() && self.input.is_empty() && reads < READS_MAX {
+            reads += 1;
+            if !self.read(actor, context) {
+                break;
+            }
+            if self.poll_tls(context).is_pending() {
+                break;
+            }
+        }
+        if reads == READS_MAX {
+            context.waker().wake_by_ref();
+        }
+        self.write(context);
+    }
+
+    /// False: the handshake failed.
+    fn poll_tls(&mut self, context: &mut task::Context<'_>) -> Poll<bool> {
+        if self.transport.tls().is_some() {
+            return Poll::Ready(true);
+        }
+        // What was written in clear, `<proceed/>` the last, goes out before the handshake begins.
+        if let Some(host) = self.starting.as_ref() {
+            if !self.output.is_empty() {
+                self.write(context);
+                if !self.output.is_empty() {
+                    return Poll::Pending;
+                }
+            }
+            let config = self.services.certificates.starttls(host);
+            let Some(config) = config else { return Poll::Ready(false) };
+            self.transport.start_tls(config);
+            self.after(stream_limits::HANDSHAKE_TIME_MAX, super::token::HANDSHAKE);
+            self.fallback = self.starting.take();
+        }
+        match self.transport.poll_handshake(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(address = %self.address, %error, "a TLS handshake failed");
+                return Poll::Ready(false);
+            }
+        }
+        if let Some(connection) = self.transport.tls() {
+            let info = self.services.certificates.info(connection, self.fallback.as_deref());
+            match &mut self.stream {
+                Some(stream) => stream.tls_established(info),
+                None => self.stream = Some(super::new_stream(&self.services, Connection::Tls(info))),
+            }
+        }
+        Poll::Ready(true)
+    }
+
+    /// Whether more can be taken from the client now.
+    fn is_ready(&self) -> bool {
+        let has_room = self.attachment.as_ref().is_none_or(|attachment| attachment.room() > 0);
+        has_room && !self.is_held && self.output.len() < OUTPUT_BYTES_MAX
+    }
+
+    /// One read; false if there is nothing to be read now.
+    fn read(&mut self, actor: &mut Context<Self>, context: &mut task::Context<'_>) -> bool {
+        BUFFER.with_borrow_mut(|bytes| {
+            let mut buffer = ReadBuf::new(bytes);
+            match self.transport.poll_read(context, &mut buffer) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                // The end of the bytes without the end of the stream, or an error: the connection is lost.
+                Poll::Ready(_) => {
+                    self.lose();
+                    return false;
+                }
+            }
+            self.was_heard = true;
+            let input = buffer.filled();
+            self.limit_rate(input.len());
+            let mut rest = input;
+            self.step(&mut rest, actor);
+            self.input.extend_from_slice(rest);
+            true
+        })
+    }
+
+    /// The stream goes on with what was left of an earlier read.
+    fn go_on(&mut self, actor: &mut Context<Self>) {
+        let input = std::mem::take(&mut self.input);
+        let mut rest = &*input;
+        self.step(&mut rest, actor);
+        self.input = rest.to_vec();
+    }
+
+    fn limit_rate(&mut self, bytes: usize) {
+        let Some(rate) = &mut self.rate else { return };
+        let wait = rate.take(bytes, uptime());
+        if !wait.is_zero() {
+            self.is_held = true;
+            self.after(wait, super::token::RATE);
+        }
+    }
+
+    /// Writes what there is, in as few system calls and TLS records as it takes.
+    fn write(&mut self, context: &mut task::Context<'_>) {
+        while self.written < self.output.len() {
+            let rest = self.output.get(self.written..).unwrap_or_default();
+            match self.transport.poll_write(context, rest) {
+                Poll::Ready(Ok(written)) if written > 0 => self.written += written,
+                Poll::Ready(_) => return self.lose(),
+                Poll::Pending => {
+                    if self.output.len() - self.written > OUTPUT_BYTES_MAX {
+                        tracing::warn!(address = %self.address, "a client does not read; its connection is cut");
+                        self.lose();
+                    }
+                    return;
+                }
+            }
+        }
+        self.written = 0;
+        self.output.clear();
+        self.output.shrink_to(0);
+        match self.transport.poll_flush(context) {
+            Poll::Ready(Ok(())) => self.flushed(),
+            Poll::Ready(Err(_)) => return self.lose(),
+            Poll::Pending => return,
+        }
+        if self.phase == Phase::Ending && self.transport.poll_shutdown(context).is_ready() {
+            self.phase = Phase::Over;
+        }
+    }
+
+    fn flushed(&mut self) {
+        if self.outbound - self.reported < UNREPORTED_MAX {
+            return;
+        }
+        self.reported = self.outbound;
+        if let Some(attachment) = self.attachment.as_ref().map(|a| a.number()) {
+            self.tell_user(FromSession::Flushed { attachment, outbound: self.outbound });
+        }
+    }
+}
