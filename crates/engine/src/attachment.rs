@@ -99,6 +99,13 @@ impl Attachment {
         FromSession::Inbound { attachment: self.number, first, stanzas }
     }
 
+    /// Numbers a stanza that the session deals with itself; the user counts it in its place.
+    pub fn passed(&mut self, answer: Option<Stanza>) -> FromSession {
+        self.received += 1;
+        self.inbound.push_back(Inbound { stanza: None, bytes: 0 });
+        FromSession::Passed { attachment: self.number, number: self.received, answer }
+    }
+
     /// How many more stanzas may be received now.
     pub fn room(&self) -> usize {
         if self.inbound_bytes >= INBOUND_BYTES_MAX {

@@ -114,6 +114,15 @@ pub enum FromSession {
         /// In order.
         stanzas: Vec<Stanza>,
     },
+    /// The stanza with this number was dealt with by the session itself: malformed, or about the stream.
+    Passed {
+        /// Whose.
+        attachment: u64,
+        /// Its number, after all before it.
+        number: u64,
+        /// What answers it, if it is answered.
+        answer: Option<Stanza>,
+    },
     /// `<enable/>` (XEP-0198 3). Answered by `ManagementEnabled`.
     EnableManagement {
         /// Whose.

@@ -63,7 +63,13 @@ impl Listener {
         }
     }
 
-    fn accepted(&self, socket: tokio::net::TcpStream, peer: SocketAddr, runtime: &Runtime, services: &Arc<Services>) {
+    fn accepted(
+        &self,
+        socket: tokio::net::TcpStream,
+        peer: SocketAddr,
+        runtime: &Runtime,
+        services: &Arc<Services>,
+    ) {
         let Some(entered) = services.addresses.enter(peer.ip()) else {
             return tracing::warn!(address = %peer.ip(), "an address has too many connections that are not authenticated");
         };

@@ -68,7 +68,11 @@ impl Certificates {
     ///
     /// # Errors
     /// See [`TlsError`].
-    pub fn replace(&self, hosts: Vec<HostCertificate>, client_roots: rustls::RootCertStore) -> Result<(), TlsError> {
+    pub fn replace(
+        &self,
+        hosts: Vec<HostCertificate>,
+        client_roots: rustls::RootCertStore,
+    ) -> Result<(), TlsError> {
         self.current.store(Arc::new(configs(hosts, client_roots)?));
         Ok(())
     }
@@ -76,7 +80,11 @@ impl Certificates {
     /// For STARTTLS on a stream to this host.
     pub(crate) fn starttls(&self, host: &str) -> Option<Arc<ServerConfig>> {
         let configs = self.current.load();
-        configs.hosts.get(host).or_else(|| configs.hosts.get(&configs.first)).map(|host| Arc::clone(&host.starttls))
+        configs
+            .hosts
+            .get(host)
+            .or_else(|| configs.hosts.get(&configs.first))
+            .map(|host| Arc::clone(&host.starttls))
     }
 
     /// For TLS from the first byte (XEP-0368).

@@ -20,7 +20,9 @@ impl Transport {
     /// Begins the handshake on a socket in clear.
     pub(crate) fn start_tls(&mut self, config: std::sync::Arc<rustls::ServerConfig>) {
         match std::mem::replace(self, Self::Closed) {
-            Self::Clear(socket) => *self = Self::Handshake(Box::new(TlsAcceptor::from(config).accept(socket))),
+            Self::Clear(socket) => {
+                *self = Self::Handshake(Box::new(TlsAcceptor::from(config).accept(socket)))
+            }
             other => *self = other,
         }
     }
@@ -47,7 +49,11 @@ impl Transport {
         }
     }
 
-    pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self {
             Self::Clear(socket) => Pin::new(socket).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_read(context, buffer),

@@ -22,6 +22,10 @@ impl User {
                 let Some(index) = self.attached(attachment) else { return };
                 self.inbound(now, index, first, stanzas, effects);
             }
+            FromSession::Passed { attachment, number, answer } => {
+                let Some(index) = self.attached(attachment) else { return };
+                self.passed(index, number, answer.as_ref(), effects);
+            }
             FromSession::EnableManagement { attachment, stream, resume, max } => {
                 let Some(index) = self.attached(attachment) else { return };
                 self.enable_management(index, stream, resume, max, effects);

@@ -56,6 +56,24 @@ impl User {
         }
     }
 
+    /// A stanza that the session dealt with itself.
+    pub(crate) fn passed(
+        &mut self,
+        index: usize,
+        number: u64,
+        answer: Option<&Stanza>,
+        effects: &mut Effects,
+    ) {
+        let Some(resource) = self.resources.get_mut(index) else { return };
+        if number > resource.handled {
+            resource.handled = number;
+            resource.untold.0 += 1;
+            if let Some(answer) = answer {
+                self.reply(index, answer, effects);
+            }
+        }
+    }
+
     /// One stanza of the resource at `index`.
     fn sent(&mut self, now: Now, index: usize, mut stanza: Stanza, effects: &mut Effects) {
         let Some(resource) = self.resources.get(index) else { return };

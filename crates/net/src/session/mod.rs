@@ -63,6 +63,14 @@ pub(crate) struct Session {
     acks: management::Acks,
     rate: Option<Box<RateLimit>>,
     is_held: bool,
+    /// The host for which TLS is to begin once `output` is written; then, whose certificate is sent to a client
+    /// that names none.
+    starting: Option<String>,
+    fallback: Option<String>,
+    /// The client closed its stream; ours is closed when the user has answered.
+    is_closing: bool,
+    /// Has the pump polled from a future beside it.
+    waker: Option<std::task::Waker>,
     /// Read since the last tick of the idle timer; whether it was asked if it is there.
     was_heard: bool,
     was_asked: bool,
@@ -129,6 +137,10 @@ impl Session {
             acks: management::Acks::default(),
             rate,
             is_held: false,
+            starting: None,
+            fallback: None,
+            is_closing: false,
+            waker: None,
             was_heard: false,
             was_asked: false,
             phase: Phase::Open,
@@ -180,13 +192,18 @@ impl Session {
                 _ => {}
             },
             token::HANDSHAKE if matches!(self.transport, Transport::Handshake(_)) => self.phase = Phase::Over,
-            token::CLOSE => self.phase = Phase::Over,
+            token::CLOSE => self.detach_and_end(),
             token::RATE => self.is_held = false,
             token::IDLE => self.check_idle(deadline),
             token::REQUEST => self.request_acknowledgement(),
             token::ANSWER => self.check_answer(),
             _ => {}
         }
+    }
+
+    fn detach_and_end(&mut self) {
+        self.detach(false);
+        self.phase = Phase::Over;
     }
 
     /// A client that was silent is asked; one that was asked and stays silent is gone.
@@ -206,6 +223,13 @@ impl Session {
         }
         let wait = if self.was_asked { crate::limits::ANSWER_WITHIN } else { IDLE };
         self.after(wait, token::IDLE);
+    }
+
+    /// Has the pump polled.
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
     }
 
     fn account(&self) -> Option<BareJid> {

@@ -35,6 +35,9 @@ impl ActorFuture<Session> for Pump {
         actor: &mut Context<Session>,
         context: &mut task::Context<'_>,
     ) -> Poll<()> {
+        if !session.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            session.waker = Some(context.waker().clone());
+        }
         session.run(actor, context);
         if session.phase == Phase::Over {
             actor.stop();
@@ -76,18 +79,19 @@ impl Session {
             return Poll::Ready(true);
         }
         // What was written in clear, `<proceed/>` the last, goes out before the handshake begins.
-        if let Some(host) = self.starting.as_ref() {
+        if let Some(host) = self.starting.take() {
             if !self.output.is_empty() {
                 self.write(context);
                 if !self.output.is_empty() {
+                    self.starting = Some(host);
                     return Poll::Pending;
                 }
             }
-            let config = self.services.certificates.starttls(host);
+            let config = self.services.certificates.starttls(&host);
             let Some(config) = config else { return Poll::Ready(false) };
             self.transport.start_tls(config);
             self.after(stream_limits::HANDSHAKE_TIME_MAX, super::token::HANDSHAKE);
-            self.fallback = self.starting.take();
+            self.fallback = Some(host);
         }
         match self.transport.poll_handshake(context) {
             Poll::Pending => return Poll::Pending,
@@ -126,7 +130,7 @@ impl Session {
                     return false;
                 }
             }
-            self.was_heard = true;
+            self.heard();
             let input = buffer.filled();
             self.limit_rate(input.len());
             let mut rest = input;
@@ -137,7 +141,7 @@ impl Session {
     }
 
     /// The stream goes on with what was left of an earlier read.
-    fn go_on(&mut self, actor: &mut Context<Self>) {
+    pub(super) fn go_on(&mut self, actor: &mut Context<Self>) {
         let input = std::mem::take(&mut self.input);
         let mut rest = &*input;
         self.step(&mut rest, actor);

@@ -1,0 +1,205 @@
+//! What the stream's state machine asks for.
+
+use super::{Phase, Session, token};
+use actix::fut::{ActorFutureExt, wrap_future};
+use actix::{AsyncContext, Context};
+use stentor_auth::SaslFailure;
+use stentor_engine::{FromSession, Key, StreamId};
+use stentor_stream::{Action, Deadline, Progress, limits as stream_limits};
+use stentor_xmpp::{Condition, Counter, Stanza};
+
+impl Session {
+    /// Lets the stream take what it can of `rest`, and does what it asks.
+    pub(super) fn step(&mut self, rest: &mut &[u8], actor: &mut Context<Self>) {
+        loop {
+            if !self.batch.is_empty() && self.batch.len() >= self.room() {
+                // As many are under way as may be; the rest stays in `input` until some are confirmed.
+                break;
+            }
+            let Some(stream) = &mut self.stream else { break };
+            match stream.receive(rest, &mut self.output) {
+                Progress::Action(action) => self.act(action, rest, actor),
+                Progress::More | Progress::Wait => break,
+                Progress::Ended => {
+                    self.end();
+                    break;
+                }
+            }
+        }
+        self.send_batch();
+    }
+
+    fn room(&self) -> usize {
+        self.attachment.as_ref().map_or(1, |attachment| attachment.room())
+    }
+
+    fn act(&mut self, action: Action, rest: &mut &[u8], actor: &mut Context<Self>) {
+        match action {
+            Action::Stanza(stanza) => self.batch.push(stanza),
+            action => {
+                // Everything else is in order behind the stanzas before it.
+                self.send_batch();
+                self.act_alone(action, rest, actor);
+            }
+        }
+    }
+
+    fn act_alone(&mut self, action: Action, rest: &mut &[u8], actor: &mut Context<Self>) {
+        match action {
+            Action::Stanza(stanza) => self.batch.push(stanza),
+            Action::Answered(answer) => self.answered(answer.map(|answer| *answer)),
+            Action::AckRequest => self.acknowledgement_requested(),
+            Action::Ack(h) => self.acknowledged(Counter(h)),
+            Action::Enable { resume, max } => self.enable(resume, max),
+            Action::Bind { jid } => {
+                self.user = Some(Key::User(jid.to_bare()));
+                let resource = Some(jid.resource().into());
+                self.tell_user(FromSession::Bind { resource, random: 0 });
+            }
+            Action::Resume { previd, h } => self.resume(&previd, Counter(h)),
+            Action::StartTls { host } => {
+                // RFC 6120 5.4.3.3: whatever came in clear after `<starttls/>` is not acted upon.
+                *rest = &[];
+                self.input.clear();
+                self.starting = Some(host);
+            }
+            Action::NeedCredentials { account } => self.look_up(account, actor),
+            Action::Verify(check) => self.verify(check, actor),
+            Action::Authenticated { account, mechanism } => {
+                tracing::info!(%account, mechanism = mechanism.name(), address = %self.address, "authenticated");
+                self.entered = None;
+                self.user = Some(Key::User(account));
+            }
+            Action::AuthenticationFailed { account, failure } => {
+                let account = account.map(|account| account.to_string()).unwrap_or_default();
+                tracing::info!(%account, ?failure, address = %self.address, "authentication failed");
+                if let Some(entered) = &self.entered {
+                    entered.failed();
+                }
+            }
+            Action::Closed => self.closed(),
+            Action::Failed(error) => {
+                tracing::debug!(?error, address = %self.address, "a stream ended with an error")
+            }
+        }
+    }
+
+    /// Stanzas of this read go to the user together.
+    pub(super) fn send_batch(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let stanzas: Vec<Stanza> = std::mem::take(&mut self.batch);
+        if let Some(attachment) = &mut self.attachment {
+            let event = attachment.receive(stanzas);
+            self.tell_user(event);
+        }
+    }
+
+    /// A stanza that the stream dealt with itself: it counts as received and handled, in its place, and its answer
+    /// is numbered by the user like all others.
+    fn answered(&mut self, answer: Option<Stanza>) {
+        if let Some(attachment) = &mut self.attachment {
+            let event = attachment.passed(answer);
+            self.tell_user(event);
+        }
+    }
+
+    fn look_up(&mut self, account: stentor_xmpp::BareJid, actor: &mut Context<Self>) {
+        if self.entered.as_ref().is_some_and(|entered| entered.is_barred()) {
+            if let Some(stream) = &mut self.stream {
+                stream.refuse_authentication(SaslFailure::TemporaryAuthFailure, &mut self.output);
+            }
+            return;
+        }
+        let found = self.services.credentials.credential(&account);
+        let answer = wrap_future::<_, Self>(found).map(|found, session, actor| {
+            if let Some(stream) = &mut session.stream {
+                stream.credentials(found, &mut session.output);
+            }
+            session.answer_given(actor);
+        });
+        actor.spawn(answer);
+    }
+
+    fn verify(&mut self, check: stentor_auth::PlainCheck, actor: &mut Context<Self>) {
+        let work = tokio::task::spawn_blocking(move || check.run());
+        let answer = wrap_future::<_, Self>(work).map(|verdict, session, actor| {
+            if let Some(stream) = &mut session.stream {
+                match verdict {
+                    Ok(verdict) => stream.verified(verdict, &mut session.output),
+                    Err(_) => {
+                        stream.refuse_authentication(SaslFailure::TemporaryAuthFailure, &mut session.output);
+                    }
+                }
+            }
+            session.answer_given(actor);
+        });
+        actor.spawn(answer);
+    }
+
+    /// What the stream waited for is there; it goes on with what it has not read.
+    fn answer_given(&mut self, actor: &mut Context<Self>) {
+        self.go_on(actor);
+        // A future that ends does not have the pump polled.
+        self.wake();
+    }
+
+    fn enable(&mut self, resume: bool, max: Option<u32>) {
+        let Some(attachment) = &mut self.attachment else { return };
+        attachment.enable();
+        let mut random = [0; 16];
+        if getrandom::fill(&mut random).is_err() {
+            return self.fail(stentor_xmpp::StreamCondition::InternalServerError);
+        }
+        let stream = StreamId(u128::from_le_bytes(random));
+        let attachment = attachment.number();
+        self.tell_user(FromSession::EnableManagement { attachment, stream, resume, max });
+    }
+
+    fn resume(&mut self, previd: &str, h: Counter) {
+        match (StreamId::parse(previd), self.account()) {
+            (Some(stream), Some(account)) => {
+                self.user = Some(Key::User(account));
+                self.tell_user(FromSession::Resume { stream, h });
+            }
+            _ => {
+                if let Some(stream) = &mut self.stream {
+                    stream.resume_failed(Condition::ItemNotFound, None, &mut self.output);
+                }
+            }
+        }
+    }
+
+    /// The client closed its stream: what it sent is handled, and it hears how much, before ours is closed.
+    fn closed(&mut self) {
+        match self.attachment.as_ref().map(|a| a.number()) {
+            Some(attachment) => {
+                // XEP-0198 1.6.3, 4: a last `<a/>`; it comes back in order behind what the user still sends.
+                self.is_closing = true;
+                self.tell_user(FromSession::Request { attachment });
+                self.after(stream_limits::CLOSE_TIME_MAX, token::CLOSE);
+            }
+            None => self.close(),
+        }
+    }
+
+    /// Closes our side.
+    pub(super) fn close(&mut self) {
+        self.detach(false);
+        if let Some(stream) = &mut self.stream {
+            stream.close(&mut self.output);
+            if stream.deadline() == Deadline::Close {
+                self.after(stream_limits::CLOSE_TIME_MAX, token::CLOSE);
+            }
+        }
+    }
+
+    /// Both sides are closed, or one failed.
+    fn end(&mut self) {
+        self.detach(false);
+        if self.phase == Phase::Open {
+            self.phase = Phase::Ending;
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What the user tells its session.
+
+use super::{Phase, Session, token};
+use crate::limits::IDLE;
+use stentor_engine::{Attachment, ToSession};
+use stentor_stream::Enabled;
+use stentor_xmpp::Condition;
+
+impl Session {
+    /// A message of the user.
+    pub(super) fn user(&mut self, message: ToSession) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        match message {
+            ToSession::Outbound { attachment, stanza } => {
+                let Some(attached) = self.attachment.as_mut().filter(|a| a.number() == attachment) else {
+                    return;
+                };
+                attached.sent(&stanza);
+                self.outbound += 1;
+                self.output.extend_from_slice(&stanza);
+                self.consider_request();
+            }
+            ToSession::Confirmed { attachment, inbound } => {
+                if let Some(attached) = self.attachment.as_mut().filter(|a| a.number() == attachment) {
+                    attached.confirmed(inbound);
+                }
+            }
+            ToSession::Answer { attachment, inbound } => {
+                if self.attachment.as_ref().is_some_and(|a| a.number() == attachment) {
+                    self.answer(inbound);
+                }
+            }
+            ToSession::End(error) => {
+                // The user has let the attachment go already.
+                self.attachment = None;
+                self.fail(error);
+            }
+            ToSession::Reattach => self.lose(),
+            message => self.negotiated(message),
+        }
+    }
+
+    fn negotiated(&mut self, message: ToSession) {
+        let Some(stream) = &mut self.stream else { return };
+        let output = &mut self.output;
+        match message {
+            ToSession::Bound { attachment, jid } => {
+                stream.bound(&jid, output);
+                self.attachment = Some(Attachment::bound(attachment, jid));
+                self.after(IDLE, token::IDLE);
+            }
+            ToSession::BindRefused(error) => stream.bind_refused(&error, output),
+            ToSession::Resumed { attachment, jid, stream: id, handled, unmanaged, acknowledged, again } => {
+                let attached =
+                    Attachment::resumed(attachment, jid, id, (handled, unmanaged), acknowledged, &again);
+                stream.resumed(attached.jid(), attached.handled().0, output);
+                self.attachment = Some(attached);
+                for stanza in &again {
+                    output.extend_from_slice(stanza);
+                }
+                self.consider_request();
+                self.after(IDLE, token::IDLE);
+            }
+            ToSession::ResumeFailed { handled } => {
+                stream.resume_failed(Condition::ItemNotFound, handled.map(|h| h.0), output);
+            }
+            ToSession::ManagementEnabled { resumable, max } => {
+                let id = resumable.map(|id| id.to_string());
+                let enabled = Enabled { id: id.as_deref(), max: id.as_ref().map(|_| max), location: None };
+                stream.management_enabled(&enabled, output);
+                if let Some(attached) = &mut self.attachment {
+                    attached.enabled(resumable);
+                }
+            }
+            _ => {}
+        }
+    }
+}
