@@ -50,6 +50,14 @@ pub enum Action {
         /// Why.
         failure: SaslFailure,
     },
+    /// XEP-0077 3.1: somebody who is not authenticated asks for the registration form, or registers. Answer with
+    /// [`registration_answered`](crate::ClientStream::registration_answered).
+    Register {
+        /// The host at which an account is asked for.
+        host: String,
+        /// An iq of type `get` or `set` with a `jabber:iq:register` query. Its addresses say nothing.
+        request: Box<Stanza>,
+    },
     /// Bind this resource; answer with [`bound`](crate::ClientStream::bound) (the same or, on a conflict, another)
     /// or with [`bind_refused`](crate::ClientStream::bind_refused).
     Bind {

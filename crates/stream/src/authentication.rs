@@ -7,7 +7,7 @@ use stentor_auth::{
     Credential, Exchange, Fault, Offer, PlainVerdict, SaslFailure, ServerNonce, Step, payload,
 };
 use stentor_xml::RawElement;
-use stentor_xmpp::{BareJid, StreamCondition, StreamError, ns};
+use stentor_xmpp::{BareJid, IqType, Stanza, StanzaFault, StreamCondition, StreamError, ns};
 
 use crate::action::Action;
 use crate::limits::AUTHENTICATIONS_MAX;
@@ -34,6 +34,8 @@ enum Turn {
     Client(Exchange),
     /// The caller.
     Caller(Exchange),
+    /// The caller, about a registration.
+    Register,
 }
 
 impl Authenticating {
@@ -42,7 +44,7 @@ impl Authenticating {
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self.turn, Turn::Caller(_))
+        matches!(self.turn, Turn::Caller(_) | Turn::Register)
     }
 
     pub(crate) fn element(
@@ -51,6 +53,12 @@ impl Authenticating {
         shared: &mut Shared,
         out: &mut Vec<u8>,
     ) -> Next {
+        if self.host.registration
+            && element.is("iq", ns::CLIENT)
+            && element.child("query", ns::REGISTER).is_some()
+        {
+            return self.register(element, shared, out);
+        }
         if element.namespace() != ns::SASL {
             return shared.unexpected(element, out);
         }
@@ -125,6 +133,29 @@ impl Authenticating {
         }
     }
 
+    /// XEP-0077 3.1
+    fn register(&mut self, element: &RawElement<'_>, shared: &mut Shared, out: &mut Vec<u8>) -> Next {
+        match Stanza::from_raw(element, ns::CLIENT) {
+            Ok(request) if matches!(request.iq_type(), IqType::Get | IqType::Set) => {
+                let host = self.host.domain.clone();
+                shared.action = Some(Action::Register { host, request: Box::new(request) });
+                self.turn = Turn::Register;
+            }
+            Ok(_) | Err(StanzaFault::Drop) => {}
+            Err(StanzaFault::Stanza(answer)) => answer.write_to(out),
+            Err(StanzaFault::Stream(error)) => return Err(error),
+        }
+        shared.refused()
+    }
+
+    /// The caller's answer to it.
+    pub(crate) fn registered(&mut self, answer: &Stanza, out: &mut Vec<u8>) {
+        if matches!(self.turn, Turn::Register) {
+            self.turn = Turn::Idle;
+            answer.write_to(out);
+        }
+    }
+
     fn step(&mut self, step: Step, exchange: Exchange, shared: &mut Shared, out: &mut Vec<u8>) -> Next {
         match step {
             Step::Challenge(data) => {
@@ -133,17 +164,17 @@ impl Authenticating {
             }
             Step::NeedCredentials { identity } => {
                 self.account = Some(identity.clone());
-                shared.actions.push_back(Action::NeedCredentials { account: identity });
+                shared.action = Some(Action::NeedCredentials { account: identity });
                 self.turn = Turn::Caller(exchange);
             }
             Step::Verify(check) => {
-                shared.actions.push_back(Action::Verify(check));
+                shared.action = Some(Action::Verify(check));
                 self.turn = Turn::Caller(exchange);
             }
             Step::Success { identity, data } => {
                 write("success", &data.as_deref().map(payload::encode_success).unwrap_or_default(), out);
                 let mechanism = exchange.mechanism();
-                shared.actions.push_back(Action::Authenticated { account: identity.clone(), mechanism });
+                shared.action = Some(Action::Authenticated { account: identity.clone(), mechanism });
                 let layer = Layer::Authenticated { host: Arc::clone(&self.host), account: identity };
                 return Ok(Some(Stage::Header(layer)));
             }
@@ -156,7 +187,7 @@ impl Authenticating {
     fn fail(&mut self, failure: SaslFailure, shared: &mut Shared, out: &mut Vec<u8>) -> Next {
         self.turn = Turn::Idle;
         append(out, |out| failure.write_to(out));
-        shared.actions.push_back(Action::AuthenticationFailed { account: self.account.take(), failure });
+        shared.action = Some(Action::AuthenticationFailed { account: self.account.take(), failure });
         self.failures = self.failures.saturating_add(1);
         if self.failures >= AUTHENTICATIONS_MAX {
             let text = "Too many failed authentications.";

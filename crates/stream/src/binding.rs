@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use stentor_xml::{ElementBuilder, RawElement, escape_attribute};
-use stentor_xmpp::{BareJid, Condition, FullJid, StanzaError, StreamCondition, ns};
+use stentor_xmpp::{BareJid, Condition, FullJid, StanzaError, ns};
 
 use crate::action::Action;
 use crate::bound::Bound;
@@ -66,10 +66,7 @@ impl Binding {
 
     /// 7.6.1, 7.7.1
     fn bind(&mut self, element: &RawElement<'_>, shared: &mut Shared, out: &mut Vec<u8>) -> Next {
-        // 8.1.3: an iq without an id cannot be answered.
-        let Some(id) = element.attribute("id").filter(|id| !id.is_empty()) else {
-            return Err(StreamCondition::InvalidXml.into());
-        };
+        let id = element.attribute("id");
         let request = element.child_element("bind", ns::BIND);
         let resource =
             request.as_ref().and_then(|bind| bind.child("resource", ns::BIND)).map(|node| node.text());
@@ -77,14 +74,15 @@ impl Binding {
             None => self.account.with_resource(&URL_SAFE_NO_PAD.encode(shared.random::<RESOURCE_BYTES>())),
             Some(resource) => self.account.with_resource(&resource),
         };
-        match jid {
-            Ok(jid) if element.children().len() == 1 => {
+        match (jid, id) {
+            (Ok(jid), Some(id)) if element.children().len() == 1 => {
                 self.asked = Asked::Bind(id.into_owned());
-                shared.actions.push_back(Action::Bind { jid });
+                shared.action = Some(Action::Bind { jid });
                 Ok(None)
             }
-            _ => {
-                write_refusal(&id, &Condition::BadRequest.into(), out);
+            // 7.7.2.1; 8.1.3 for what has no id.
+            (_, id) => {
+                write_refusal(id.as_deref(), &Condition::BadRequest.into(), out);
                 shared.refused()
             }
         }
@@ -97,7 +95,7 @@ impl Binding {
         match Command::read(element) {
             Ok(Command::Resume { previd, h }) => {
                 self.asked = Asked::Resume(previd.clone());
-                shared.actions.push_back(Action::Resume { previd, h });
+                shared.action = Some(Action::Resume { previd, h });
                 Ok(None)
             }
             Ok(_) | Err(Malformed::Refuse) => shared.refuse_management(Condition::BadRequest, out),
@@ -110,7 +108,7 @@ impl Binding {
         let Asked::Bind(id) = &self.asked else { return None };
         let bind = ElementBuilder::new("bind", ns::BIND).open("jid", ns::BIND).text(jid.as_str()).build();
         append(out, |out| {
-            write_iq("result", id, out);
+            write_iq("result", Some(id), out);
             bind.write_to(ns::CLIENT, out);
             out.push_str("</iq>");
         });
@@ -120,7 +118,7 @@ impl Binding {
     /// The caller did not bind the resource.
     pub(crate) fn refuse(&mut self, error: &StanzaError, shared: &mut Shared, out: &mut Vec<u8>) -> Next {
         let Asked::Bind(id) = mem::replace(&mut self.asked, Asked::Nothing) else { return Ok(None) };
-        write_refusal(&id, error, out);
+        write_refusal(Some(&id), error, out);
         shared.refused()
     }
 
@@ -145,7 +143,7 @@ impl Binding {
     }
 }
 
-fn write_refusal(id: &str, error: &StanzaError, out: &mut Vec<u8>) {
+fn write_refusal(id: Option<&str>, error: &StanzaError, out: &mut Vec<u8>) {
     append(out, |out| {
         write_iq("error", id, out);
         error.write_to(out);
@@ -154,10 +152,14 @@ fn write_refusal(id: &str, error: &StanzaError, out: &mut Vec<u8>) {
 }
 
 /// Writes the start tag of an iq that answers the client, which has no address yet.
-fn write_iq(kind: &str, id: &str, out: &mut String) {
-    for part in ["<iq type='", kind, "' id='"] {
+fn write_iq(kind: &str, id: Option<&str>, out: &mut String) {
+    for part in ["<iq type='", kind, "'"] {
         out.push_str(part);
     }
-    escape_attribute(id, out);
-    out.push_str("'>");
+    if let Some(id) = id {
+        out.push_str(" id='");
+        escape_attribute(id, out);
+        out.push('\'');
+    }
+    out.push('>');
 }

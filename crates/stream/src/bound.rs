@@ -78,7 +78,7 @@ impl Bound {
             Err(StanzaFault::Drop) => Action::Answered(None),
             Err(StanzaFault::Stream(error)) => return Err(error),
         };
-        shared.actions.push_back(action);
+        shared.action = Some(action);
         Ok(None)
     }
 
@@ -121,7 +121,7 @@ impl Bound {
             }
             _ => return shared.refuse_management(Condition::UnexpectedRequest, out),
         };
-        shared.actions.push_back(action);
+        shared.action = Some(action);
         Ok(None)
     }
 

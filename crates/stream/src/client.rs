@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stentor_auth::{Credential, Fault, PlainVerdict, SaslFailure};
 use stentor_xml::{Frame, Framer};
 use stentor_xmpp::{
-    BareJid, Condition, FullJid, StanzaError, StreamCondition, StreamError, StreamManagementError, ns,
+    BareJid, Condition, FullJid, Stanza, StanzaError, StreamCondition, StreamError, StreamManagementError, ns,
 };
 
 use crate::action::{Action, Deadline, Progress};
@@ -46,8 +46,11 @@ impl ClientStream {
     /// action, so that the caller decides how fast it goes on.
     pub fn receive(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Progress {
         loop {
-            if let Some(action) = self.shared.actions.pop_front() {
+            if let Some(action) = self.shared.action.take() {
                 return Progress::Action(action);
+            }
+            if let Some(error) = self.shared.failed.take() {
+                return Progress::Action(Action::Failed(*error));
             }
             match &self.stage {
                 Stage::Ended => return Progress::Ended,
@@ -86,7 +89,7 @@ impl ClientStream {
                     if element.is("starttls", ns::TLS) {
                         // 5.4.2.1
                         append(out, |out| out.push_str("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"));
-                        shared.actions.push_back(Action::StartTls { host: host.domain.clone() });
+                        shared.action = Some(Action::StartTls { host: host.domain.clone() });
                         return Ok(Some(Stage::Handshake(Arc::clone(host))));
                     }
                     if element.is("auth", ns::SASL) {
@@ -161,6 +164,14 @@ impl ClientStream {
         }
     }
 
+    /// The answer to [`Action::Register`]: the form, an empty result, or an error. The client may authenticate now, or
+    /// ask again, a few times.
+    pub fn registration_answered(&mut self, answer: &Stanza, out: &mut Vec<u8>) {
+        if let Stage::Authenticating(stage) = &mut self.stage {
+            stage.registered(answer, out);
+        }
+    }
+
     /// The resource is bound: the answer to [`Action::Bind`], with the JID that was asked for or another one of the
     /// same account.
     pub fn bound(&mut self, jid: &FullJid, out: &mut Vec<u8>) {
@@ -214,14 +225,14 @@ impl ClientStream {
     /// Appends `<a/>`: so many of the client's stanzas were handled.
     pub fn handled(&self, h: u32, out: &mut Vec<u8>) {
         if self.shared.sent == Sent::Header {
-            append(out, |out| xep_0198::write_answer(h, out));
+            xep_0198::write_answer(h, out);
         }
     }
 
     /// Appends `<r/>`: asks the client how many it handled.
     pub fn request_ack(&self, out: &mut Vec<u8>) {
         if self.shared.sent == Sent::Header {
-            append(out, xep_0198::write_request);
+            xep_0198::write_request(out);
         }
     }
 
@@ -250,7 +261,7 @@ impl ClientStream {
     /// were not fetched are gone; [`Action::Failed`] follows.
     pub fn fail(&mut self, error: impl Into<StreamError>, out: &mut Vec<u8>) {
         if !matches!(self.stage, Stage::Ended) {
-            self.shared.actions.clear();
+            self.shared.action = None;
             self.end(error.into(), out);
         }
     }
@@ -268,7 +279,7 @@ impl ClientStream {
         }
         self.shared.sent = Sent::Close;
         self.stage = Stage::Ended;
-        self.shared.actions.push_back(Action::Failed(error));
+        self.shared.failed = Some(Box::new(error));
     }
 
     /// What the caller's clock is to watch. It may change with every call.

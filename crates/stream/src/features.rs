@@ -50,7 +50,14 @@ pub(crate) fn header(
             }
             let security = Security::Tls { bindings: tls.bindings, client: tls.client };
             let offer = Offer::new(&host.authentication, &host.domain, security);
-            append(out, |out| write(out, &settings, limits::UNBOUND, |out| offer.write_features(out)));
+            append(out, |out| {
+                write_features(out, &settings, limits::UNBOUND, |out| {
+                    offer.write_features(out);
+                    if host.registration {
+                        let _ = write!(out, "<register xmlns='{}'/>", ns::REGISTER_FEATURE);
+                    }
+                });
+            });
             Ok(Stage::Authenticating(Box::new(Authenticating::new(host, offer))))
         }
         Layer::Authenticated { host: first, account } => {
@@ -60,7 +67,9 @@ pub(crate) fn header(
             if header.from.is_some_and(|from| from != account) {
                 return Err(StreamCondition::InvalidFrom.into());
             }
-            append(out, |out| write(out, &settings, settings.bound_limits, |out| write_bind(out, &host)));
+            append(out, |out| {
+                write_features(out, &settings, settings.bound_limits, |out| write_bind(out, &host))
+            });
             Ok(Stage::Binding(Box::new(Binding::new(host, account))))
         }
     }
@@ -91,7 +100,7 @@ fn another_host() -> StreamError {
 }
 
 /// Writes `<stream:features/>` with XEP-0478's limits.
-fn write(out: &mut String, settings: &Settings, limits: Limits, features: impl FnOnce(&mut String)) {
+fn write_features(out: &mut String, settings: &Settings, limits: Limits, features: impl FnOnce(&mut String)) {
     out.push_str("<stream:features>");
     features(out);
     let _ = write!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stentor_xml::Limits;
 
 /// Before a resource is bound: the longest honest element is a SASL response of 5,464 characters, the deepest a
-/// bind request. A stranger gets no more than that (Prosody's and ejabberd's sizes after their advisories).
+/// bind request. A stranger gets little more than that.
 pub const UNBOUND: Limits = Limits {
     stanza_bytes_max: 8 * 1024,
     depth_max: 8,
@@ -14,14 +14,14 @@ pub const UNBOUND: Limits = Limits {
     elements_max: 32,
 };
 
-/// Once a resource is bound: avatars and file thumbnails in data forms fit into 256 KiB.
-pub const BOUND: Limits = Limits {
-    stanza_bytes_max: 256 * 1024,
-    depth_max: 64,
-    attributes_max: 64,
-    namespaces_max: 16,
-    elements_max: 8 * 1024,
-};
+const _: () = assert!(UNBOUND.stanza_bytes_max as usize > stentor_auth::limits::MESSAGE_TEXT_BYTES_MAX);
+const _: () = assert!(UNBOUND.stanza_bytes_max as usize > STREAM_MANAGEMENT_ID_BYTES);
+
+/// What XEP-0198 5 allows an SM-ID, which `<resume/>` carries.
+const STREAM_MANAGEMENT_ID_BYTES: usize = 4_000;
+
+/// Once a resource is bound: avatars and thumbnails in base64 fit into 256 KiB.
+pub const BOUND: Limits = Limits::CLIENT;
 
 /// RFC 6120 13.12: a server must take stanzas of 10,000 bytes.
 const _: () = assert!(BOUND.stanza_bytes_max >= 10_000);
@@ -32,8 +32,8 @@ pub const AUTHENTICATIONS_MAX: u8 = 5;
 
 const _: () = assert!(3 <= AUTHENTICATIONS_MAX && AUTHENTICATIONS_MAX <= 6);
 
-/// Requests of one stream that were refused without ending it (a bind that failed, stream management out of
-/// order), the last of which does. An honest client makes none or few.
+/// Requests of one connection that were refused without ending it (a bind that failed, stream management out of
+/// order), or that strangers made in order to register, the last of which ends it. An honest client makes none or few.
 pub const REFUSALS_MAX: u8 = 10;
 
 /// Bytes of a language tag (BCP 47 calls 35 enough for all but private ones). A longer one is ignored.

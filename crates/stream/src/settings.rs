@@ -31,6 +31,8 @@ pub struct Host {
     pub features: Vec<Element>,
     /// XEP-0198: whether stream management is offered.
     pub stream_management: bool,
+    /// XEP-0077: whether strangers may ask to register, inside TLS.
+    pub registration: bool,
     /// RFC 6120 4.9.3.19: where clients of this host are sent instead, once TLS protects the word.
     pub see_other_host: Option<String>,
 }
@@ -43,6 +45,7 @@ impl Host {
             authentication: stentor_auth::Settings::default(),
             features: Vec::new(),
             stream_management: true,
+            registration: false,
             see_other_host: None,
         }
     }

@@ -1,6 +1,5 @@
 //! Where a stream stands, and what the stages share.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use stentor_xml::RawElement;
@@ -71,13 +70,16 @@ pub(crate) struct Shared {
     pub(crate) sent: Sent,
     /// The language of the client's header.
     pub(crate) lang: Option<Box<str>>,
-    pub(crate) actions: VecDeque<Action>,
+    /// What the caller is to do next: each step asks for one thing at most.
+    pub(crate) action: Option<Action>,
+    /// What ended the stream, to be told after that.
+    pub(crate) failed: Option<Box<StreamError>>,
     refusals: u8,
 }
 
 impl Shared {
     pub(crate) fn new(settings: Arc<Settings>, entropy: Entropy) -> Self {
-        Self { settings, entropy, sent: Sent::Nothing, lang: None, actions: VecDeque::new(), refusals: 0 }
+        Self { settings, entropy, sent: Sent::Nothing, lang: None, action: None, failed: None, refusals: 0 }
     }
 
     /// Random bytes of the caller's.
@@ -149,7 +151,7 @@ impl Shared {
         if self.sent == Sent::Close {
             return Stage::Ended;
         }
-        self.actions.push_back(Action::Closed);
+        self.action = Some(Action::Closed);
         Stage::PeerClosed
     }
 }

@@ -131,14 +131,17 @@ pub(crate) fn write_failed(condition: Condition, h: Option<u32>, out: &mut Strin
     let _ = write!(out, "><{} xmlns='{}'/></failed>", condition.name(), ns::STANZAS);
 }
 
-/// Appends `<a/>`.
-pub(crate) fn write_answer(h: u32, out: &mut String) {
+/// Appends `<a/>`. With `<r/>` the commonest elements of all: nothing is allocated for them.
+pub(crate) fn write_answer(h: u32, out: &mut Vec<u8>) {
+    use std::io::Write;
     let _ = write!(out, "<a xmlns='{}' h='{h}'/>", ns::STREAM_MANAGEMENT);
 }
 
 /// Appends `<r/>`.
-pub(crate) fn write_request(out: &mut String) {
-    let _ = write!(out, "<r xmlns='{}'/>", ns::STREAM_MANAGEMENT);
+pub(crate) fn write_request(out: &mut Vec<u8>) {
+    for part in ["<r xmlns='", ns::STREAM_MANAGEMENT, "'/>"] {
+        out.extend_from_slice(part.as_bytes());
+    }
 }
 
 /// XEP-0198 6: the peer acknowledged more than it was sent.

@@ -60,12 +60,6 @@ fn table() -> Vec<(&'static str, Given, String, &'static str)> {
 
     row("4.9.3.11", Bound, "<stream:stream to='im.example.com' version='1.0'/>", "invalid-xml");
     row("4.9.3.11", Bound, "<stream:features/>", "invalid-xml");
-    row(
-        "8.1.3",
-        Features,
-        "<iq type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>",
-        "invalid-xml",
-    );
     row("XEP-0198", Managed, "<a xmlns='urn:xmpp:sm:3' h='many'/>", "invalid-xml");
 
     for stanza in
@@ -141,7 +135,7 @@ fn table() -> Vec<(&'static str, Given, String, &'static str)> {
 #[test]
 fn by_the_client() {
     let table = table();
-    assert_eq!(table.len(), 112);
+    assert_eq!(table.len(), 111);
     for (section, given, input, error) in table {
         for piece in [input.len(), 1] {
             let mut session = Session::begin(given);

@@ -6,10 +6,11 @@ use stentor_xml::{Frame, Framer, Limits};
 
 use crate::harness::{Event, Given, Session};
 
-const STAGES: [Given; 7] = [
+const STAGES: [Given; 8] = [
     Given::Clear,
     Given::Tls,
     Given::Mechanisms,
+    Given::Registration,
     Given::Authenticated,
     Given::Features,
     Given::Bound,
@@ -52,6 +53,7 @@ fn question(session: &Session) -> Option<&'static str> {
     Some(match verb {
         "NeedCredentials" => "credentials",
         "Verify" => "refuse",
+        "Register" => "registered",
         "Bind" => "bound",
         "Resume" => "resume-failed 1",
         "Enable" => "enabled",

@@ -9,7 +9,7 @@ use stentor_auth::{
 };
 use stentor_stream::{Action, ClientStream, Connection, Enabled, Host, Progress, Settings, TlsInfo};
 use stentor_xml::{Element, ElementBuilder};
-use stentor_xmpp::{Condition, FullJid, StanzaError, StreamCondition, StreamManagementError, ns};
+use stentor_xmpp::{Condition, FullJid, Stanza, StanzaError, StreamCondition, StreamManagementError, ns};
 
 /// What a stream did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) enum Given {
     Tls,
     /// TLS, and SASL was offered.
     Mechanisms,
+    /// TLS, and SASL and registration were offered, at chat.example.org.
+    Registration,
     /// TLS, and Juliet has authenticated: her second header is awaited.
     Authenticated,
     /// Features with resource binding were sent.
@@ -47,6 +49,7 @@ impl Given {
             "clear" => Self::Clear,
             "tls" => Self::Tls,
             "mechanisms" => Self::Mechanisms,
+            "registration" => Self::Registration,
             "authenticated" => Self::Authenticated,
             "features" => Self::Features,
             "bound" => Self::Bound,
@@ -73,13 +76,14 @@ pub(crate) struct Session {
     unread: Vec<u8>,
     check: Option<PlainCheck>,
     bind: Option<FullJid>,
+    request: Option<Box<Stanza>>,
 }
 
 impl Session {
     pub(crate) fn begin(given: Given) -> Self {
         let connection = match given {
             Given::Clear => Connection::Clear,
-            Given::Tls | Given::Mechanisms => Connection::Tls(tls(None)),
+            Given::Tls | Given::Mechanisms | Given::Registration => Connection::Tls(tls(None)),
             _ => Connection::Tls(TlsInfo { client: Some(JULIET.clone()), ..tls(None) }),
         };
         let mut session = Self {
@@ -89,6 +93,7 @@ impl Session {
             unread: Vec::new(),
             check: None,
             bind: None,
+            request: None,
         };
         let script: &[(Given, &str, &[&str])] = &[
             (Given::Mechanisms, HEADER, &[]),
@@ -104,6 +109,9 @@ impl Session {
                 session.feed(input.as_bytes());
                 answers.iter().for_each(|answer| session.answer(answer));
             }
+        }
+        if given == Given::Registration {
+            session.feed(HEADER.replace("im.example.com", "chat.example.org").as_bytes());
         }
         session.events.clear();
         session
@@ -166,6 +174,11 @@ impl Session {
                 let account = account.map_or("-".to_owned(), |account| account.to_string());
                 format!("AuthenticationFailed {account} {}", failure.name())
             }
+            Action::Register { host, request } => {
+                let asked = format!("Register {host} {}", text(&request.to_bytes()));
+                self.request = Some(request);
+                asked
+            }
             Action::Bind { jid } => {
                 self.bind = Some(jid.clone());
                 format!("Bind {jid}")
@@ -196,6 +209,10 @@ impl Session {
             "verified" => {
                 let verdict = self.check.take().expect("a check was asked for").run();
                 stream.verified(verdict, &mut out);
+            }
+            "registered" => {
+                let answer = self.request.take().expect("a registration was asked for").result_reply(None);
+                stream.registration_answered(&answer, &mut out);
             }
             "refuse" => stream.refuse_authentication(SaslFailure::NotAuthorized, &mut out),
             "bound" => {
@@ -253,6 +270,7 @@ static SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(|| {
     first.features = vec![feature("ver", ns::ROSTER_VERSIONING), feature("sub", ns::PRE_APPROVAL)];
     let mut second = Host::new("chat.example.org");
     second.stream_management = false;
+    second.registration = true;
     let mut third = Host::new("moved.example.net");
     third.see_other_host = Some("[2001:db8::7]:5222".to_owned());
     let mut settings = Settings::new(ServerSecret::new([3; 32]), [first, second, third]);

@@ -5,4 +5,5 @@ mod errors;
 mod fuzz;
 mod harness;
 mod scram;
+mod sizes;
 mod transcripts;
