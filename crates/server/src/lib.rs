@@ -1,5 +1,6 @@
 //! The stentor program: configuration, command line, wiring.
 
+mod backup;
 pub mod cli;
 pub mod config;
 pub mod control;

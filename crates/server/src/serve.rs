@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use stentor_store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::backup;
 use crate::cli::ConfigSource;
 use crate::config::Config;
 use crate::control::{
-    BindError, ControlError, ControlErrorKind, ControlFuture, ControlHandler, ControlRequest,
+    BackupReport, BindError, ControlError, ControlErrorKind, ControlFuture, ControlHandler, ControlRequest,
     ControlResponse, ControlServer, ReloadReport, ServerStatus,
 };
 use crate::logging::LogControl;
@@ -28,6 +30,9 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
+    /// The store cannot be opened.
+    #[error("store: {0}")]
+    Store(#[from] stentor_store::OpenError),
     /// The control socket cannot be had.
     #[error(transparent)]
     Control(#[from] BindError),
@@ -44,7 +49,8 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
     create_data(&config.data)?;
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let socket = ControlServer::bind(&config.control.socket)?;
-    let (server, mut phase) = Server::new(config, source, logs);
+    let store = Store::open(&config.store.to_store())?;
+    let (server, mut phase) = Server::new(config, source, logs, store.clone());
     let server = Arc::new(server);
     let mut ended = phase.clone();
     let control = tokio::spawn(socket.run(Arc::clone(&server), async move {
@@ -62,6 +68,10 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
     if let Err(error) = control.await {
         tracing::error!(%error, "control socket failed");
     }
+    if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
+        tracing::error!(%error, "store not closed");
+    }
+    tracing::info!("ended");
     Ok(())
 }
 
@@ -116,13 +126,19 @@ struct Server {
     source: ConfigSource,
     config: Mutex<Config>,
     logs: LogControl,
+    store: Store,
     phase: watch::Sender<Phase>,
 }
 
 impl Server {
-    fn new(config: Config, source: ConfigSource, logs: LogControl) -> (Self, watch::Receiver<Phase>) {
+    fn new(
+        config: Config,
+        source: ConfigSource,
+        logs: LogControl,
+        store: Store,
+    ) -> (Self, watch::Receiver<Phase>) {
         let (phase, observed) = watch::channel(Phase::Running);
-        (Self { started: Instant::now(), source, config: Mutex::new(config), logs, phase }, observed)
+        (Self { started: Instant::now(), source, config: Mutex::new(config), logs, store, phase }, observed)
     }
 
     fn end(&self, phase: Phase) {
@@ -154,6 +170,12 @@ impl Server {
         Ok(ReloadReport { changes, warnings: loaded.warnings.lines() })
     }
 
+    async fn back_up(&self, path: PathBuf) -> Result<BackupReport, ControlError> {
+        let store = self.store.clone();
+        let written = tokio::task::spawn_blocking(move || backup::write(&store, path)).await;
+        written.unwrap_or_else(|error| Err(ControlError::new(ControlErrorKind::Fault, error.to_string())))
+    }
+
     fn status(&self) -> ServerStatus {
         let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         ServerStatus {
@@ -177,15 +199,15 @@ impl ControlHandler for Server {
                     self.end(if drain { Phase::Draining } else { Phase::Ending });
                     Ok(ControlResponse::Done)
                 }
+                ControlRequest::Backup { path } => self.back_up(path).await.map(ControlResponse::BackedUp),
                 ControlRequest::UserAdd { .. }
                 | ControlRequest::UserPasswd { .. }
                 | ControlRequest::UserRemove { .. }
                 | ControlRequest::UserList { .. }
                 | ControlRequest::UserShow { .. }
                 | ControlRequest::SessionList { .. }
-                | ControlRequest::SessionKick { .. }
-                | ControlRequest::Backup { .. } => {
-                    let message = "this build has no accounts, sessions or store yet";
+                | ControlRequest::SessionKick { .. } => {
+                    let message = "this build serves no accounts and sessions yet";
                     Err(ControlError::new(ControlErrorKind::Unavailable, message))
                 }
             }

@@ -64,7 +64,7 @@ impl Server {
 
     /// Waits for the end, and says with what code.
     fn end(mut self) -> Option<i32> {
-        self.wait_for("ending");
+        self.wait_for("ended");
         self.process.wait().expect("it ends").code()
     }
 }
@@ -146,4 +146,32 @@ fn completions_are_written_for_every_shell() {
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains("session"), "{shell}");
     }
+}
+
+#[test]
+fn a_backup_is_restored_into_an_empty_store() {
+    let folder = initialised();
+    let folder = folder.path();
+    let server = Server::start(folder);
+    let code = |arguments: &[&str]| run(folder, arguments).status.code();
+    assert_eq!(code(&["backup", "kept.jsonl"]), Some(0));
+    assert_eq!(code(&["backup", "kept.jsonl"]), Some(1), "nothing is written over");
+    assert_eq!(code(&["backup", "nowhere/kept.jsonl"]), Some(1));
+    assert_eq!(code(&["restore", "kept.jsonl"]), Some(1), "a server runs");
+    assert!(run(folder, &["stop"]).status.success());
+    assert_eq!(server.end(), Some(0));
+
+    assert_eq!(code(&["restore", "kept.jsonl"]), Some(1), "there is a store");
+    std::fs::remove_dir_all(folder.join("data/store")).expect("removed");
+    assert_eq!(code(&["restore", "stentor.toml"]), Some(1), "that is no backup");
+    assert_eq!(code(&["restore", "kept.jsonl"]), Some(0));
+    let other = stentor(folder, &["restore", "kept.jsonl"])
+        .env("STENTOR__STORE__ENGINE", "sled")
+        .env("STENTOR__STORE__PATH", "other")
+        .output()
+        .expect("it runs");
+    assert!(other.status.success(), "another engine");
+    let server = Server::start(folder);
+    assert!(run(folder, &["stop"]).status.success());
+    assert_eq!(server.end(), Some(0));
 }

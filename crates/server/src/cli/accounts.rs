@@ -131,7 +131,7 @@ pub(super) fn backup(client: &mut ControlClient, path: &Path, output: &Output) -
     let path = std::path::absolute(path)?;
     match client.ask(&ControlRequest::Backup { path })? {
         ControlResponse::BackedUp(report) => output.print(&report, |report| {
-            vec![format!("{}: {} records, {} bytes", report.path.display(), report.records, report.bytes)]
+            vec![format!("{}: {} rows, {} bytes", report.path.display(), report.rows, report.bytes)]
         }),
         other => Err(unexpected(&other)),
     }

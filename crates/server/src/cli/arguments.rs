@@ -53,9 +53,18 @@ pub enum Command {
     /// List and end the sessions of connected clients
     #[command(subcommand)]
     Session(SessionCommand),
-    /// Write a copy of all data, while the server runs
+    /// Write a copy of all data as of one moment, while the server runs
     Backup {
-        /// Where to; must not exist
+        /// The file to write; must not exist
+        #[arg(value_name = "FILE")]
+        path: PathBuf,
+    },
+    /// Make the store anew from a backup, while no server runs
+    ///
+    /// The backup may come from a store of another engine. The store's folder must not exist, or be empty.
+    Restore {
+        /// The file that `stentor backup` wrote
+        #[arg(value_name = "FILE")]
         path: PathBuf,
     },
     /// Tell how the running server is

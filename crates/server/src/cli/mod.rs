@@ -6,6 +6,7 @@ mod check;
 mod init;
 mod output;
 mod password;
+mod restore;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::User(user) => run_user(user, &source, output),
         Command::Session(session) => run_session(session, &source, output),
         Command::Backup { path } => accounts::backup(&mut connect(&source)?, &path, output),
+        Command::Restore { path } => restore::run(&source.read()?.config, &path, output),
         Command::Status => accounts::status(&mut connect(&source)?, output),
         Command::Reload => accounts::reload(&mut connect(&source)?, output),
         Command::Stop { now } => accounts::done(

@@ -2,21 +2,10 @@
 
 use std::path::PathBuf;
 
+use stentor_store::Engine;
+
 use super::rule::{File, Integer, OneOf};
 use super::setting::{At, Component, Setting, restart};
-
-/// The engine that keeps the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// fjall: a log-structured tree in a folder.
-    #[cfg(feature = "fjall")]
-    Fjall,
-    /// sled: a tree in a folder.
-    #[cfg(feature = "sled")]
-    Sled,
-    /// Nothing is on disk; all is lost when the server ends.
-    Memory,
-}
 
 /// The engines that this program was built with.
 pub const ENGINES: &[(&str, Engine)] = &[
@@ -43,6 +32,15 @@ impl Default for StoreConfig {
         // The first of those that are there: a build without any engine has only the memory.
         let engine = ENGINES.first().map_or(Engine::Memory, |(_, engine)| *engine);
         Self { engine, path: PathBuf::from("store"), cache_bytes: 64 << 20 }
+    }
+}
+
+impl StoreConfig {
+    /// What the store is opened with.
+    pub fn to_store(&self) -> stentor_store::Config {
+        let mut config = stentor_store::Config::new(self.engine, &self.path);
+        config.cache_bytes = self.cache_bytes;
+        config
     }
 }
 

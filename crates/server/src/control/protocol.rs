@@ -79,7 +79,7 @@ pub enum ControlRequest {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// Write a copy of the store, as of one moment, into a new folder or file on the server's machine.
+    /// Write a copy of the store, as of one moment, into a new file on the server's machine.
     Backup {
         /// Its absolute path.
         path: PathBuf,
@@ -212,8 +212,8 @@ pub struct SessionEntry {
 pub struct BackupReport {
     /// Where.
     pub path: PathBuf,
-    /// Records in it.
-    pub records: u64,
+    /// Rows in it.
+    pub rows: u64,
     /// Its size.
     pub bytes: u64,
 }

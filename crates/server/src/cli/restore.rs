@@ -1,0 +1,26 @@
+//! `stentor restore`
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use super::output::{Failure, Output};
+use crate::config::Config;
+use crate::control::ControlClient;
+
+/// Makes the store of `config` anew from the backup at `path`.
+pub(super) fn run(config: &Config, path: &Path, output: &Output) -> Result<(), Failure> {
+    // The store's own lock would refuse as well; this says what to do.
+    if ControlClient::connect(&config.control.socket).is_ok() {
+        return Err(Failure::new("the server is running: end it with `stentor stop` first"));
+    }
+    let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", path.display()));
+    let file = File::open(path).map_err(|error| failed(&error))?;
+    if let Some(parent) = config.store.path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    let summary = stentor_store::import(&config.store.to_store(), BufReader::new(file))
+        .map_err(|error| failed(&error))?;
+    let data = serde_json::json!({ "rows": summary.rows, "store": config.store.path.display().to_string() });
+    output.print(&data, |_| vec![format!("{}: {} rows", config.store.path.display(), summary.rows)])
+}
