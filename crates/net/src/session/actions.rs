@@ -77,6 +77,13 @@ impl Session {
                     entered.failed();
                 }
             }
+            Action::Register { request, .. } => {
+                // No host offers registration yet, so none is asked for.
+                let answer = request.error_reply(Condition::ServiceUnavailable.into());
+                if let (Some(stream), Some(answer)) = (&mut self.stream, answer) {
+                    stream.registration_answered(&answer, &mut self.output);
+                }
+            }
             Action::Closed => self.closed(),
             Action::Failed(error) => {
                 tracing::debug!(?error, address = %self.address, "a stream ended with an error")
