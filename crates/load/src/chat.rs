@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crate::check::{Arrivals, Identity};
 use crate::element;
 use crate::link::{Link, LinkError, Next, progress};
-use crate::run::{Group, Run, Tally};
+use crate::run::{Group, Run};
+use crate::tally::Tally;
 
 /// How the messages of a run are made and sent.
 #[derive(Clone, Copy, Debug)]
@@ -245,5 +246,90 @@ impl Group for Pair {
 
     fn links(&mut self) -> &mut Vec<Link> {
         &mut self.links
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn run() -> Run {
+        let arguments =
+            ["stentor-load", "chat", "--domain", "localhost", "--connect", "127.0.0.1:1", "--insecure"];
+        let Command::Chat { common, .. } = Cli::parse_from(arguments).command else { panic!("not chat") };
+        Run::new("chat", common.target().unwrap(), &common).unwrap()
+    }
+
+    fn flow(sender: u32, sent: u64, now: Instant) -> Flow {
+        Flow {
+            sender,
+            to: String::new(),
+            quota: sent,
+            sent,
+            arrivals: Arrivals::default(),
+            due: (0..sent).map(|_| Some(now)).collect(),
+            first_due: 0,
+            next_due: now,
+            refused: 0,
+        }
+    }
+
+    /// Three messages were sent each way by clients 4 and 5, and client 5 reads `texts`, where RUN stands for
+    /// the run's number: (received, lost, doubled, out of order, corrupted, refused).
+    fn check(texts: &[&str], expected: (u64, u64, u64, u64, u64, u64)) {
+        let run = run();
+        let now = Instant::now();
+        let mut flows = [flow(4, 3, now), flow(5, 3, now)];
+        for text in texts {
+            receive(&mut flows, 1, &text.replace("RUN", &format!("{:08x}", run.number)), &run, "hi");
+        }
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let tally = &run.tally;
+        let found = (
+            load(&tally.received),
+            flows[0].under_way(),
+            load(&tally.doubled),
+            load(&tally.out_of_order),
+            load(&tally.corrupted),
+            load(&tally.refused),
+        );
+        assert_eq!(found, expected, "{texts:?}");
+    }
+
+    #[test]
+    fn planted_faults_are_seen() {
+        let [zero, one, two] = [
+            "<message id='load-RUN-4-0-0' type='chat'><body>hi</body></message>",
+            "<message id='load-RUN-4-0-1' type='chat'><body>hi</body></message>",
+            "<message id='load-RUN-4-0-2' type='chat'><body>hi</body></message>",
+        ];
+        check(&[zero, one, two], (3, 0, 0, 0, 0, 0));
+        check(&[zero, two], (2, 1, 0, 0, 0, 0));
+        check(&[zero, one, one, two, zero], (3, 0, 2, 0, 0, 0));
+        check(&[one, zero, two], (3, 0, 0, 1, 0, 0));
+        let changed = "<message id='load-RUN-4-0-1' type='chat'><body>ho</body></message>";
+        check(&[zero, changed, two], (2, 1, 0, 0, 1, 0));
+        let never_sent = "<message id='load-RUN-4-0-3' type='chat'><body>hi</body></message>";
+        check(&[zero, one, two, never_sent], (3, 0, 0, 0, 1, 0));
+        let own = "<message id='load-RUN-5-0-0' type='chat'><body>hi</body></message>";
+        check(&[zero, one, two, own], (3, 0, 0, 0, 1, 0));
+        let refused = "<message id='load-RUN-5-0-0' type='error'><body>hi</body></message>";
+        check(&[zero, one, two, refused], (3, 0, 0, 0, 0, 1));
+        let of_another_run = "<message id='load-xRUN-4-0-0' type='chat'><body>hi</body></message>";
+        check(&[of_another_run, "<presence/>", zero, one, two], (3, 0, 0, 0, 0, 0));
+    }
+
+    #[test]
+    fn a_refused_message_is_not_lost() {
+        let run = run();
+        let mut flows = [flow(4, 1, Instant::now()), flow(5, 1, Instant::now())];
+        let text = format!("<message id='load-{:08x}-4-0-0' type='error'/>", run.number);
+        assert!(receive(&mut flows, 0, &text, &run, "hi"));
+        assert_eq!((flows[0].under_way(), flows[1].under_way()), (0, 1));
     }
 }

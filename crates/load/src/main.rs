@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod element;
 mod link;
+mod live;
 mod mesh;
 mod presence;
 mod process;
@@ -13,6 +14,7 @@ mod run;
 mod scan;
 mod scram;
 mod sessions;
+mod tally;
 mod target;
 
 use std::process::ExitCode;
@@ -24,8 +26,9 @@ use crate::cli::{Cli, Command, Common};
 use crate::link::LinkError;
 use crate::mesh::{Befriend, Mesh};
 use crate::report::Report;
-use crate::run::{Group, Run, Tally, conduct};
+use crate::run::{Group, Run, conduct};
 use crate::sessions::{Idle, Logins};
+use crate::tally::Tally;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::element;
 use crate::link::{Link, LinkError, Next, progress};
-use crate::run::{Group, Run, Tally};
+use crate::run::{Group, Run};
+use crate::tally::Tally;
 use crate::target::expect_result;
 
 const ROSTER_GET: &[u8] = b"<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>";

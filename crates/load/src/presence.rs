@@ -8,7 +8,8 @@ use crate::check::{Arrivals, Identity};
 use crate::element;
 use crate::link::{Link, LinkError, Next, progress};
 use crate::mesh::Mesh;
-use crate::run::{Group, Run, Tally};
+use crate::run::{Group, Run};
+use crate::tally::Tally;
 
 /// A mesh with what each member sent.
 pub(crate) struct Presences {

@@ -1,113 +1,17 @@
 //! One run: groups of clients enter, work at the same moment, and leave, while the server's use of processor and
 //! memory is read at the points between.
 
-use std::collections::BTreeMap;
 use std::future::Future;
-use std::io::{IsTerminal, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::check::Arrival;
 use crate::link::{Link, LinkError, Next, progress};
+use crate::live::ProgressLine;
 use crate::process::{self, Usage};
+use crate::tally::Tally;
 use crate::target::Target;
-
-/// Longer latencies count as this long.
-const LATENCY_MICROSECONDS_MAX: u64 = 600_000_000;
-/// Different error texts kept; more are counted together.
-const ERROR_TEXTS_MAX: usize = 20;
-/// Quiet is not waited for longer than this.
-const SETTLE_MAX: Duration = Duration::from_secs(60);
-
-/// What the clients of a run count together.
-pub(crate) struct Tally {
-    pub(crate) logged_in: AtomicU64,
-    pub(crate) failed_logins: AtomicU64,
-    /// Stanzas with an identity.
-    pub(crate) sent: AtomicU64,
-    /// Different ones that arrived, at each receiver.
-    pub(crate) received: AtomicU64,
-    /// All stanzas read: quiet is when this stands still.
-    pub(crate) stanzas_read: AtomicU64,
-    pub(crate) lost: AtomicU64,
-    pub(crate) doubled: AtomicU64,
-    pub(crate) out_of_order: AtomicU64,
-    /// Arrived changed, or never sent.
-    pub(crate) corrupted: AtomicU64,
-    /// Came back as an error.
-    pub(crate) refused: AtomicU64,
-    /// Not acknowledged at the end, with stream management.
-    pub(crate) unacknowledged: AtomicU64,
-    latency: Mutex<Histogram<u64>>,
-    errors: Mutex<BTreeMap<String, u64>>,
-    pub(crate) tls: Mutex<Option<String>>,
-}
-
-impl Tally {
-    fn new() -> Self {
-        let zero = || AtomicU64::new(0);
-        let latency = Histogram::new_with_bounds(1, LATENCY_MICROSECONDS_MAX, 3)
-            .expect("1 to 6e8 at 3 digits are bounds that a histogram takes");
-        Self {
-            logged_in: zero(),
-            failed_logins: zero(),
-            sent: zero(),
-            received: zero(),
-            stanzas_read: zero(),
-            lost: zero(),
-            doubled: zero(),
-            out_of_order: zero(),
-            corrupted: zero(),
-            refused: zero(),
-            unacknowledged: zero(),
-            latency: Mutex::new(latency),
-            errors: Mutex::new(BTreeMap::new()),
-            tls: Mutex::new(None),
-        }
-    }
-
-    /// Counts `more`.
-    pub(crate) fn add(counter: &AtomicU64, more: u64) {
-        counter.fetch_add(more, Ordering::Relaxed);
-    }
-
-    /// Counts what an arrival was.
-    pub(crate) fn arrival(&self, arrival: Arrival) {
-        match arrival {
-            Arrival::InOrder => Self::add(&self.received, 1),
-            Arrival::OutOfOrder => {
-                Self::add(&self.received, 1);
-                Self::add(&self.out_of_order, 1);
-            }
-            Arrival::Doubled => Self::add(&self.doubled, 1),
-            Arrival::NeverSent => Self::add(&self.corrupted, 1),
-        }
-    }
-
-    pub(crate) fn latency(&self, latency: Duration) {
-        let microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        self.latency.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(microseconds.max(1));
-    }
-
-    pub(crate) fn error(&self, error: &LinkError) {
-        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = error.to_string();
-        let is_known = errors.len() < ERROR_TEXTS_MAX || errors.contains_key(&text);
-        *errors.entry(if is_known { text } else { "other errors".to_owned() }).or_default() += 1;
-    }
-
-    pub(crate) fn errors(&self) -> BTreeMap<String, u64> {
-        self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn latencies(&self) -> Histogram<u64> {
-        self.latency.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 /// What all groups of a run share.
 pub(crate) struct Run {
@@ -174,7 +78,8 @@ impl Run {
         Ok(link)
     }
 
-    fn usage(&self) -> Usage {
+    /// What the server uses at this moment.
+    pub(crate) fn usage(&self) -> Usage {
         process::usage(&self.server).unwrap_or_default()
     }
 
@@ -216,7 +121,7 @@ enum Phase {
 }
 
 /// What a group tells of itself.
-enum Event {
+pub(crate) enum Event {
     Entered { is_in: bool },
     Finished,
 }
@@ -324,102 +229,6 @@ pub(crate) async fn drain(links: &mut [Link], run: &Run) -> LinkError {
         }
         if let Err(error) = progress(links).await {
             return error;
-        }
-    }
-}
-
-/// The line that tells a person how the run goes: rewritten on a terminal, now and then elsewhere.
-struct ProgressLine<'a> {
-    run: &'a Run,
-    is_terminal: bool,
-    ticks: tokio::time::Interval,
-    started: Instant,
-    work_began: Option<Instant>,
-    last: Option<(Instant, u64, Duration)>,
-}
-
-impl<'a> ProgressLine<'a> {
-    fn new(run: &'a Run) -> Self {
-        let is_terminal = std::io::stderr().is_terminal();
-        let mut ticks = tokio::time::interval(Duration::from_secs(if is_terminal { 1 } else { 5 }));
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        Self { run, is_terminal, ticks, started: Instant::now(), work_began: None, last: None }
-    }
-
-    fn work_began(&mut self, at: Instant) {
-        self.work_began = Some(at);
-    }
-
-    /// Waits for an event of each of `count` groups.
-    async fn until_all(
-        &mut self,
-        inbox: &mut mpsc::UnboundedReceiver<Event>,
-        count: usize,
-        mut on_event: impl FnMut(&Event),
-    ) {
-        let mut seen = 0;
-        while seen < count {
-            tokio::select! {
-                Some(event) = inbox.recv() => { on_event(&event); seen += 1; }
-                _ = self.ticks.tick() => self.print(),
-            }
-        }
-    }
-
-    /// Waits until nothing has been read for the run's settling time.
-    async fn until_quiet(&mut self) {
-        let read = || self.run.tally.stanzas_read.load(Ordering::Relaxed);
-        let began = Instant::now();
-        let (mut last, mut since) = (read(), began);
-        while since.elapsed() < self.run.settle && began.elapsed() < SETTLE_MAX {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            if read() != last {
-                (last, since) = (read(), Instant::now());
-            }
-        }
-    }
-
-    fn print(&mut self) {
-        if self.run.is_quiet {
-            return;
-        }
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let (tally, now) = (&self.run.tally, Instant::now());
-        let usage = self.run.usage();
-        let done = if self.work_began.is_some() {
-            load(&tally.received).max(load(&tally.sent))
-        } else {
-            load(&tally.logged_in)
-        };
-        let (mut rate, mut share) = (0.0, 0.0);
-        if let Some((then, done_then, cpu_then)) = self.last {
-            let seconds = (now - then).as_secs_f64().max(1e-3);
-            rate = done.saturating_sub(done_then) as f64 / seconds;
-            share = 100.0 * usage.cpu.saturating_sub(cpu_then).as_secs_f64() / seconds;
-        }
-        self.last = Some((now, done, usage.cpu));
-        let mut line = format!(
-            "{} {:4.0} s  logged in {}  sent {}  received {}  {rate:.0}/s  lost so far {}  doubled {}  out of order {}",
-            self.run.name,
-            self.started.elapsed().as_secs_f64(),
-            load(&tally.logged_in),
-            load(&tally.sent),
-            load(&tally.received),
-            load(&tally.lost),
-            load(&tally.doubled),
-            load(&tally.out_of_order),
-        );
-        if usage.processes > 0 {
-            let mebibytes = usage.resident_bytes >> 20;
-            line.push_str(&format!("  server {share:.0} % cpu, {mebibytes} MiB"));
-        }
-        let (begin, end) = if self.is_terminal { ("\r\x1b[K", "") } else { ("", "\n") };
-        let _ = write!(std::io::stderr(), "{begin}{line}{end}");
-    }
-
-    fn finish(&mut self) {
-        if self.is_terminal && !self.run.is_quiet {
-            let _ = writeln!(std::io::stderr());
         }
     }
 }

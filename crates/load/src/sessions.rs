@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::link::{Link, LinkError};
 use crate::mesh::Mesh;
-use crate::run::{Group, Quota, Run, Tally, drain};
+use crate::run::{Group, Quota, Run, drain};
+use crate::tally::Tally;
 
 /// One account that logs in and out, again and again.
 pub(crate) struct Logins {
