@@ -29,19 +29,18 @@
 //!   exactly one [`Committed`], in the order of its owner's tickets.
 //! - A refused owner stays refused until it writes its ticket 1 again: sets that its entity had issued before it
 //!   learned of the refusal are answered with the same error, never committed after a hole.
-//! - After [`stentor_engine::CommitError::Store`] from the engine itself nothing is committed and nothing answered
-//!   until the store is closed and opened again; the process should stop acknowledging and end.
+//! - Once [`Store::failure`] tells of one, nothing is committed and nothing answered until the store is closed and
+//!   opened again: whoever sees a [`stentor_engine::CommitError::Store`] asks for it, and ends the process.
 //! - Nothing here waits on the caller's thread but [`Store::open`], [`Store::close`], [`Store::export`] and
 //!   [`import`]: these are not for an arbiter.
 //! - A [`Question`] sees what was reported as committed before it was asked. A query is not cut short: `limit` is
 //!   the asker's bound, and fewer rows than asked means that there are no more.
 //!
-//! The layout of rows is described in `layout.rs`; [`export`](Store::export) is independent of it.
+//! The layout of rows is described in `ordered/layout.rs`; [`export`](Store::export) is independent of it.
 
 mod backend;
 mod directory;
 mod export;
-mod layout;
 pub mod limits;
 mod memory;
 #[cfg(any(feature = "fjall", feature = "sled"))]

@@ -2,8 +2,7 @@
 
 use crate::backend::Reader;
 use crate::queue::Queue;
-use crate::store::{Arbiters, Question};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::store::{Arbiters, Question, shielded};
 use stentor_engine::Rows;
 
 /// Until the queue is closed and empty.
@@ -12,11 +11,10 @@ pub(crate) fn run(reader: &dyn Reader, questions: &Queue<Question>, arbiters: &A
     while let Some(refused) = questions.take(1, true, &mut taken) {
         arbiters.room(refused);
         for Question { owner, queries, reply, .. } in taken.drain(..) {
-            let answer = || reader.query(&owner, &queries);
-            let rows = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| {
+            let rows = shielded(|| reader.query(&owner, &queries)).unwrap_or_else(|| {
                 queries.iter().map(|_| Rows::Failed("the engine panicked".to_owned())).collect()
             });
-            reply(rows);
+            shielded(|| reply(rows));
         }
     }
 }

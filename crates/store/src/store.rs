@@ -6,8 +6,9 @@ use crate::limits::{QUESTIONS_WAITING_MAX, READERS, SETS_WAITING_BYTES_MAX, SETS
 use crate::memory::MemoryBackend;
 use crate::queue::{NotTaken, Queue};
 use crate::{readers, writer};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use stentor_engine::{CommitError, Key, Query, Refused, Rows, Write, WriteSet};
 
@@ -118,8 +119,7 @@ fn open_engine(config: &Config, directory: Directory) -> Result<Box<dyn Backend>
             _ => Err(Fault::Engine(format!("not built: {directory:?}"))),
         }
     };
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(open))
-        .unwrap_or_else(|_| Err(Fault::Engine("it panicked".to_owned())))
+    shielded(open).unwrap_or_else(|| Err(Fault::Engine("it panicked".to_owned())))
 }
 
 /// What became of a write set.
@@ -171,10 +171,11 @@ struct Inner {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// Whom to tell, by the arbiter's number.
+/// Whom to tell, by the arbiter's number, and whether the engine has failed.
 #[derive(Default)]
 pub(crate) struct Arbiters {
     completions: RwLock<Vec<Option<Arc<dyn Completion>>>>,
+    failure: OnceLock<String>,
 }
 
 impl Arbiters {
@@ -187,9 +188,21 @@ impl Arbiters {
     /// Tells them that there is room.
     pub(crate) fn room(&self, refused: Vec<u16>) {
         for completion in refused.into_iter().filter_map(|arbiter| self.get(arbiter)) {
-            completion.room();
+            shielded(|| completion.room());
         }
     }
+
+    /// Only the first reason is kept.
+    pub(crate) fn failed(&self, reason: String) {
+        let _ = self.failure.set(reason);
+    }
+}
+
+/// What is called here but written elsewhere may panic; the thread goes on without its result.
+pub(crate) fn shielded<R>(call: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(call))
+        .inspect_err(|_| tracing::error!("a call from a thread of the store panicked"))
+        .ok()
 }
 
 impl Store {
@@ -258,6 +271,12 @@ impl Store {
     /// How many write sets wait before the writer, and questions before the readers.
     pub fn waiting(&self) -> (usize, usize) {
         (self.inner.sets.len(), self.inner.questions.len())
+    }
+
+    /// Why the engine takes nothing more, if so: a commit failed, or it panicked. Opening the store again is the only
+    /// way on. A [`CommitError::Store`] without it is of one owner's writes alone.
+    pub fn failure(&self) -> Option<String> {
+        self.inner.arbiters.failure.get().cloned()
     }
 
     /// Takes nothing more, commits and answers all that was taken, reports it, and closes the engine. Blocks.

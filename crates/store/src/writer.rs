@@ -3,15 +3,14 @@
 
 use crate::backend::{Backend, Refusal};
 use crate::queue::Queue;
-use crate::store::{Arbiters, Committed};
+use crate::store::{Arbiters, Committed, shielded};
 use std::collections::HashSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use stentor_engine::limits::BATCH_SETS_MAX;
 use stentor_engine::{Batch, CommitError, Key, Lane, Settled, WriteSet};
 
 /// Until the queue is closed and empty.
 pub(crate) fn run(backend: Box<dyn Backend>, sets: &Queue<(u16, WriteSet)>, arbiters: &Arbiters) {
-    let mut writer = Writer { backend, is_broken: false };
+    let mut writer = Writer { backend, arbiters, is_broken: false };
     let mut lane = Lane::new();
     let mut taken = Vec::new();
     loop {
@@ -33,23 +32,28 @@ pub(crate) fn run(backend: Box<dyn Backend>, sets: &Queue<(u16, WriteSet)>, arbi
     }
 }
 
-struct Writer {
+struct Writer<'a> {
     backend: Box<dyn Backend>,
+    arbiters: &'a Arbiters,
     is_broken: bool,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// An engine that panics has failed for good: what it holds in memory may be anything.
     fn commit(&mut self, batch: &Batch) -> Vec<Refusal> {
+        const PANICKED: &str = "the engine panicked";
         if !self.is_broken {
-            match catch_unwind(AssertUnwindSafe(|| self.backend.commit(batch))) {
-                Ok(refused) => return refused,
-                Err(_) => self.is_broken = true,
+            if let Some(refused) = shielded(|| self.backend.commit(batch)) {
+                if let Some(reason) = (!refused.is_empty()).then(|| self.backend.failure()).flatten() {
+                    self.arbiters.failed(reason);
+                }
+                return refused;
             }
-            tracing::error!("the engine panicked: the store takes nothing more until it is opened anew");
+            self.is_broken = true;
+            self.arbiters.failed(PANICKED.to_owned());
         }
         let owners: HashSet<&Key> = batch.sets.iter().map(|set| &set.owner).collect();
-        let error = CommitError::Store("the engine panicked".to_owned());
+        let error = CommitError::Store(PANICKED.to_owned());
         owners.into_iter().map(|owner| (owner.clone(), error.clone())).collect()
     }
 }
@@ -66,7 +70,9 @@ fn report(settled: Vec<Settled<u16>>, arbiters: &Arbiters) {
     }
     for (arbiter, results) in messages {
         match arbiters.get(arbiter) {
-            Some(completion) => completion.committed(results),
+            Some(completion) => {
+                shielded(|| completion.committed(results));
+            }
             None => tracing::error!(arbiter, "results for an arbiter that is not registered"),
         }
     }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "fjall")]
 pub(crate) mod fjall;
+mod layout;
 mod read;
 #[cfg(feature = "sled")]
 pub(crate) mod sled;
@@ -10,8 +11,8 @@ mod staged;
 mod tests;
 
 use crate::backend::{Backend, Fault, Reader, Refusal, by_owner};
-use crate::layout::{self, Keys, Place};
 use crate::row::{OwnedRow, Row};
+use layout::{Keys, Place};
 use staged::Staged;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::{Bound, ControlFlow};

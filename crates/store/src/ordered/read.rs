@@ -1,8 +1,8 @@
 //! Questions and exports over one state of a table.
 
+use super::layout::{self, Keys, Place};
 use super::{Order, Span, View};
 use crate::backend::Fault;
-use crate::layout::{self, Keys, Place};
 use crate::row::{OwnedRow, Row};
 use bytes::Bytes;
 use std::ops::{Bound, ControlFlow};

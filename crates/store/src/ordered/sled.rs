@@ -1,14 +1,18 @@
 //! sled 0.34: a page log. Its `flush` hands pages to the device without a barrier (`sync_file_range`), so a power
 //! cut could take what was acknowledged; every commit is followed by an `fdatasync` of our own on its log file.
-//! Large values are in files of their own, which sled syncs itself.
+//! Pages beyond a quarter of a segment (128 KiB) are files of their own, which sled does not sync at all: those that
+//! are new are synced before the log. With many large values that is slow.
 
 use super::{Changes, Order, Span, Table, View};
 use crate::backend::Fault;
-use crate::directory::Directory;
+use crate::directory::{Directory, sync_directory};
 use sled::{Batch, Db};
-use std::fs::File;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -22,8 +26,11 @@ pub(crate) struct Sled {
     database: Db,
     /// The page log, to be synced.
     log: Arc<File>,
-    /// sled has no snapshots and shows writes before they are durable: a commit has this for itself.
-    gate: Arc<RwLock<()>>,
+    /// The directory of large pages.
+    blobs: PathBuf,
+    /// sled has no snapshots and shows writes before they are durable: a commit has this for itself. Inside are the
+    /// large pages that are durable.
+    gate: Arc<RwLock<HashSet<OsString>>>,
     /// Unlocked when the last handle goes, so after the engine is closed: fields are dropped in this order.
     _directory: Arc<Directory>,
 }
@@ -36,9 +43,30 @@ impl Sled {
         let log = File::open(files.join("db"))?;
         log.sync_all()?;
         // The names of files that it has just created.
-        File::open(&files)?.sync_all()?;
-        let gate = Arc::new(RwLock::new(()));
-        Ok(Self { database, log: Arc::new(log), gate, _directory: Arc::new(directory) })
+        sync_directory(&files)?;
+        let (blobs, gate) = (files.join("blobs"), Arc::default());
+        Ok(Self { database, log: Arc::new(log), blobs, gate, _directory: Arc::new(directory) })
+    }
+
+    /// They are written once and removed, never changed.
+    fn sync_blobs(&self, durable: &mut HashSet<OsString>) -> io::Result<()> {
+        let mut found = HashSet::new();
+        let mut is_new = false;
+        for file in fs::read_dir(&self.blobs)? {
+            let file = file?;
+            if !durable.contains(&file.file_name()) {
+                match File::open(file.path()) {
+                    Ok(blob) => blob.sync_data()?,
+                    // Removed since: nothing refers to it.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                }
+                is_new = true;
+            }
+            found.insert(file.file_name());
+        }
+        *durable = found;
+        if is_new { sync_directory(&self.blobs) } else { Ok(()) }
     }
 }
 
@@ -68,7 +96,7 @@ impl Table for Sled {
     }
 
     fn apply(&self, changes: Changes) -> Result<(), Fault> {
-        let _guard = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let mut durable_blobs = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         let mut batch = Batch::default();
         for (key, value) in changes {
             match value {
@@ -78,6 +106,7 @@ impl Table for Sled {
         }
         self.database.apply_batch(batch)?;
         self.database.flush()?;
+        self.sync_blobs(&mut durable_blobs)?;
         Ok(self.log.sync_data()?)
     }
 }
@@ -85,7 +114,7 @@ impl Table for Sled {
 /// All rows; no commit is applied while it lives.
 pub(crate) struct SledView<'a> {
     database: &'a Db,
-    _guard: RwLockReadGuard<'a, ()>,
+    _guard: RwLockReadGuard<'a, HashSet<OsString>>,
 }
 
 impl View for SledView<'_> {
@@ -112,8 +141,8 @@ impl From<sled::Error> for Fault {
     }
 }
 
-impl From<std::io::Error> for Fault {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
         Self::Engine(error.to_string())
     }
 }

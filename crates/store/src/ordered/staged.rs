@@ -1,8 +1,8 @@
 //! The writes of one owner before they are committed: seen by each other, dropped together.
 
+use super::layout::{self, Keys, Place};
 use super::{Changes, Order, View};
 use crate::backend::{Fault, check};
-use crate::layout::{self, Keys, Place};
 use std::ops::{Bound, ControlFlow};
 use stentor_engine::{Append, CommitError, DedupeKey, Expect, Key, LogId, Write};
 

@@ -58,6 +58,8 @@ fn child() {
     let engine = if engine == "sled" { Engine::Sled } else { Engine::Fjall };
     let store = Store::open(&Config::new(engine, directory)).unwrap();
     store.register(0, Arc::new(Printer));
+    // The test's own name stands on this line.
+    println!();
     // Every owner goes on from its own tail; tickets are log ids here.
     let tails: Vec<u64> = (0..OWNERS).map(|n| tail(&store, &owner(n))).collect();
     let mut n = 0;

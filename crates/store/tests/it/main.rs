@@ -12,4 +12,5 @@ mod engines;
 mod export;
 mod kill;
 mod model;
+mod sync;
 mod threads;

@@ -13,6 +13,7 @@ use stentor_store::{
 /// Tells of each batch, and waits to be told what to do.
 struct Gated {
     memory: MemoryBackend,
+    failure: Option<String>,
     begun: Sender<usize>,
     go: Receiver<Go>,
 }
@@ -29,6 +30,7 @@ impl Backend for Gated {
         match self.go.recv().unwrap() {
             Go::Commit => self.memory.commit(batch),
             Go::Fail => {
+                self.failure = Some("disk".to_owned());
                 let error = CommitError::Store("disk".to_owned());
                 batch.sets.iter().map(|set| (set.owner.clone(), error.clone())).collect()
             }
@@ -39,7 +41,7 @@ impl Backend for Gated {
         self.memory.reader()
     }
     fn failure(&self) -> Option<String> {
-        None
+        self.failure.clone()
     }
     fn restore(&mut self, rows: Vec<OwnedRow>) -> Result<(), Fault> {
         self.memory.restore(rows)
@@ -72,7 +74,7 @@ fn listen(store: &Store, arbiter: u16) -> Receiver<Heard> {
 
 fn gated() -> (Store, Receiver<usize>, Sender<Go>) {
     let ((begun, begins), (go, goes)) = (channel(), channel());
-    let backend = Gated { memory: MemoryBackend::new(), begun, go: goes };
+    let backend = Gated { memory: MemoryBackend::new(), failure: None, begun, go: goes };
     (Store::over(Box::new(backend)).unwrap(), begins, go)
 }
 
@@ -190,13 +192,15 @@ fn closing_commits_what_was_taken() {
 
 #[test]
 fn an_engine_that_fails_or_panics_refuses_every_set() {
-    for how in [Go::Fail, Go::Panic] {
+    for (how, reason) in [(Go::Fail, "disk"), (Go::Panic, "the engine panicked")] {
         let (store, _begins, go) = gated();
+        assert_eq!(store.failure(), None);
         let heard = listen(&store, 0);
         let romeo = user("romeo@example.org");
         store.write(0, numbered(&romeo, 1)).unwrap();
         go.send(how).unwrap();
         assert_eq!(heard.recv(), Ok(Heard::Committed(vec![(romeo.clone(), 1, false)])));
+        assert_eq!(store.failure().as_deref(), Some(reason));
         drop(go);
         store.write(0, numbered(&romeo, 2)).unwrap();
         assert_eq!(heard.recv(), Ok(Heard::Committed(vec![(romeo, 2, false)])));
