@@ -50,7 +50,7 @@ pub enum DirectoryError {
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -71,7 +71,7 @@ impl Directory {
             Err(TryLockError::WouldBlock) => return Err(DirectoryError::InUse(path.to_owned())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let directory = Self { path: path.to_owned(), _lock: lock };
+        let directory = Self { path: path.to_owned(), lock };
         directory.check_marker(engine)?;
         Ok(directory)
     }
@@ -115,6 +115,15 @@ impl Directory {
         DirBuilder::new().recursive(true).mode(MODE).create(self.files())?;
         sync_directory(&self.path)?;
         self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_directory)
+    }
+}
+
+/// Not left to closing the file: a process just forked may have it as well, until it becomes another program.
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "a store's directory could not be unlocked");
+        }
     }
 }
 

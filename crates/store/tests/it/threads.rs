@@ -176,7 +176,8 @@ fn closing_commits_what_was_taken() {
         let store = store.clone();
         move || store.close()
     });
-    while store.write(0, numbered(&romeo, 9)).is_ok() {
+    let nurse = user("nurse@example.org");
+    while store.write(0, numbered(&nurse, 1)).is_ok() {
         std::thread::yield_now();
     }
     go.send(Go::Commit).unwrap();
