@@ -37,9 +37,10 @@ fn ask_twice(jid: &BareJid) -> Result<String, Failure> {
 }
 
 fn ask(prompt: &str) -> Result<String, Failure> {
+    // Before the prompt, for beginning drops what was typed so far.
+    let silence = Silence::begin();
     eprint!("{prompt}");
     io::stderr().flush()?;
-    let silence = Silence::begin();
     let password = line(&mut io::stdin().lock());
     drop(silence);
     eprintln!();
