@@ -1,5 +1,5 @@
-//! Client-to-server stream negotiation (RFC 6120 4 to 7, XEP-0198 1.6.3, XEP-0440 1.0.0, XEP-0478 0.2.0): bytes in,
-//! actions out.
+//! Client-to-server stream negotiation (RFC 6120 4 to 7, XEP-0077 3.1, XEP-0198 1.6.3, XEP-0440 1.0.0,
+//! XEP-0478 0.2.0): bytes in, actions out.
 //!
 //! [`ClientStream`] is one client's stream as a state machine. It does no I/O, has no clock, and draws randomness from
 //! where its caller says. The caller is a session with a socket; its loop is
