@@ -89,7 +89,6 @@ impl Authenticating {
         element: &RawElement<'_>,
         shared: &mut Shared,
     ) -> Result<(Step, Exchange), SaslFailure> {
-        self.account = None;
         let mechanism = element.attribute("mechanism").ok_or(SaslFailure::InvalidMechanism)?;
         let nonce = ServerNonce::from_random(shared.random());
         let mut exchange = Exchange::start(&self.offer, &mechanism, nonce, &shared.settings.secret)?;

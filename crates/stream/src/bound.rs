@@ -1,6 +1,5 @@
 //! A stream with a resource: stanzas, stream management, and what is still about the stream itself.
 
-use std::mem;
 use std::sync::Arc;
 
 use stentor_xml::RawElement;
@@ -8,8 +7,8 @@ use stentor_xmpp::{Condition, FullJid, IqType, Jid, Kind, Stanza, StanzaFault, S
 
 use crate::action::Action;
 use crate::settings::Host;
-use crate::stage::{Next, Shared, append};
-use crate::xep_0198::{self, Command, Enabled, Malformed};
+use crate::stage::{Next, Shared};
+use crate::xep_0198::{Command, Malformed};
 
 /// A client with a resource.
 #[derive(Debug)]
@@ -125,25 +124,11 @@ impl Bound {
         Ok(None)
     }
 
-    /// The caller enabled stream management.
-    pub(crate) fn enabled(&mut self, enabled: &Enabled<'_>, out: &mut Vec<u8>) {
-        if self.decide(true) {
-            append(out, |out| enabled.write_to(out));
-        }
-    }
-
-    /// The caller refused it.
-    pub(crate) fn refuse(&mut self, condition: Condition, out: &mut Vec<u8>) {
-        if self.decide(false) {
-            append(out, |out| xep_0198::write_failed(condition, None, out));
-        }
-    }
-
-    /// Whether it was asked.
-    fn decide(&mut self, is_on: bool) -> bool {
+    /// The caller enabled stream management, or refused it. Whether it was asked to.
+    pub(crate) fn decide(&mut self, is_on: bool) -> bool {
         let asked = self.is_waiting();
         if asked {
-            let _ = mem::replace(&mut self.management, Management::Decided { is_on });
+            self.management = Management::Decided { is_on };
         }
         asked
     }

@@ -64,6 +64,8 @@ impl ClientStream {
                 _ => {}
             }
             let mut rest = *input;
+            // 4.4: after our `</stream:stream>` nothing is written.
+            let silent_from = (self.shared.sent == Sent::Close).then_some(out.len());
             let next = match self.framer.next(&mut rest) {
                 Ok(None) => {
                     *input = rest;
@@ -74,6 +76,7 @@ impl ClientStream {
             };
             *input = rest;
             self.go(next, out);
+            out.truncate(silent_from.unwrap_or(out.len()));
         }
     }
 
@@ -127,7 +130,6 @@ impl ClientStream {
     fn restart(&mut self) {
         self.framer.restart();
         self.shared.sent = Sent::Nothing;
-        self.shared.lang = None;
     }
 
     /// TLS stands: the answer to [`Action::StartTls`].
@@ -210,15 +212,21 @@ impl ClientStream {
 
     /// Stream management is enabled: the answer to [`Action::Enable`].
     pub fn management_enabled(&mut self, enabled: &Enabled<'_>, out: &mut Vec<u8>) {
-        if let Stage::Bound(stage) = &mut self.stage {
-            stage.enabled(enabled, out);
+        if let Stage::Bound(stage) = &mut self.stage
+            && stage.decide(true)
+            && self.shared.sent == Sent::Header
+        {
+            append(out, |out| enabled.write_to(out));
         }
     }
 
     /// Stream management is not enabled: the other answer to [`Action::Enable`].
     pub fn management_refused(&mut self, condition: Condition, out: &mut Vec<u8>) {
-        if let Stage::Bound(stage) = &mut self.stage {
-            stage.refuse(condition, out);
+        if let Stage::Bound(stage) = &mut self.stage
+            && stage.decide(false)
+            && self.shared.sent == Sent::Header
+        {
+            append(out, |out| xep_0198::write_failed(condition, None, out));
         }
     }
 

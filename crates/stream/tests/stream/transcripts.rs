@@ -128,9 +128,9 @@ const FILES: [(&str, &str, usize); 7] = [
     ("tls", include_str!("transcripts/tls.txt"), 8),
     ("sasl", include_str!("transcripts/sasl.txt"), 19),
     ("bind", include_str!("transcripts/bind.txt"), 10),
-    ("bound", include_str!("transcripts/bound.txt"), 10),
+    ("bound", include_str!("transcripts/bound.txt"), 11),
     ("management", include_str!("transcripts/management.txt"), 13),
-    ("closing", include_str!("transcripts/closing.txt"), 8),
+    ("closing", include_str!("transcripts/closing.txt"), 9),
 ];
 
 /// All that clients send in the transcripts.
