@@ -1,1 +1,1 @@
-//! Tests of the repository itself: crate directions, purity, sizes, licences, generated tables.
+//! Tests of the repository itself. Nothing is built from here: see `tests/tidy/`.

@@ -1,0 +1,205 @@
+//! Who may depend on whom, and the purity of the pure crates.
+
+use crate::assert_none;
+use crate::repository::{members, root, rust, short};
+use cargo_metadata::DependencyKind;
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// Each crate, and which of ours it may need.
+const MAY_NEED: &[(&str, &[&str])] = &[
+    ("xml", &[]),
+    ("xmpp", &["xml"]),
+    ("auth", &["xmpp"]),
+    ("stream", &["auth", "xml", "xmpp"]),
+    ("engine", &["xmpp"]),
+    ("entities", &["auth", "engine", "xml", "xmpp"]),
+    ("store", &["engine", "xmpp"]),
+    ("runtime", &["auth", "engine", "entities", "store", "xmpp"]),
+    ("net", &["auth", "engine", "runtime", "stream", "xml", "xmpp"]),
+    ("server", &["auth", "engine", "entities", "net", "runtime", "store", "stream", "xml", "xmpp"]),
+    ("sim", &["auth", "engine", "entities", "xml", "xmpp"]),
+    // It speaks with any server, so it knows none.
+    ("load", &[]),
+    ("cluster-tests", &[]),
+    ("tidy", &["entities"]),
+];
+
+/// Crates with no I/O, no clock and no randomness.
+const PURE: &[&str] = &["auth", "engine", "entities", "sim", "stream", "xml", "xmpp"];
+
+/// What a pure crate never needs, by any way: these, and what begins with their names and a dash.
+const IMPURE: &[&str] = &[
+    "actix",
+    "async-",
+    "crossbeam",
+    "fjall",
+    "getrandom",
+    "hickory",
+    "libc",
+    "mio",
+    "rand",
+    "rustix",
+    "rustls",
+    "signal-hook",
+    "sled",
+    "socket2",
+    "tokio",
+];
+
+/// What the source of a pure crate never names.
+const IMPURE_NAMES: &[&str] = &[
+    "std::net",
+    "std::fs",
+    "std::thread",
+    "std::env",
+    "std::process",
+    "std::os",
+    "std::io::std",
+    "::now()",
+    "RandomState",
+    "rand::",
+    "tokio::",
+    "actix::",
+    "println!",
+    "async fn",
+];
+
+/// Packages that stand in few manifests only: which crates name them, and which name them for their tests.
+const NAMED_BY: &[(&str, &[&str], &[&str])] = &[
+    ("actix", &["net", "runtime", "server"], &[]),
+    ("actix-rt", &["net", "runtime", "server"], &[]),
+    ("fjall", &["store"], &[]),
+    ("quick-xml", &["xml"], &["xmpp"]),
+    ("sled", &["store"], &[]),
+    ("tokio", &["cluster-tests", "load", "net", "runtime", "server"], &["store"]),
+];
+
+fn may_need(name: &str) -> Option<&'static [&'static str]> {
+    MAY_NEED.iter().find(|(package, _)| *package == name).map(|(_, needs)| *needs)
+}
+
+/// What `name` may need, and what those may need, and so on.
+fn reach(name: &str) -> BTreeSet<&'static str> {
+    let mut reached = BTreeSet::new();
+    let mut rest: Vec<_> = may_need(name).unwrap_or_default().to_vec();
+    while let Some(next) = rest.pop() {
+        if reached.insert(next) {
+            rest.extend(may_need(next).unwrap_or_default());
+        }
+    }
+    reached
+}
+
+#[test]
+fn crates_depend_downwards() {
+    let ours: BTreeSet<_> = members().into_iter().map(|package| package.name.as_str()).collect();
+    let mut broken = Vec::new();
+    for package in members() {
+        let name = short(&package.name);
+        let Some(allowed) = may_need(name) else {
+            broken.push(format!("{name} is not in MAY_NEED"));
+            continue;
+        };
+        for dependency in package.dependencies.iter().filter(|needed| ours.contains(needed.name.as_str())) {
+            let needed = short(&dependency.name);
+            // For its tests a crate may reach down as far as it does by way of others.
+            let tests_may = dependency.kind == DependencyKind::Development && reach(name).contains(needed);
+            if !allowed.contains(&needed) && !tests_may {
+                broken.push(format!("{name} needs {needed}"));
+            }
+        }
+    }
+    assert_none("a crate needs one that it may not", &broken);
+}
+
+#[test]
+fn nothing_reaches_itself() {
+    let broken: Vec<_> = MAY_NEED.iter().filter(|(name, _)| reach(name).contains(name)).collect();
+    assert!(broken.is_empty(), "in a circle: {broken:?}");
+}
+
+/// Every way from a crate down to a package that it needs, each package once: `["auth", "x509-parser", "time"]`.
+/// As it is compiled alone, for the features that others ask of its packages are not its own.
+fn ways(package: &str) -> Vec<Vec<String>> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args([
+        "tree",
+        "--locked",
+        "--edges",
+        "normal",
+        "--prefix",
+        "depth",
+        "--format",
+        " {p}",
+        "--package",
+    ]);
+    let tree = cargo.arg(package).current_dir(root()).output().expect("cargo is there");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).expect("names are UTF-8");
+    let mut way: Vec<String> = Vec::new();
+    let lines = tree.lines().map(|line| {
+        let mut words = line.split(' ');
+        let depth = words.next().and_then(|depth| depth.parse().ok()).expect("a line begins with its depth");
+        way.truncate(depth);
+        way.push(words.next().expect("then the name").to_owned());
+        way.clone()
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_pure_are_pure_in_all_they_need() {
+    let is_impure =
+        |name: &str| IMPURE.iter().any(|impure| name == *impure || name.starts_with(&format!("{impure}-")));
+    let mut broken = Vec::new();
+    for name in PURE {
+        let ways = ways(&format!("stentor-{name}"));
+        assert_eq!(ways[0], [format!("stentor-{name}")], "cargo tree begins with the package");
+        let impure = ways.iter().filter(|way| way.last().is_some_and(|last| is_impure(last)));
+        broken.extend(impure.map(|way| way.join(" -> ")));
+    }
+    assert_none("a pure crate needs a package that is not", &broken);
+}
+
+#[test]
+fn impurity_is_seen() {
+    // What the rule above relies on: the tree shows what a crate that does I/O needs by way of others.
+    let ways = ways("stentor-runtime");
+    assert!(ways.iter().any(|way| way.len() > 2 && way.last().is_some_and(|last| last == "tokio")));
+}
+
+#[test]
+fn the_pure_name_nothing_impure() {
+    let mut broken = Vec::new();
+    for text in rust().filter(|text| text.owner().is_some_and(|owner| PURE.contains(&owner))) {
+        // The simulator's program tells what it finds, and reads its seed.
+        if text.path.contains("/bin/") || text.path.ends_with("/main.rs") {
+            continue;
+        }
+        for (number, line) in text.code().0 {
+            for name in IMPURE_NAMES.iter().filter(|name| line.contains(**name)) {
+                broken.push(format!("{}:{number}: {name}", text.path));
+            }
+        }
+    }
+    assert_none("a pure crate names what does I/O, tells the time or makes chance", &broken);
+}
+
+#[test]
+fn few_name_what_few_may() {
+    let mut broken = Vec::new();
+    for package in members() {
+        for dependency in &package.dependencies {
+            let Some((_, by, by_tests)) = NAMED_BY.iter().find(|(name, ..)| *name == dependency.name) else {
+                continue;
+            };
+            let name = short(&package.name);
+            let is_for_tests = dependency.kind == DependencyKind::Development;
+            if !by.contains(&name) && !(is_for_tests && by_tests.contains(&name)) {
+                broken.push(format!("{name} names {}", dependency.name));
+            }
+        }
+    }
+    assert_none("a package is named where it may not be", &broken);
+}

@@ -1,0 +1,91 @@
+//! The files of the repository, and what cargo knows about its packages.
+
+use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The root of the repository.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("this crate stands two folders below the root").to_owned()
+}
+
+/// All packages of the workspace and what they need, on every platform, with every feature.
+pub(crate) fn metadata() -> &'static Metadata {
+    static METADATA: OnceLock<Metadata> = OnceLock::new();
+    METADATA.get_or_init(|| {
+        let mut command = MetadataCommand::new();
+        command.manifest_path(root().join("Cargo.toml")).features(CargoOpt::AllFeatures);
+        command.other_options(["--locked".to_owned()]).exec().expect("cargo metadata answers")
+    })
+}
+
+/// The packages of the workspace.
+pub(crate) fn members() -> Vec<&'static Package> {
+    metadata().workspace_packages()
+}
+
+/// A package's name without the prefix that all of ours share.
+pub(crate) fn short(package: &str) -> &str {
+    package.strip_prefix("stentor-").unwrap_or(package)
+}
+
+/// A file that is part of the repository.
+pub(crate) struct Text {
+    /// Its path from the root.
+    pub(crate) path: String,
+    pub(crate) content: String,
+}
+
+/// Every text file that git knows or would add. Empty files and those that are not UTF-8 are left out.
+pub(crate) fn texts() -> &'static [Text] {
+    static TEXTS: OnceLock<Vec<Text>> = OnceLock::new();
+    TEXTS.get_or_init(|| {
+        let mut git = Command::new("git");
+        git.args(["-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"]).current_dir(root());
+        let listed = git.output().expect("git is there").stdout;
+        let listed = String::from_utf8(listed).expect("paths are UTF-8");
+        assert!(listed.contains("Cargo.toml"), "git does not list the files of {}", root().display());
+        listed.lines().filter_map(text).collect()
+    })
+}
+
+fn text(path: &str) -> Option<Text> {
+    let content = fs::read_to_string(root().join(path)).ok().filter(|content| !content.is_empty())?;
+    Some(Text { path: path.to_owned(), content })
+}
+
+/// The Rust sources.
+pub(crate) fn rust() -> impl Iterator<Item = &'static Text> {
+    texts().iter().filter(|text| text.path.ends_with(".rs"))
+}
+
+impl Text {
+    /// The crate in `crates/` that the file belongs to.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        self.path.strip_prefix("crates/")?.split('/').next()
+    }
+
+    /// Whether all of it is a test.
+    pub(crate) fn is_test(&self) -> bool {
+        let folders = ["/tests/", "/benches/", "/examples/", "cluster-tests/"];
+        folders.iter().any(|folder| self.path.contains(folder))
+            || ["/tests.rs", "_tests.rs"].iter().any(|name| self.path.ends_with(name))
+    }
+
+    /// Lines of code with their numbers: those of what ships, and those of tests. Comments are left out. A test
+    /// module inside a file is at its end.
+    pub(crate) fn code(&self) -> (Vec<(usize, &str)>, Vec<(usize, &str)>) {
+        let lines = self.content.lines().enumerate().map(|(index, line)| (index + 1, line));
+        let lines: Vec<_> = lines.filter(|(_, line)| !line.trim_start().starts_with("//")).collect();
+        let inner = |at: &usize| {
+            let opens = lines.get(at + 1).is_some_and(|(_, next)| next.trim_end().ends_with('{'));
+            lines[*at].1 == "#[cfg(test)]" && opens
+        };
+        let split = if self.is_test() { Some(0) } else { (0..lines.len()).find(inner) };
+        let (ships, tests) = lines.split_at(split.unwrap_or(lines.len()));
+        (ships.to_vec(), tests.to_vec())
+    }
+}

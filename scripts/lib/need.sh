@@ -1,0 +1,67 @@
+# What the scripts need on a machine, brought there if it is missing. To be sourced at the root of the repository.
+# Everything here is quiet when nothing is missing.
+
+# Says what happens, apart from what programs print.
+say() {
+    printf '== %s\n' "$*"
+}
+
+# Ends the script: what went wrong, and what to do.
+give_up() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# need_program PROGRAM PACKAGE...: installs Debian's packages if there is no PROGRAM.
+need_program() {
+    local program=$1
+    shift
+    command -v "$program" >/dev/null && return
+    local as_root=
+    [ "$(id -u)" = 0 ] || as_root=sudo
+    command -v apt-get >/dev/null || give_up "$program is missing; install it and try again"
+    [ -z "$as_root" ] || command -v sudo >/dev/null ||
+        give_up "$program is missing; install it, for example with apt-get install $*"
+    say "installing $*"
+    local apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get"
+    local install="$apt install --yes --no-install-recommends $*"
+    # The list of packages may be old, or none.
+    $install >/dev/null 2>&1 || { $apt update >/dev/null && $install >/dev/null; } || give_up "cannot install $*"
+}
+
+# The version that rust-toolchain.toml names.
+rust_wanted() {
+    sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml
+}
+
+# Whether cargo, called here, is of the version that is wanted.
+rust_is_there() {
+    cargo --version 2>/dev/null | grep -q "^cargo $(rust_wanted) "
+}
+
+# need_rust [COMPONENT...]: a compiler of the version that rust-toolchain.toml names, by whatever name it is installed.
+need_rust() {
+    need_program cc gcc libc6-dev
+    PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+    if ! rust_is_there && command -v rustup >/dev/null; then
+        local name
+        for name in $(rustup toolchain list | cut -d' ' -f1); do
+            RUSTUP_TOOLCHAIN=$name rust_is_there && export RUSTUP_TOOLCHAIN="$name" && break
+        done
+    fi
+    if ! rust_is_there; then
+        say "installing Rust $(rust_wanted)"
+        if ! command -v rustup >/dev/null; then
+            need_program curl curl ca-certificates
+            curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+                sh -s -- -y --quiet --no-modify-path --profile minimal --default-toolchain none ||
+                give_up "Rust cannot be installed; see https://rustup.rs"
+        fi
+        rustup toolchain install "$(rust_wanted)" --profile minimal || give_up "Rust cannot be installed; see https://rustup.rs"
+    fi
+    local component
+    for component in "$@"; do
+        cargo "$component" --version >/dev/null 2>&1 || rustup component add "${component/fmt/rustfmt}" ||
+            give_up "cargo $component is missing"
+    done
+}
