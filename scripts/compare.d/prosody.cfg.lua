@@ -26,5 +26,6 @@ c2s_require_encryption = true
 
 log = { warn = "@DATA@/prosody.log" }
 
+ssl = { certificate = "@CERTIFICATE@"; key = "@KEY@" }
+
 VirtualHost "@DOMAIN@"
-	ssl = { certificate = "@CERTIFICATE@"; key = "@KEY@" }

@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -12,7 +12,8 @@ use rustls_pki_types::{CertificateDer, ServerName};
 
 use crate::run::Quota;
 use crate::scram::KeyCache;
-use crate::target::{Mechanism, Target, Trust, connector};
+use crate::target::{Mechanism, Target};
+use crate::tls::{Trust, connector};
 
 /// Puts an XMPP server under load and checks that it loses nothing.
 ///
@@ -117,7 +118,7 @@ pub(crate) struct Common {
     /// Take any certificate
     #[arg(long, conflicts_with = "ca")]
     insecure: bool,
-    /// PEM file with the certificates to trust
+    /// PEM file of certificates to trust: the server's own, or who signed it
     #[arg(long, value_name = "FILE", required_unless_present = "insecure")]
     ca: Option<PathBuf>,
     /// SASL mechanism
@@ -231,7 +232,7 @@ impl Common {
         let port = if self.direct_tls { 5223 } else { 5222 };
         let connect = self.connect.clone().unwrap_or_else(|| format!("{}:{port}", self.domain));
         let trust = match &self.ca {
-            Some(file) => Trust::Roots(roots(file)?),
+            Some(file) => Trust::Certificates(certificates(file)?),
             None => Trust::Anyone,
         };
         Ok(Target {
@@ -258,13 +259,11 @@ fn resolve(connect: &str) -> Result<SocketAddr, String> {
     addresses.next().ok_or_else(|| format!("{connect}: no address"))
 }
 
-fn roots(file: &PathBuf) -> Result<rustls::RootCertStore, String> {
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let complain = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| complain(&error))? {
-        roots.add(certificate.map_err(|error| complain(&error))?).map_err(|error| complain(&error))?;
-    }
-    if roots.is_empty() { Err(complain(&"no certificate in it")) } else { Ok(roots) }
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates = read.map_err(|error| complain(&error))?;
+    if certificates.is_empty() { Err(complain(&"no certificate in it")) } else { Ok(certificates) }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod scram;
 mod sessions;
 mod tally;
 mod target;
+mod tls;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -194,14 +194,17 @@ impl fmt::Display for Report {
                 server.cpu_microseconds_per_operation,
                 server.cpu_seconds_before_start
             )?;
-            writeln!(
+            write!(
                 out,
-                "  server memory    {:.1} MiB before the logins, {:.1} at the start, {:.1} at the end: {:.1} kB per session",
+                "  server memory    {:.1} MiB before the logins, {:.1} at the start, {:.1} at the end",
                 mebibytes(server.resident_bytes_before_logins),
                 mebibytes(server.resident_bytes_at_start),
                 mebibytes(server.resident_bytes_at_end),
-                server.resident_bytes_per_session / 1e3
             )?;
+            if *operation == "session" {
+                write!(out, ": {:.1} kB per session", server.resident_bytes_per_session / 1e3)?;
+            }
+            writeln!(out)?;
         }
         writeln!(
             out,

@@ -1,7 +1,6 @@
 //! The server under load, and how one client logs in to it: TCP, STARTTLS or direct TLS, SASL, binding.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -265,71 +264,5 @@ pub(crate) async fn expect_result(
             ("iq", Some("error")) => return Err(LinkError::Refused { stage, answer: text.clone() }),
             _ => {}
         }
-    }
-}
-
-/// The client's TLS: without session resumption, so that each login pays for a whole handshake.
-pub(crate) fn connector(trust: Trust, is_direct_tls: bool) -> Result<TlsConnector, std::io::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(std::io::Error::other)?;
-    let mut config = match trust {
-        Trust::Anyone => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(TrustAnyone(provider)))
-            .with_no_client_auth(),
-        Trust::Roots(roots) => builder.with_root_certificates(roots).with_no_client_auth(),
-    };
-    config.resumption = rustls::client::Resumption::disabled();
-    if is_direct_tls {
-        // XEP-0368: the protocol's name, where XMPP shares a port.
-        config.alpn_protocols = vec![b"xmpp-client".to_vec()];
-    }
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
-/// Whose certificates are good.
-pub(crate) enum Trust {
-    Anyone,
-    Roots(rustls::RootCertStore),
-}
-
-/// Takes any certificate, and does not spend the generator's time on its signature.
-#[derive(Debug)]
-struct TrustAnyone(Arc<rustls::crypto::CryptoProvider>);
-
-impl rustls::client::danger::ServerCertVerifier for TrustAnyone {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &rustls_pki_types::CertificateDer<'_>,
-        _intermediates: &[rustls_pki_types::CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: rustls_pki_types::UnixTime,
-    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
-        Ok(rustls::client::danger::ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &rustls_pki_types::CertificateDer<'_>,
-        _dss: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _cert: &rustls_pki_types::CertificateDer<'_>,
-        _dss: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
