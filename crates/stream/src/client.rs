@@ -54,7 +54,6 @@ impl ClientStream {
             }
             match &self.stage {
                 Stage::Ended => return Progress::Ended,
-                // RFC 6120 5.4.3.3: what came in clear is not acted on after it; nor is what may still come.
                 Stage::Handshake(_) => {
                     *input = &[];
                     return Progress::Wait;
@@ -77,6 +76,10 @@ impl ClientStream {
             *input = rest;
             self.go(next, out);
             out.truncate(silent_from.unwrap_or(out.len()));
+            if let Stage::Handshake(_) = self.stage {
+                // RFC 6120 5.4.3.3: what came in clear is not acted on after it.
+                *input = &[];
+            }
         }
     }
 

@@ -40,6 +40,7 @@ impl Header {
         if root.default_namespace() != ns::CLIENT {
             return Err(StreamCondition::InvalidNamespace.into());
         }
+        // 4.7.2 has every client name the host, and no error for those that do not: this one is the nearest.
         let to = root.attribute("to").and_then(|to| Jid::parse(&to).ok());
         let to = to.ok_or_else(|| {
             StreamError::new(StreamCondition::ImproperAddressing)

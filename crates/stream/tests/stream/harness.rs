@@ -33,6 +33,8 @@ pub(crate) enum Given {
     Mechanisms,
     /// TLS, and SASL and registration were offered, at chat.example.org.
     Registration,
+    /// TLS, and the client showed Juliet's certificate.
+    Certificate,
     /// TLS, and Juliet has authenticated: her second header is awaited.
     Authenticated,
     /// Features with resource binding were sent.
@@ -50,6 +52,7 @@ impl Given {
             "tls" => Self::Tls,
             "mechanisms" => Self::Mechanisms,
             "registration" => Self::Registration,
+            "certificate" => Self::Certificate,
             "authenticated" => Self::Authenticated,
             "features" => Self::Features,
             "bound" => Self::Bound,
@@ -132,7 +135,11 @@ impl Session {
             let progress = self.stream.receive(&mut input, &mut out);
             self.sent(&out);
             match progress {
-                Progress::Action(action) => self.act(action),
+                Progress::Action(action) => {
+                    let is_tls = matches!(action, Action::StartTls { .. });
+                    assert!(!is_tls || input.is_empty(), "S030: {} bytes in clear are left", input.len());
+                    self.act(action);
+                }
                 Progress::Ended => {
                     if self.events.last() != Some(&Event::Ended) {
                         self.events.push(Event::Ended);

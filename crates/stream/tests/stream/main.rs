@@ -6,4 +6,5 @@ mod fuzz;
 mod harness;
 mod scram;
 mod sizes;
+mod stages;
 mod transcripts;

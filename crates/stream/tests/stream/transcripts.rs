@@ -126,7 +126,7 @@ fn run(test: &Test, cut: Cut) {
 const FILES: [(&str, &str, usize); 7] = [
     ("headers", include_str!("transcripts/headers.txt"), 15),
     ("tls", include_str!("transcripts/tls.txt"), 8),
-    ("sasl", include_str!("transcripts/sasl.txt"), 19),
+    ("sasl", include_str!("transcripts/sasl.txt"), 21),
     ("bind", include_str!("transcripts/bind.txt"), 10),
     ("bound", include_str!("transcripts/bound.txt"), 11),
     ("management", include_str!("transcripts/management.txt"), 13),
