@@ -187,3 +187,27 @@ fn warnings_do_not_forbid_to_start() {
     let severities: Vec<_> = loaded.warnings.list().iter().map(|mistake| mistake.severity).collect();
     assert_eq!(severities, [Severity::Warning]);
 }
+
+/// RFC 6120 13.7.1.2: a host may also be named as a service (RFC 4985) or as an XMPP address.
+#[test]
+fn certificates_may_name_the_host_in_ways_of_xmpp() {
+    use rcgen::{CertificateParams, KeyPair, OtherNameValue, SanType};
+    let check = |oid: &[u64], text: &str, is_right: bool| {
+        let folder = initialised(&["example.org"]);
+        let mut params = CertificateParams::default();
+        let value = OtherNameValue::Utf8String(text.to_owned());
+        params.subject_alt_names = vec![SanType::OtherName((oid.to_vec(), value))];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let stem = folder.path().join("certificates/example.org");
+        std::fs::write(stem.with_extension("org.crt"), certificate.pem()).expect("written");
+        std::fs::write(stem.with_extension("org.key"), key.serialize_pem()).expect("written");
+        assert_eq!(load(folder.path(), SystemTime::now()).is_ok(), is_right, "{oid:?} {text}");
+    };
+    let (srv, xmpp, other) = ([1, 3, 6, 1, 5, 5, 7, 8, 7], [1, 3, 6, 1, 5, 5, 7, 8, 5], [1, 2, 3, 4]);
+    check(&srv, "_xmpp-client.example.org", true);
+    check(&srv, "_xmpp-server.example.org", false);
+    check(&xmpp, "example.org", true);
+    check(&xmpp, "example.net", false);
+    check(&other, "example.org", false);
+}

@@ -322,7 +322,7 @@ fn a_missing_file_is_told() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_096, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_is_read_without_panic(text in any::<String>(), name in "[A-Z0-9_]{0,12}", value in any::<String>()) {

@@ -217,7 +217,7 @@ fn requests() -> impl Strategy<Value = ControlRequest> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_096, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn requests_survive_the_way(request in requests()) {
