@@ -4,7 +4,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use super::protocol::{ControlError, ControlRequest, ControlResponse, decode_reply, encode_request};
+use super::line::{decode_reply, encode_request};
+use super::protocol::{ControlError, ControlRequest, ControlResponse};
 use crate::limits::{CONTROL_IDLE, CONTROL_REPLY_BYTES_MAX};
 
 /// Why a request has no answer, or a bad one.

@@ -3,15 +3,16 @@
 //! JSON.
 
 mod client;
+mod line;
 mod protocol;
 mod server;
 #[cfg(test)]
 mod tests;
 
 pub use client::{ClientError, ControlClient};
+pub use line::{PROTOCOL_VERSION, decode_reply, decode_request, encode_reply, encode_request};
 pub use protocol::{
-    BackupReport, ControlError, ControlErrorKind, ControlRequest, ControlResponse, PROTOCOL_VERSION,
-    Password, ReloadReport, ServerStatus, SessionEntry, SessionPage, UserDetails, UserEntry, UserPage,
-    decode_reply, decode_request, encode_reply, encode_request,
+    BackupReport, ControlError, ControlErrorKind, ControlRequest, ControlResponse, Password, ReloadReport,
+    ServerStatus, SessionEntry, SessionPage, UserDetails, UserEntry, UserPage,
 };
 pub use server::{BindError, ControlFuture, ControlHandler, ControlServer};

@@ -14,9 +14,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::protocol::{
-    ControlError, ControlErrorKind, ControlRequest, ControlResponse, decode_request, encode_reply,
-};
+use super::line::{decode_request, encode_reply};
+use super::protocol::{ControlError, ControlErrorKind, ControlRequest, ControlResponse};
 use crate::limits::{
     CONTROL_CONNECTIONS_MAX, CONTROL_IDLE, CONTROL_LINGER, CONTROL_REQUEST_BYTES_MAX, SOCKET_NEW,
 };
