@@ -268,8 +268,9 @@ impl ClientStream {
         };
     }
 
-    /// Ends the stream with an error: our header if none was written yet, the error, `</stream:stream>`. Actions that
-    /// were not fetched are gone; [`Action::Failed`] follows.
+    /// Ends the stream with an error: our header if none was written yet, the error, `</stream:stream>`. That is also
+    /// how a client is sent to another member, by `see-other-host` (RFC 6120 4.9.3.19), once it is authenticated.
+    /// Actions that were not fetched are gone; [`Action::Failed`] follows.
     pub fn fail(&mut self, error: impl Into<StreamError>, out: &mut Vec<u8>) {
         if !matches!(self.stage, Stage::Ended) {
             self.shared.action = None;

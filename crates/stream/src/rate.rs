@@ -11,12 +11,16 @@ use crate::limits::{RATE_BURST_BYTES, RATE_BYTES_PER_SECOND};
 pub struct RateLimit {
     bytes_per_second: u32,
     burst_bytes: u32,
-    /// Nanobytes: bytes that may be read now, times 10^9. Negative: a debt, while reading is held.
-    level: i128,
+    /// Bytes that may be read now, times 10^9. Negative: a debt, while reading is held. It saturates at more than
+    /// 9 GB either way.
+    level: i64,
     updated: Duration,
 }
 
-const NANO: i128 = 1_000_000_000;
+const NANO: i64 = 1_000_000_000;
+
+/// The fullest bucket fits.
+const _: () = assert!(u32::MAX as i64 <= i64::MAX / NANO);
 
 impl RateLimit {
     /// A full bucket. Both figures count as 1 at least.
@@ -25,7 +29,7 @@ impl RateLimit {
         Self {
             bytes_per_second: bytes_per_second.max(1),
             burst_bytes,
-            level: i128::from(burst_bytes) * NANO,
+            level: i64::from(burst_bytes) * NANO,
             updated: now,
         }
     }
@@ -38,8 +42,8 @@ impl RateLimit {
     /// Takes `bytes` that were read at `now`; answers how long not to read again. Zero: read on.
     pub fn take(&mut self, bytes: usize, now: Duration) -> Duration {
         self.refill(now);
-        let bytes = i128::try_from(bytes).unwrap_or(i128::MAX / NANO).min(i128::MAX / NANO / 2);
-        self.level = self.level.saturating_sub(bytes * NANO);
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.level = self.level.saturating_sub(bytes.saturating_mul(NANO));
         self.delay()
     }
 
@@ -52,15 +56,14 @@ impl RateLimit {
     fn refill(&mut self, now: Duration) {
         let passed = now.saturating_sub(self.updated);
         self.updated = self.updated.max(now);
-        let passed = i128::try_from(passed.as_nanos()).unwrap_or(i128::MAX);
-        let gained = passed.saturating_mul(i128::from(self.bytes_per_second));
-        self.level = self.level.saturating_add(gained).min(i128::from(self.burst_bytes) * NANO);
+        let passed = i64::try_from(passed.as_nanos()).unwrap_or(i64::MAX);
+        let gained = passed.saturating_mul(i64::from(self.bytes_per_second));
+        self.level = self.level.saturating_add(gained).min(i64::from(self.burst_bytes) * NANO);
     }
 
     fn delay(&self) -> Duration {
         let debt = self.level.min(0).unsigned_abs();
-        let nanos = debt.div_ceil(u128::from(self.bytes_per_second));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        Duration::from_nanos(debt.div_ceil(u64::from(self.bytes_per_second)))
     }
 }
 
