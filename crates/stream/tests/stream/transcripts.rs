@@ -123,7 +123,8 @@ fn run(test: &Test, cut: Cut) {
 }
 
 /// The files, and how many tests are in each.
-const FILES: [(&str, &str, usize); 7] = [
+const FILES: [(&str, &str, usize); 8] = [
+    ("session", include_str!("transcripts/session.txt"), 1),
     ("headers", include_str!("transcripts/headers.txt"), 15),
     ("tls", include_str!("transcripts/tls.txt"), 8),
     ("sasl", include_str!("transcripts/sasl.txt"), 21),
@@ -155,6 +156,11 @@ fn check(file: &str) {
             run(test, cut);
         }
     }
+}
+
+#[test]
+fn session() {
+    check("session");
 }
 
 #[test]
