@@ -1,6 +1,7 @@
 //! One third-party client, driven through the exchange that `clients/README.md` describes.
 
 use crate::process::{Process, bound_to_us, last_lines};
+use crate::server::Tls;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -23,6 +24,8 @@ pub type Program = Vec<PathBuf>;
 pub struct Login<'a> {
     /// Where to connect.
     pub address: SocketAddr,
+    /// How TLS begins there.
+    pub tls: Tls,
     /// The bare or full JID.
     pub jid: &'a str,
     /// Its password.
@@ -58,7 +61,10 @@ impl Driver {
             login.jid,
             login.password,
         ]);
-        command.arg(login.authority);
+        command.arg(login.authority).arg(match login.tls {
+            Tls::Starttls => "starttls",
+            Tls::Direct => "direct",
+        });
         // The trust anchors of OpenSSL, Go and rustls-native-certs, and of Node.
         command
             .env("SSL_CERT_FILE", login.authority)

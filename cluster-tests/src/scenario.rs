@@ -2,7 +2,7 @@
 
 use crate::driver::{Driver, Login, Program};
 use crate::proxy::{Cut, Proxy};
-use crate::server::{DOMAIN, Server};
+use crate::server::{DOMAIN, Server, Tls};
 use serde_json::json;
 use std::fmt;
 
@@ -58,13 +58,14 @@ impl Side {
         name: &'static str,
         program: &Program,
         localpart: &str,
+        tls: Tls,
     ) -> Result<Self, String> {
         let password = format!("{localpart} has a secret");
         server.add_user(localpart, &password)?;
-        let proxy = Proxy::start(server.address()).map_err(|e| e.to_string())?;
+        let proxy = Proxy::start(server.address(tls)).map_err(|e| e.to_string())?;
         let jid = format!("{localpart}@{DOMAIN}");
-        let login =
-            Login { address: proxy.address(), jid: &jid, password: &password, authority: server.authority() };
+        let (address, authority) = (proxy.address(), server.authority());
+        let login = Login { address, tls, jid: &jid, password: &password, authority };
         let driver = Driver::start(program, login)?;
         Ok(Self { name, jid, driver, proxy, sent: Vec::new(), pings: 0 })
     }
@@ -104,16 +105,18 @@ impl Side {
     }
 }
 
-/// Leads two clients, each its name and program, through the story; the steps with their outcomes.
+/// Leads two clients, each its name and program, through the story; the steps with their outcomes. The first connects
+/// by STARTTLS, the second with TLS from the first byte.
 pub fn play(
     server: &dyn Server,
     first: (&'static str, &Program),
     second: (&'static str, &Program),
 ) -> Vec<(&'static str, Outcome)> {
-    let start = |(name, program): (&'static str, &Program), with: &str| {
-        Side::start(server, name, program, &format!("{name}-with-{with}"))
+    let start = |(name, program): (&'static str, &Program), with: &str, tls| {
+        Side::start(server, name, program, &format!("{name}-with-{with}"), tls)
     };
-    let sides = start(first, second.0).and_then(|a| Ok((a, start(second, first.0)?)));
+    let sides = start(first, second.0, Tls::Starttls)
+        .and_then(|first_side| Ok((first_side, start(second, first.0, Tls::Direct)?)));
     let (mut a, mut b) = match sides {
         Ok(sides) => sides,
         Err(reason) => return vec![("start", Outcome::Failed(reason))],

@@ -76,8 +76,10 @@ def read_commands(happened):
 
 def main():
     # The trust anchors are read by Go, which the harness points at CA_FILE by SSL_CERT_FILE.
-    host, port, jid, password = sys.argv[1:5]
+    host, port, jid, password, _, tls = sys.argv[1:7]
     login = [EXECUTABLE, "--username", jid, "--password", password, "--jserver", f"{host}:{port}"]
+    if tls == "direct":
+        login.append("--tls")
     version = subprocess.run([EXECUTABLE, "--version"], capture_output=True, text=True).stdout.split()
     emit("hello", client=EXECUTABLE, version=version[1] if len(version) > 1 else "", cannot=CANNOT)
     happened = queue.Queue()

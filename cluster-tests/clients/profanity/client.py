@@ -70,7 +70,7 @@ class Terminal:
 
 
 class Profanity:
-    def __init__(self, home, host, port, jid, password):
+    def __init__(self, home, host, port, jid, password, policy):
         self.jid = jid
         self.focus = None
         self.coming = None  # What to say once all that it takes has come.
@@ -86,7 +86,7 @@ class Profanity:
         )
         (data / "accounts").write_text(
             f"[own]\nenabled=true\njid={jid}\npassword={password}\nserver={host}\nport={port}\n"
-            "tls.policy=force\npresence.last=online\npresence.login=online\n"
+            f"tls.policy={policy}\npresence.last=online\npresence.login=online\n"
         )
         log = home / "profanity.log"
         log.touch()
@@ -172,11 +172,12 @@ def read_lines(kind, stream, happened):
 
 def main():
     # The trust anchors are read by OpenSSL, which the harness points at CA_FILE by SSL_CERT_FILE.
-    host, port, jid, password = sys.argv[1:5]
+    host, port, jid, password, _, tls = sys.argv[1:7]
+    policy = "legacy" if tls == "direct" else "force"
     os.environ["LC_ALL"] = "C.UTF-8"
     version = subprocess.run(["profanity", "--version"], capture_output=True, text=True).stdout.split()
     emit("hello", client="profanity", version=version[2] if len(version) > 2 else "", cannot=CANNOT)
-    profanity = Profanity(pathlib.Path.home(), host, port, jid, password)
+    profanity = Profanity(pathlib.Path.home(), host, port, jid, password, policy)
     happened = queue.Queue()
     for kind, stream in (("command", sys.stdin), ("log", profanity.log.stdout)):
         threading.Thread(target=read_lines, args=(kind, stream, happened), daemon=True).start()

@@ -17,11 +17,12 @@ def emit(event, **fields):
 
 
 class Client(slixmpp.ClientXMPP):
-    def __init__(self, host, port, jid, password, ca_file):
+    def __init__(self, host, port, jid, password, ca_file, tls):
         super().__init__(jid, password)
         self.address = (host, int(port))
         self.ca_certs = ca_file
-        self.enable_direct_tls = False
+        self.enable_direct_tls = tls == "direct"
+        self.enable_starttls = tls == "starttls"
         self.enable_plaintext = False
         self.roster.auto_authorize = None
         self.roster.auto_subscribe = False
@@ -81,7 +82,7 @@ class Client(slixmpp.ClientXMPP):
 
 
 async def main():
-    client = Client(*sys.argv[1:6])
+    client = Client(*sys.argv[1:7])
     emit("hello", client="slixmpp", version=slixmpp.__version__, cannot=[])
     client.connect(*client.address)
     lines = asyncio.StreamReader()

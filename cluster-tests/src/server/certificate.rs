@@ -4,6 +4,7 @@ use super::DOMAIN;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::error::Error;
 use std::fs::{self, Permissions};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,8 @@ pub(super) fn create(folder: &Path) -> Result<Certificate, Box<dyn Error>> {
     let authority_key = KeyPair::generate()?;
     let root = authority.self_signed(&authority_key)?;
     let key = KeyPair::generate()?;
-    let mut leaf = CertificateParams::new(vec![DOMAIN.to_owned()])?;
+    // With TLS from the first byte, @xmpp/client checks the host that it connects to, not the domain.
+    let mut leaf = CertificateParams::new(vec![DOMAIN.to_owned(), Ipv4Addr::LOCALHOST.to_string()])?;
     leaf.distinguished_name.push(DnType::CommonName, DOMAIN);
     let leaf = leaf.signed_by(&key, &Issuer::new(authority, authority_key))?;
 

@@ -4,6 +4,8 @@ mod certificate;
 mod prosody;
 mod stentor;
 
+use crate::process::free_address;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -12,8 +14,8 @@ pub const DOMAIN: &str = "chat.example";
 
 /// A running server; it ends when dropped.
 pub trait Server: Sync {
-    /// Where clients connect (STARTTLS).
-    fn address(&self) -> SocketAddr;
+    /// Where clients connect.
+    fn address(&self, tls: Tls) -> SocketAddr;
 
     /// The PEM file of the authority that signed its certificate.
     fn authority(&self) -> &Path;
@@ -23,6 +25,35 @@ pub trait Server: Sync {
 
     /// Creates the account `localpart` at [`DOMAIN`].
     fn add_user(&self, localpart: &str, password: &str) -> Result<(), String>;
+}
+
+/// How a stream gets its TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// By STARTTLS (RFC 6120 5).
+    Starttls,
+    /// From the first byte (XEP-0368).
+    Direct,
+}
+
+/// A free address for each kind of TLS.
+#[derive(Clone, Copy, Debug)]
+struct Listeners {
+    starttls: SocketAddr,
+    direct: SocketAddr,
+}
+
+impl Listeners {
+    fn free() -> io::Result<Self> {
+        Ok(Self { starttls: free_address()?, direct: free_address()? })
+    }
+
+    fn address(&self, tls: Tls) -> SocketAddr {
+        match tls {
+            Tls::Starttls => self.starttls,
+            Tls::Direct => self.direct,
+        }
+    }
 }
 
 /// What a server offers to log in with.

@@ -1,6 +1,6 @@
 //! Prosody, from Debian's package, with our configuration: the oracle for clients and scenarios.
 
-use super::{DOMAIN, Mechanisms, Server, certificate};
+use super::{DOMAIN, Listeners, Mechanisms, Server, Tls, certificate};
 use crate::install::debian_package;
 use crate::process::{self, Process};
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub(super) struct Prosody {
-    address: SocketAddr,
+    listeners: Listeners,
     authority: PathBuf,
     configuration: PathBuf,
     log: PathBuf,
@@ -25,9 +25,9 @@ impl Prosody {
         debian_package("prosody", "prosody")?;
         let folder = TempDir::new().map_err(|e| e.to_string())?;
         let files = certificate::create(folder.path()).map_err(|e| e.to_string())?;
-        let address = process::free_address().map_err(|e| e.to_string())?;
+        let listeners = Listeners::free().map_err(|e| e.to_string())?;
         let configuration = folder.path().join("prosody.cfg.lua");
-        let text = configuration_text(folder.path(), address.port(), &files, mechanisms);
+        let text = configuration_text(folder.path(), listeners, &files, mechanisms);
         fs::write(&configuration, text).map_err(|e| e.to_string())?;
         let log = folder.path().join("log");
         let mut command = process::bound_to_us("prosody");
@@ -37,9 +37,11 @@ impl Prosody {
             .arg("-F")
             .stdout(File::create(&log).map_err(|e| e.to_string())?);
         let mut process = Process::spawn(&mut command).map_err(|e| e.to_string())?;
-        process.wait_listening(address, Duration::from_secs(20)).map_err(|e| format!("prosody {e}"))?;
+        for address in [listeners.starttls, listeners.direct] {
+            process.wait_listening(address, Duration::from_secs(20)).map_err(|e| format!("prosody {e}"))?;
+        }
         Ok(Self {
-            address,
+            listeners,
             authority: files.authority,
             configuration,
             log,
@@ -51,7 +53,7 @@ impl Prosody {
 
 fn configuration_text(
     folder: &Path,
-    port: u16,
+    listeners: Listeners,
     files: &certificate::Certificate,
     mechanisms: Mechanisms,
 ) -> String {
@@ -66,8 +68,8 @@ data_path = {data:?}
 pidfile = {pid:?}
 log = {{ debug = "*console" }}
 interfaces = {{ "127.0.0.1" }}
-c2s_ports = {{ {port} }}
-c2s_direct_tls_ports = {{}}
+c2s_ports = {{ {starttls} }}
+c2s_direct_tls_ports = {{ {direct} }}
 s2s_ports = {{}}
 modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "smacks", "carbons" }}
 modules_disabled = {{ "s2s" }}
@@ -77,6 +79,8 @@ c2s_require_encryption = true
 ssl = {{ certificate = {chain:?}, key = {key:?} }}
 VirtualHost {DOMAIN:?}
 "#,
+        starttls = listeners.starttls.port(),
+        direct = listeners.direct.port(),
         data = folder.join("data"),
         pid = folder.join("pid"),
         chain = files.chain,
@@ -85,8 +89,8 @@ VirtualHost {DOMAIN:?}
 }
 
 impl Server for Prosody {
-    fn address(&self) -> SocketAddr {
-        self.address
+    fn address(&self, tls: Tls) -> SocketAddr {
+        self.listeners.address(tls)
     }
 
     fn authority(&self) -> &Path {

@@ -1,6 +1,6 @@
 //! Stentor itself, built beside the tests.
 
-use super::{DOMAIN, Mechanisms, Server, certificate};
+use super::{DOMAIN, Listeners, Mechanisms, Server, Tls, certificate};
 use crate::process::{self, Process};
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 pub(super) struct Stentor {
     program: PathBuf,
-    address: SocketAddr,
+    listeners: Listeners,
     authority: PathBuf,
     configuration: PathBuf,
     log: PathBuf,
@@ -25,20 +25,22 @@ impl Stentor {
         let program = build()?;
         let folder = TempDir::new().map_err(|e| e.to_string())?;
         let files = certificate::create(folder.path()).map_err(|e| e.to_string())?;
-        let address = process::free_address().map_err(|e| e.to_string())?;
+        let listeners = Listeners::free().map_err(|e| e.to_string())?;
         let configuration = folder.path().join("stentor.toml");
-        let text = configuration_text(address, &files, mechanisms);
+        let text = configuration_text(listeners, &files, mechanisms);
         fs::write(&configuration, text).map_err(|e| e.to_string())?;
         let log = folder.path().join("log");
         let mut command = process::bound_to_us(&program);
         command.arg("--config").arg(&configuration).arg("serve");
         command.stderr(File::create(&log).map_err(|e| e.to_string())?);
         let mut process = Process::spawn(&mut command).map_err(|e| e.to_string())?;
-        let ready = process.wait_listening(address, Duration::from_secs(20));
-        ready.map_err(|e| format!("stentor {e}: {}", fs::read_to_string(&log).unwrap_or_default()))?;
+        for address in [listeners.starttls, listeners.direct] {
+            let ready = process.wait_listening(address, Duration::from_secs(20));
+            ready.map_err(|e| format!("stentor {e}: {}", fs::read_to_string(&log).unwrap_or_default()))?;
+        }
         Ok(Self {
             program,
-            address,
+            listeners,
             authority: files.authority,
             configuration,
             log,
@@ -64,7 +66,7 @@ fn build() -> Result<PathBuf, String> {
 }
 
 fn configuration_text(
-    address: SocketAddr,
+    listeners: Listeners,
     files: &certificate::Certificate,
     mechanisms: Mechanisms,
 ) -> String {
@@ -83,8 +85,8 @@ certificate = {chain:?}
 key = {key:?}
 
 [listen]
-c2s = ["{address}"]
-c2s_tls = []
+c2s = ["{starttls}"]
+c2s_tls = ["{direct}"]
 
 [auth]
 mechanisms = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"{plain}]
@@ -92,14 +94,16 @@ mechanisms = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"{plain}]
 [limits]
 unauthenticated_per_address_max = 100
 "#,
+        starttls = listeners.starttls,
+        direct = listeners.direct,
         chain = files.chain,
         key = files.key,
     )
 }
 
 impl Server for Stentor {
-    fn address(&self) -> SocketAddr {
-        self.address
+    fn address(&self, tls: Tls) -> SocketAddr {
+        self.listeners.address(tls)
     }
 
     fn authority(&self) -> &Path {

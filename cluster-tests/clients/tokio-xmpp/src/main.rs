@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::{error::Error, time::Duration};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio_xmpp::Stanza;
-use tokio_xmpp::connect::{DnsConfig, StartTlsServerConnector};
+use tokio_xmpp::connect::{DirectTlsServerConnector, DnsConfig, StartTlsServerConnector};
 use tokio_xmpp::jid::Jid;
 use tokio_xmpp::parsers::iq::Iq;
 use tokio_xmpp::parsers::message::{Lang, Message};
@@ -23,20 +23,26 @@ const FIRST_PING: &str = "driver-online";
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut argument = || arguments.next().ok_or("usage: HOST PORT JID PASSWORD CA_FILE");
+    let mut argument = || arguments.next().ok_or("usage: HOST PORT JID PASSWORD CA_FILE TLS");
     let address = format!("{}:{}", argument()?, argument()?);
     let jid: Jid = argument()?.parse()?;
     let password = argument()?;
     // The trust anchors are read by rustls-native-certs, which the harness points at CA_FILE by SSL_CERT_FILE.
     argument()?;
+    let tls = argument()?;
 
     log::set_logger(&Log).map_err(|e| e.to_string())?;
     log::set_max_level(log::LevelFilter::Debug);
     emit(json!({"event": "hello", "client": "tokio-xmpp", "version": "6.0.0", "cannot": []}));
-    let connector = StartTlsServerConnector(DnsConfig::addr(&address));
+    let server = DnsConfig::addr(&address);
     let timeouts =
         Timeouts { read_timeout: Duration::from_secs(60), response_timeout: Duration::from_secs(15) };
-    let mut stream = StanzaStream::new_c2s(connector, jid.clone(), password, timeouts, 16);
+    let mut stream = match tls.as_str() {
+        "direct" => {
+            StanzaStream::new_c2s(DirectTlsServerConnector(server), jid.clone(), password, timeouts, 16)
+        }
+        _ => StanzaStream::new_c2s(StartTlsServerConnector(server), jid.clone(), password, timeouts, 16),
+    };
     let mut commands = BufReader::new(tokio::io::stdin()).lines();
     loop {
         tokio::select! {
