@@ -12,7 +12,6 @@ const LINES_MAX: usize = 500;
 const LONG: &[(&str, usize)] = &[
     // One table of the protocol's requests and answers, encoded and decoded side by side.
     ("crates/server/src/control/protocol.rs", 420),
-    ("crates/load/src/run.rs", 425),
     ("crates/store/src/export.rs", 419),
     // One suite, run on every backend.
     ("crates/store/tests/it/conformance.rs", 433),
