@@ -44,7 +44,8 @@ pub(crate) fn texts() -> &'static [Text] {
     static TEXTS: OnceLock<Vec<Text>> = OnceLock::new();
     TEXTS.get_or_init(|| {
         let mut git = Command::new("git");
-        git.args(["-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"]).current_dir(root());
+        git.args(["-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"])
+            .current_dir(root());
         let listed = git.output().expect("git is there").stdout;
         let listed = String::from_utf8(listed).expect("paths are UTF-8");
         assert!(listed.contains("Cargo.toml"), "git does not list the files of {}", root().display());
