@@ -270,7 +270,7 @@ pub(crate) fn tls(sni: Option<&str>) -> TlsInfo {
     TlsInfo { bindings, client: None, sni: sni.map(str::to_owned) }
 }
 
-/// Two hosts, one with PLAIN beside SCRAM, and one whose clients are sent elsewhere.
+/// Hosts with PLAIN beside SCRAM, with registration, whose clients are sent elsewhere, and with next to nothing.
 static SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(|| {
     let mut first = Host::new("im.example.com");
     first.authentication.plain = true;
@@ -280,7 +280,13 @@ static SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(|| {
     second.registration = true;
     let mut third = Host::new("moved.example.net");
     third.see_other_host = Some("[2001:db8::7]:5222".to_owned());
-    let mut settings = Settings::new(ServerSecret::new([3; 32]), [first, second, third]);
+    let mut fourth = Host::new("plain.example.com");
+    fourth.stream_management = false;
+    fourth.authentication.plain = true;
+    fourth.authentication.scram_sha_1 = false;
+    fourth.authentication.scram_sha_256 = false;
+    fourth.authentication.scram_sha_512 = false;
+    let mut settings = Settings::new(ServerSecret::new([3; 32]), [first, second, third, fourth]);
     settings.idle_seconds = Some(600);
     Arc::new(settings)
 });

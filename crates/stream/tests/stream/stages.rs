@@ -87,3 +87,17 @@ fn uncalled_for() {
         assert_eq!(session.events.last(), Some(&Event::Ended), "{given:?}");
     }
 }
+
+/// What was not asked yet when the stream ended, is not asked any more.
+#[test]
+fn a_late_question() {
+    let mut session = Session::begin(Given::Mechanisms);
+    session.feed(b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldAB4</auth>");
+    session.events.clear();
+    session.stream.credentials(Ok(None), &mut Vec::new());
+    session.answer("fail system-shutdown");
+    let [Event::Sent(_), Event::Asked(asked), Event::Ended] = session.events.as_slice() else {
+        panic!("{:?}", session.events)
+    };
+    assert_eq!(asked, "Failed system-shutdown");
+}
