@@ -6,7 +6,7 @@ use crate::driver::Program;
 use crate::process::run;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 
 /// Why there is no program.
@@ -42,6 +42,9 @@ pub const CLIENTS: &[Client] = &[
     Client { name: "go-sendxmpp", install: go_sendxmpp },
 ];
 
+/// @xmpp/client 0.14 needs the global `crypto`.
+const NODE_MAJOR_MIN: u32 = 20;
+
 impl Client {
     /// Installs it below `target`, unless it is there already.
     pub fn install(&self, target: &Path) -> Result<Program, Missing> {
@@ -53,11 +56,13 @@ impl Client {
 }
 
 fn slixmpp(source: &Path, folder: &Path) -> Result<Program, Missing> {
-    debian_package("python3", "python3-venv")?;
+    debian_package("python3", "python3")?;
     let python = folder.join("bin/python");
     let requirements = source.join("requirements.txt");
     once_for(&requirements, folder, || {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+        let venv = || run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder));
+        // Debian keeps a part of the module in a package of its own.
+        venv().or_else(|_| apt_install("python3-venv").and_then(|_| venv()))?;
         let mut pip = Command::new(&python);
         run(pip.args(["-m", "pip", "install", "--quiet", "--no-compile", "--requirement"]).arg(&requirements))
     })?;
@@ -67,6 +72,11 @@ fn slixmpp(source: &Path, folder: &Path) -> Result<Program, Missing> {
 fn xmpp_js(source: &Path, folder: &Path) -> Result<Program, Missing> {
     debian_package("node", "nodejs")?;
     debian_package("npm", "npm")?;
+    let version = run(Command::new("node").arg("--version"))?;
+    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+    if major.is_none_or(|major: u32| major < NODE_MAJOR_MIN) {
+        return Err(Missing::Absent(format!("node is {}, it takes {NODE_MAJOR_MIN}", version.trim())));
+    }
     // The modules are looked for beside the script.
     for file in ["package.json", "package-lock.json", "client.js"] {
         fs::copy(source.join(file), folder.join(file)).map_err(|e| format!("{file}: {e}"))?;
@@ -120,24 +130,25 @@ fn once_for(
 
 /// Makes sure that `program` is there, if need be by installing the Debian package `package`.
 pub fn debian_package(program: &str, package: &str) -> Result<(), String> {
-    // apt-get works for one at a time.
-    static APT: Mutex<()> = Mutex::new(());
-    let _one = APT.lock().unwrap_or_else(|e| e.into_inner());
     if is_there(program) {
         return Ok(());
     }
+    apt_install(package).map_err(|e| format!("{program} is missing: {e}"))?;
+    if is_there(program) { Ok(()) } else { Err(format!("the package {package} brought no {program}")) }
+}
+
+/// Installs a Debian package; a service that it brings is not started.
+fn apt_install(package: &str) -> Result<String, String> {
+    // apt-get works for one at a time.
+    static APT: Mutex<()> = Mutex::new(());
+    let _one = APT.lock().unwrap_or_else(|e| e.into_inner());
     let apt = |arguments: &[&str]| {
-        run(Command::new("apt-get")
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdin(Stdio::null()))
+        let mut command = Command::new("apt-get");
+        run(command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1"))
     };
     let install = || apt(&["install", "--yes", "--no-install-recommends", package]);
     // The list of packages may be old, or none.
-    install()
-        .or_else(|_| apt(&["update"]).and_then(|_| install()))
-        .map_err(|e| format!("{program} is missing: {e}"))?;
-    if is_there(program) { Ok(()) } else { Err(format!("the package {package} brought no {program}")) }
+    install().or_else(|_| apt(&["update"]).and_then(|_| install()))
 }
 
 fn is_there(program: &str) -> bool {
