@@ -6,9 +6,10 @@ pub(crate) const NAME_START: u8 = 1;
 pub(crate) const NAME: u8 = 1 << 1;
 /// Space, tab, line feed, carriage return.
 pub(crate) const BLANK: u8 = 1 << 2;
-/// Needs no look in text: all but `<`, `&`, `>`, control characters, and bytes above ASCII.
+/// Needs no look in text: all but `<`, `&`, `>`, carriage return, control characters, and bytes above ASCII.
 pub(crate) const TEXT: u8 = 1 << 3;
-/// Needs no look in an attribute value: all but `<`, `&`, quotes, control characters, and bytes above ASCII.
+/// Needs no look in an attribute value: all but `<`, `&`, quotes, control characters (blanks among them, which are
+/// read as spaces), and bytes above ASCII.
 pub(crate) const VALUE: u8 = 1 << 4;
 /// Needs no look in a CDATA section: all but `]`, control characters, and bytes above ASCII.
 pub(crate) const CDATA: u8 = 1 << 5;
@@ -32,10 +33,10 @@ const fn classes() -> [u8; 256] {
             table[byte] |= BLANK;
         }
         if is_blank || b >= b' ' {
-            if !matches!(b, b'<' | b'&' | b'>') {
+            if !matches!(b, b'<' | b'&' | b'>' | b'\r') {
                 table[byte] |= TEXT;
             }
-            if !matches!(b, b'<' | b'&' | b'"' | b'\'') {
+            if b >= b' ' && !matches!(b, b'<' | b'&' | b'"' | b'\'') {
                 table[byte] |= VALUE;
             }
             if b != b']' {
@@ -58,6 +59,62 @@ pub(crate) fn is(byte: u8, class: u8) -> bool {
 #[inline]
 pub(crate) fn run(bytes: &[u8], class: u8) -> usize {
     bytes.iter().position(|&byte| !is(byte, class)).unwrap_or(bytes.len())
+}
+
+/// How many of the first bytes are of the class TEXT.
+#[inline]
+pub(crate) fn text_run(bytes: &[u8]) -> usize {
+    word_run(bytes, TEXT, |word| with(word, b'<') | with(word, b'&') | with(word, b'>'))
+}
+
+/// How many of the first bytes are of the class VALUE.
+#[inline]
+pub(crate) fn value_run(bytes: &[u8]) -> usize {
+    word_run(bytes, VALUE, |word| with(word, b'<') | with(word, b'&') | with(word, b'"') | with(word, b'\''))
+}
+
+const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = LOW_BITS << 7;
+
+/// Marks the high bit of each zero byte. Above the first one it may mark others too.
+#[inline]
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(LOW_BITS) & !word & HIGH_BITS
+}
+
+/// Marks the bytes that are this one, as `zeros` does.
+#[inline]
+const fn with(word: u64, byte: u8) -> u64 {
+    zeros(word ^ (LOW_BITS * byte as u64))
+}
+
+/// Marks the bytes that are control characters, as `zeros` does, or above ASCII.
+#[inline]
+const fn unusual(word: u64) -> u64 {
+    let controls = word.wrapping_sub(LOW_BITS * 0x20) & !word;
+    (controls | word) & HIGH_BITS
+}
+
+/// `run`, eight bytes at a time. `others` marks what is not of the class besides control characters and bytes above
+/// ASCII; a blank among the control characters is looked at by itself.
+#[inline]
+fn word_run(bytes: &[u8], class: u8, others: impl Fn(u64) -> u64) -> usize {
+    let mut position = 0;
+    while let Some(chunk) = bytes.get(position..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let marks = unusual(word) | others(word);
+        if marks == 0 {
+            position += 8;
+            continue;
+        }
+        let place = (marks.trailing_zeros() / 8) as usize;
+        position += place;
+        if !chunk.get(place).is_some_and(|&byte| is(byte, class)) {
+            return position;
+        }
+        position += 1;
+    }
+    position + bytes.get(position..).map_or(0, |rest| run(rest, class))
 }
 
 /// What stands at the beginning of some bytes.
@@ -123,6 +180,22 @@ pub(crate) fn is_ncname(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_end_where_the_class_does() {
+        let filler: Vec<u8> = (0..40_u8).map(|n| b'a' + n % 26).collect();
+        for special in 0..=255_u8 {
+            for place in 0..filler.len() {
+                for next in [b'a', b'<', b'\n', 0x80, 0x1F, special.wrapping_add(1)] {
+                    let mut bytes = filler.clone();
+                    bytes[place] = special;
+                    bytes.insert(place + 1, next);
+                    assert_eq!(text_run(&bytes), run(&bytes, TEXT), "{bytes:?}");
+                    assert_eq!(value_run(&bytes), run(&bytes, VALUE), "{bytes:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn decodes_what_the_standard_library_decodes() {

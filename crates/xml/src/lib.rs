@@ -22,7 +22,7 @@ pub use error::{Error, Limit};
 pub use framer::{Frame, Framer};
 pub use limits::Limits;
 pub use outline::{Child, Outline, RawAttribute, RawElement};
-pub use writer::{escape_attribute, escape_text};
+pub use writer::{escape_attribute, escape_attribute_to, escape_text};
 
 /// The namespace of the prefix `xml` (Namespaces in XML 1.0, 3).
 pub const XML_NS: &str = "http://www.w3.org/XML/1998/namespace";

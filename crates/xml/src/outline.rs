@@ -68,6 +68,7 @@ pub(crate) struct AttributeSpans {
     pub(crate) name: QName,
     pub(crate) namespace: Span,
     pub(crate) value: Span,
+    pub(crate) is_plain: bool,
 }
 
 /// A namespace declaration in scope.
@@ -133,6 +134,7 @@ pub struct Child<'a> {
 impl Child<'_> {
     /// Whether name and namespace are these.
     #[must_use]
+    #[inline]
     pub fn is(&self, name: &str, namespace: &str) -> bool {
         self.name == name && self.namespace == namespace
     }
@@ -149,41 +151,49 @@ pub struct RawAttribute<'a> {
     pub name: &'a str,
     /// What stood between the quotes: escaped for either quote or for one only.
     pub raw: &'a str,
+    /// There is nothing to unescape.
+    is_plain: bool,
 }
 
 impl<'a> RawAttribute<'a> {
     /// The value, unescaped.
     #[must_use]
+    #[inline]
     pub fn value(&self) -> Cow<'a, str> {
-        unescape::attribute(self.raw)
+        if self.is_plain { Cow::Borrowed(self.raw) } else { unescape::attribute(self.raw) }
     }
 }
 
 impl<'a> RawElement<'a> {
+    #[inline]
     fn str(&self, span: Span) -> &'a str {
         span.str_of(self.bytes, &self.outline.text)
     }
 
     /// Local name of the element.
     #[must_use]
+    #[inline]
     pub fn name(&self) -> &'a str {
         self.str(self.outline.name.local)
     }
 
     /// Namespace of the element; empty if it has none.
     #[must_use]
+    #[inline]
     pub fn namespace(&self) -> &'a str {
         self.str(self.outline.namespace)
     }
 
     /// The element's prefix as it was written; empty if there is none.
     #[must_use]
+    #[inline]
     pub fn prefix(&self) -> &'a str {
         self.str(self.outline.name.prefix)
     }
 
     /// Whether local name and namespace are these.
     #[must_use]
+    #[inline]
     pub fn is(&self, name: &str, namespace: &str) -> bool {
         self.name() == name && self.namespace() == namespace
     }
@@ -191,6 +201,7 @@ impl<'a> RawElement<'a> {
     /// Where in [`bytes`](Self::bytes) a part of the element stands. `None` if the part is not one that this element
     /// gave out, or had to be unescaped.
     #[must_use]
+    #[inline]
     pub fn range_of(&self, part: &str) -> Option<Range<usize>> {
         let start = part.as_ptr().addr().checked_sub(self.bytes.as_ptr().addr())?;
         let end = start.checked_add(part.len())?;
@@ -198,6 +209,7 @@ impl<'a> RawElement<'a> {
     }
 
     /// Attributes in the order in which they were written, namespace declarations apart.
+    #[inline]
     pub fn attributes(&self) -> impl Iterator<Item = RawAttribute<'a>> + use<'a> {
         let element = *self;
         self.outline.attributes.iter().map(move |spans| RawAttribute {
@@ -205,6 +217,7 @@ impl<'a> RawElement<'a> {
             namespace: element.str(spans.namespace),
             name: element.str(spans.name.local),
             raw: element.str(spans.value),
+            is_plain: spans.is_plain,
         })
     }
 
@@ -227,6 +240,7 @@ impl<'a> RawElement<'a> {
     }
 
     /// First-level children.
+    #[inline]
     pub fn children(&self) -> impl ExactSizeIterator<Item = Child<'a>> + use<'a> {
         let element = *self;
         self.outline.children.iter().map(move |spans| Child {
@@ -250,18 +264,21 @@ impl<'a> RawElement<'a> {
 
     /// What stands between the start tag and the end tag.
     #[must_use]
+    #[inline]
     pub fn content(&self) -> &'a str {
         self.str(self.outline.content)
     }
 
     /// The namespace that an unprefixed element in the content is in.
     #[must_use]
+    #[inline]
     pub fn default_namespace(&self) -> &'a str {
         self.str(self.outline.default_namespace)
     }
 
     /// Prefixes declared by the element or the stream header that its attributes or its content use, with their
     /// namespaces: what must be declared where they are written again. No prefix is given twice.
+    #[inline]
     pub fn used_declarations(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let element = *self;
         let used =

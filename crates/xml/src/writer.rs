@@ -1,11 +1,29 @@
 //! Escaping on output.
 
+use crate::char_class;
+
 /// Appends text with `<`, `>`, `&` and carriage return escaped.
 ///
 /// A carriage return would be read back as a line feed (XML 1.0 2.11); `>` only must be escaped after `]]`, and is
 /// always. Characters that XML cannot carry become U+FFFD.
 pub fn escape_text(text: &str, out: &mut String) {
-    escape(text, out, |byte| match byte {
+    escape(text, char_class::text_run, in_text, |part| out.push_str(part));
+}
+
+/// Appends an attribute value for single or double quotes: also quotes, tab and line feed are escaped, which would
+/// be read back as spaces (XML 1.0 3.3.3). Characters that XML cannot carry become U+FFFD.
+pub fn escape_attribute(value: &str, out: &mut String) {
+    escape(value, char_class::value_run, in_attribute, |part| out.push_str(part));
+}
+
+/// Like [`escape_attribute`], to bytes.
+#[inline]
+pub fn escape_attribute_to(value: &str, out: &mut Vec<u8>) {
+    escape(value, char_class::value_run, in_attribute, |part| out.extend_from_slice(part.as_bytes()));
+}
+
+fn in_text(byte: u8) -> Option<&'static str> {
+    match byte {
         b'<' => Some("&lt;"),
         b'>' => Some("&gt;"),
         b'&' => Some("&amp;"),
@@ -13,13 +31,11 @@ pub fn escape_text(text: &str, out: &mut String) {
         b'\t' | b'\n' => None,
         0..0x20 => Some("\u{FFFD}"),
         _ => None,
-    });
+    }
 }
 
-/// Appends an attribute value for single or double quotes: also quotes, tab and line feed are escaped, which would
-/// be read back as spaces (XML 1.0 3.3.3). Characters that XML cannot carry become U+FFFD.
-pub fn escape_attribute(value: &str, out: &mut String) {
-    escape(value, out, |byte| match byte {
+fn in_attribute(byte: u8) -> Option<&'static str> {
+    match byte {
         b'<' => Some("&lt;"),
         b'>' => Some("&gt;"),
         b'&' => Some("&amp;"),
@@ -30,24 +46,36 @@ pub fn escape_attribute(value: &str, out: &mut String) {
         b'\r' => Some("&#xD;"),
         0..0x20 => Some("\u{FFFD}"),
         _ => None,
-    });
+    }
 }
 
-fn escape(text: &str, out: &mut String, replacement: impl Fn(u8) -> Option<&'static str>) {
-    out.reserve(text.len());
+/// Gives `push` the text with what must be replaced replaced. `plain` tells how many first bytes need no look.
+#[inline]
+fn escape(
+    text: &str,
+    plain: impl Fn(&[u8]) -> usize,
+    replacement: impl Fn(u8) -> Option<&'static str>,
+    mut push: impl FnMut(&str),
+) {
+    let bytes = text.as_bytes();
     let mut copied = 0;
-    for (position, &byte) in text.as_bytes().iter().enumerate() {
+    let mut position = plain(bytes);
+    while let Some(&byte) = bytes.get(position) {
         // U+FFFE and U+FFFF are EF BF BE and EF BF BF.
         let (replacement, length) = match replacement(byte) {
             Some(replacement) => (replacement, 1),
-            None if byte == 0xEF && is_noncharacter(text.as_bytes().get(position..)) => ("\u{FFFD}", 3),
-            None => continue,
+            None if byte == 0xEF && is_noncharacter(bytes.get(position..)) => ("\u{FFFD}", 3),
+            None => {
+                position += 1;
+                continue;
+            }
         };
-        out.push_str(text.get(copied..position).unwrap_or_default());
-        out.push_str(replacement);
-        copied = position + length;
+        push(text.get(copied..position).unwrap_or_default());
+        push(replacement);
+        position += length;
+        copied = position;
     }
-    out.push_str(text.get(copied..).unwrap_or_default());
+    push(text.get(copied..).unwrap_or_default());
 }
 
 fn is_noncharacter(bytes: Option<&[u8]>) -> bool {

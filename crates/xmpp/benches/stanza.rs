@@ -58,6 +58,17 @@ fn stentor(document: &str, from: &Jid, out: &mut Vec<u8>) -> usize {
     stanzas
 }
 
+fn framer_alone(document: &str) -> usize {
+    let mut framer = Framer::new(Limits::CLIENT);
+    let mut input = document.as_bytes();
+    let mut frames = 0;
+    while let Some(frame) = framer.next(&mut input).expect("valid") {
+        black_box(frame);
+        frames += 1;
+    }
+    frames
+}
+
 fn rxml(document: &str) -> usize {
     let mut parser = Parser::new();
     let mut input = document.as_bytes();
@@ -72,7 +83,8 @@ fn rxml(document: &str) -> usize {
 
 fn minidom_only_reads() -> usize {
     for stanza in STANZAS.iter().cycle().take(ROUNDS * STANZAS.len()) {
-        let element = minidom::Element::from_reader_with_prefixes(stanza.as_bytes(), "jabber:client".to_owned());
+        let element =
+            minidom::Element::from_reader_with_prefixes(stanza.as_bytes(), "jabber:client".to_owned());
         black_box(element.expect("valid"));
     }
     ROUNDS * STANZAS.len()
@@ -80,7 +92,8 @@ fn minidom_only_reads() -> usize {
 
 fn minidom_reads_and_writes(out: &mut Vec<u8>) -> usize {
     for stanza in STANZAS.iter().cycle().take(ROUNDS * STANZAS.len()) {
-        let element = minidom::Element::from_reader_with_prefixes(stanza.as_bytes(), "jabber:client".to_owned());
+        let element =
+            minidom::Element::from_reader_with_prefixes(stanza.as_bytes(), "jabber:client".to_owned());
         let mut element = element.expect("valid");
         element.set_attr(
             rxml::Namespace::NONE,
@@ -131,8 +144,9 @@ fn main() {
     let document = document();
     let from = Jid::parse("romeo@example.net/orchard").expect("an address");
     let (mut out, mut other) = (Vec::new(), Vec::new());
-    let mut readers: [(&str, Box<dyn FnMut() -> usize + '_>); 5] = [
+    let mut readers: [(&str, Box<dyn FnMut() -> usize + '_>); 6] = [
         ("stentor, bytes in to bytes out", Box::new(|| stentor(&document, &from, &mut out))),
+        ("stentor, framer alone", Box::new(|| framer_alone(&document))),
         ("quick-xml NsReader, reads", Box::new(|| ns_reader(&document))),
         ("rxml, reads", Box::new(|| rxml(&document))),
         ("minidom, reads", Box::new(minidom_only_reads)),
@@ -147,6 +161,10 @@ fn main() {
     }
     group.finish();
 
+    if std::env::args().any(|argument| argument == "--profile-time") {
+        // For a profiler: nothing but what was asked for.
+        return;
+    }
     let stanzas = (ROUNDS * STANZAS.len()) as f64;
     let times = best(400, &mut readers);
     println!("\n{} stanzas, {:.0} bytes each on average", stanzas, document.len() as f64 / stanzas);

@@ -50,7 +50,12 @@ impl Scanner {
         if mine.iter().any(|other| bytes.get(other.name_start()..other.name.local.end()) == whole) {
             return Err(self.malformed());
         }
-        self.outline.attributes.push(AttributeSpans { name, namespace: Span::default(), value });
+        self.outline.attributes.push(AttributeSpans {
+            name,
+            namespace: Span::default(),
+            value,
+            is_plain: self.is_plain,
+        });
         Ok(())
     }
 
@@ -82,11 +87,10 @@ impl Scanner {
 
     /// The name that a declaration's value stands for, which is nearly always the value as it is.
     fn namespace_name(&mut self, bytes: &[u8], value: Span) -> Result<Span, Error> {
-        let raw = value.of(bytes, "");
-        if !raw.iter().any(|b| matches!(b, b'&' | b'\t' | b'\n' | b'\r')) {
+        if self.is_plain {
             return Ok(value);
         }
-        let Ok(raw) = std::str::from_utf8(raw) else { return Err(self.malformed()) };
+        let Ok(raw) = std::str::from_utf8(value.of(bytes, "")) else { return Err(self.malformed()) };
         let unescaped = unescape::attribute(raw);
         Ok(self.keep(&unescaped))
     }

@@ -120,6 +120,7 @@ impl Scanner {
                 self.position += 1;
                 self.quote = quote;
                 self.value_start = self.position;
+                self.is_plain = true;
             }
             Some(_) => return Err(self.malformed()),
         }
@@ -234,27 +235,30 @@ impl Scanner {
     /// of the bytes it may go on.
     fn name(&mut self, bytes: &[u8]) -> Result<Progress, Error> {
         loop {
-            let Some(&byte) = bytes.get(self.position) else { return Ok(Progress::More) };
+            let rest = bytes.get(self.position..).unwrap_or_default();
+            let Some(&byte) = rest.first() else { return Ok(Progress::More) };
             let is_part_start = self.position == self.mark || self.position == self.colon + 1;
-            let length = match byte {
-                b':' if is_part_start || self.colon != 0 => return Err(self.malformed()),
-                b':' => {
+            if char_class::is(byte, if is_part_start { NAME_START } else { NAME }) {
+                self.position += char_class::run(rest, NAME);
+                continue;
+            }
+            match byte {
+                b':' if !is_part_start && self.colon == 0 => {
                     self.colon = self.position;
-                    1
+                    self.position += 1;
                 }
-                0x80.. => match char_class::decode(bytes.get(self.position..).unwrap_or_default()) {
+                0x80.. => match char_class::decode(rest) {
                     Decoded::Partial => return Ok(Progress::More),
-                    Decoded::Char(c, n) if char_class::is_name_start(c) => n,
-                    Decoded::Char(c, n) if char_class::is_name_char(c) && !is_part_start => n,
+                    Decoded::Char(c, n) if char_class::is_name_start(c) => self.position += n,
+                    Decoded::Char(c, n) if char_class::is_name_char(c) && !is_part_start => {
+                        self.position += n
+                    }
                     _ => return Err(self.malformed()),
                 },
-                _ if is_part_start && !char_class::is(byte, NAME_START) => return Err(self.malformed()),
-                _ => char_class::run(bytes.get(self.position..).unwrap_or_default(), NAME),
-            };
-            if length == 0 {
-                return Ok(Progress::Done);
+                b':' => return Err(self.malformed()),
+                _ if is_part_start => return Err(self.malformed()),
+                _ => return Ok(Progress::Done),
             }
-            self.position += length;
         }
     }
 

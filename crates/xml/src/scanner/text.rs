@@ -13,7 +13,7 @@ impl Scanner {
     pub(super) fn text(&mut self, bytes: &[u8]) -> Result<Step, Error> {
         loop {
             let rest = bytes.get(self.position..).unwrap_or_default();
-            let plain = char_class::run(rest, char_class::TEXT);
+            let plain = char_class::text_run(rest);
             self.position += plain;
             let rest = rest.get(plain..).unwrap_or_default();
             let length = match rest.first() {
@@ -27,7 +27,7 @@ impl Scanner {
                 Some(b'>') if bytes.get(..self.position).is_some_and(|before| before.ends_with(b"]]")) => {
                     return Err(self.malformed());
                 }
-                Some(b'>') => Some(1),
+                Some(b'>' | b'\r') => Some(1),
                 Some(_) => self.character(rest)?,
             };
             match length {
@@ -41,7 +41,7 @@ impl Scanner {
     pub(super) fn value(&mut self, bytes: &[u8]) -> Result<Step, Error> {
         loop {
             let rest = bytes.get(self.position..).unwrap_or_default();
-            let plain = char_class::run(rest, char_class::VALUE);
+            let plain = char_class::value_run(rest);
             self.position += plain;
             let rest = rest.get(plain..).unwrap_or_default();
             let length = match rest.first() {
@@ -53,7 +53,14 @@ impl Scanner {
                     return Ok(Step::Next);
                 }
                 Some(b'"' | b'\'') => Some(1),
-                Some(b'&') => self.reference(rest)?,
+                Some(b'&') => {
+                    self.is_plain = false;
+                    self.reference(rest)?
+                }
+                Some(b'\t' | b'\n' | b'\r') => {
+                    self.is_plain = false;
+                    Some(1)
+                }
                 // `<` among them: XML 1.0 3.1, no `<` in attribute values.
                 Some(_) => self.character(rest)?,
             };

@@ -2,23 +2,51 @@
 
 use crate::ns;
 use smallvec::SmallVec;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 use stentor_xml::{Child, Element, RawElement};
 
-/// Which of a content's texts a span is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    Received,
-    Added,
-}
-
-/// A range of one of a content's texts.
+/// A range of one of a content's texts, in eight bytes, also where it is optional.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
-    source: Source,
+    /// The highest bit tells which text it is of.
     start: u32,
-    end: u32,
+    /// One more than its end.
+    end: NonZeroU32,
+}
+
+/// In `start`: of the text that was added.
+const ADDED: u32 = 1 << 31;
+
+impl Span {
+    fn new(range: Range<usize>) -> Self {
+        Self { start: position(range.start), end: NonZeroU32::MIN.saturating_add(position(range.end)) }
+    }
+
+    fn added(range: Range<usize>) -> Self {
+        let span = Self::new(range);
+        Self { start: span.start | ADDED, ..span }
+    }
+
+    const fn is_added(self) -> bool {
+        self.start & ADDED != 0
+    }
+
+    const fn range(self) -> Range<usize> {
+        (self.start & !ADDED) as usize..self.end.get() as usize - 1
+    }
+
+    fn contains(self, other: Self) -> bool {
+        self.is_added() == other.is_added() && self.start <= other.start && other.end <= self.end
+    }
+
+    /// What is left of it without a span that it contains.
+    fn without(self, hole: Self) -> impl Iterator<Item = Self> {
+        let parts = [self.range().start..hole.range().start, hole.range().end..self.range().end];
+        let span = move |range| if self.is_added() { Self::added(range) } else { Self::new(range) };
+        parts.into_iter().filter(|part| !part.is_empty()).map(span)
+    }
 }
 
 /// An entry of the index of first-level children.
@@ -48,9 +76,9 @@ pub(super) struct Content {
     declarations: Vec<(Span, Span)>,
 }
 
-/// A position in a stanza, which the framer's limits keep far below 2^32.
+/// A position in a stanza, which the framer's limits keep far below 2^31.
 fn position(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
+    u32::try_from(length).map_or(ADDED - 1, |position| position & !ADDED)
 }
 
 impl Content {
@@ -83,9 +111,7 @@ impl Content {
     /// Where some text of the element stands, which is added if it does not stand there as it is.
     pub(super) fn part(&mut self, raw: &RawElement<'_>, text: &str) -> Span {
         match raw.range_of(text) {
-            Some(Range { start, end }) => {
-                Span { source: Source::Received, start: position(start), end: position(end) }
-            }
+            Some(range) => Span::new(range),
             None => self.add(text),
         }
     }
@@ -96,17 +122,15 @@ impl Content {
 
     /// The span of what `write` appends.
     pub(super) fn add_with(&mut self, write: impl FnOnce(&mut String)) -> Span {
-        let start = position(self.added.len());
+        let start = self.added.len();
         write(&mut self.added);
-        Span { source: Source::Added, start, end: position(self.added.len()) }
+        Span::added(start..self.added.len())
     }
 
     fn str(&self, span: Span) -> &str {
-        let source = match span.source {
-            Source::Received => self.received.as_deref().unwrap_or_default(),
-            Source::Added => &self.added,
-        };
-        source.get(span.start as usize..span.end as usize).unwrap_or_default()
+        let received = self.received.as_deref().unwrap_or_default();
+        let source = if span.is_added() { &self.added } else { received };
+        source.get(span.range()).unwrap_or_default()
     }
 
     pub(super) fn id(&self) -> Option<&str> {
@@ -180,15 +204,7 @@ impl Content {
         for hole in cut {
             let Some(place) = self.payload.iter().position(|span| span.contains(hole)) else { continue };
             let around = self.payload.remove(place);
-            let parts = [Span { end: hole.start, ..around }, Span { start: hole.end, ..around }];
-            let left = parts.into_iter().filter(|part| part.start < part.end);
-            self.payload.insert_many(place, left.collect::<SmallVec<[Span; 2]>>());
+            self.payload.insert_many(place, around.without(hole).collect::<SmallVec<[Span; 2]>>());
         }
-    }
-}
-
-impl Span {
-    fn contains(self, other: Self) -> bool {
-        self.source == other.source && self.start <= other.start && other.end <= self.end
     }
 }

@@ -2,12 +2,13 @@
 
 use super::{IqType, MessageType, PresenceType, Stanza, StanzaType};
 use bytes::Bytes;
-use stentor_xml::escape_attribute;
+use stentor_xml::escape_attribute_to;
 
 impl Stanza {
     /// Appends it, for a stream or store whose default namespace is `jabber:client`.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         let (name, stanza_type) = self.stanza_type.names();
+        out.reserve(self.size());
         out.push(b'<');
         out.extend_from_slice(name.as_bytes());
         let to = self.to.as_ref().map(|to| ("to", to.as_str()));
@@ -125,13 +126,6 @@ fn write_attribute(prefix: &str, name: &str, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(prefix.as_bytes());
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"='");
-    let is_plain = !value.bytes().any(|b| b < b' ' || matches!(b, b'<' | b'>' | b'&' | b'\'' | b'"' | 0xEF));
-    if is_plain {
-        out.extend_from_slice(value.as_bytes());
-    } else {
-        let mut escaped = String::new();
-        escape_attribute(value, &mut escaped);
-        out.extend_from_slice(escaped.as_bytes());
-    }
+    escape_attribute_to(value, out);
     out.push(b'\'');
 }
