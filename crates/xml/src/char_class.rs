@@ -1,5 +1,10 @@
 //! XML 1.0 characters and names, by byte where ASCII decides.
 
+#[cfg_attr(not(target_arch = "x86_64"), path = "char_class/narrow.rs")]
+mod wide;
+
+pub(crate) use wide::{text_run, value_run};
+
 /// May begin a name; `:` is not among them, for names are split at it (Namespaces in XML 1.0, 4).
 pub(crate) const NAME_START: u8 = 1;
 /// May stand in a name.
@@ -58,63 +63,11 @@ pub(crate) fn is(byte: u8, class: u8) -> bool {
 /// How many of the first bytes are of a class.
 #[inline]
 pub(crate) fn run(bytes: &[u8], class: u8) -> usize {
-    bytes.iter().position(|&byte| !is(byte, class)).unwrap_or(bytes.len())
-}
-
-/// How many of the first bytes are of the class TEXT.
-#[inline]
-pub(crate) fn text_run(bytes: &[u8]) -> usize {
-    word_run(bytes, TEXT, |word| with(word, b'<') | with(word, b'&') | with(word, b'>'))
-}
-
-/// How many of the first bytes are of the class VALUE.
-#[inline]
-pub(crate) fn value_run(bytes: &[u8]) -> usize {
-    word_run(bytes, VALUE, |word| with(word, b'<') | with(word, b'&') | with(word, b'"') | with(word, b'\''))
-}
-
-const LOW_BITS: u64 = 0x0101_0101_0101_0101;
-const HIGH_BITS: u64 = LOW_BITS << 7;
-
-/// Marks the high bit of each zero byte. Above the first one it may mark others too.
-#[inline]
-const fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(LOW_BITS) & !word & HIGH_BITS
-}
-
-/// Marks the bytes that are this one, as `zeros` does.
-#[inline]
-const fn with(word: u64, byte: u8) -> u64 {
-    zeros(word ^ (LOW_BITS * byte as u64))
-}
-
-/// Marks the bytes that are control characters, as `zeros` does, or above ASCII.
-#[inline]
-const fn unusual(word: u64) -> u64 {
-    let controls = word.wrapping_sub(LOW_BITS * 0x20) & !word;
-    (controls | word) & HIGH_BITS
-}
-
-/// `run`, eight bytes at a time. `others` marks what is not of the class besides control characters and bytes above
-/// ASCII; a blank among the control characters is looked at by itself.
-#[inline]
-fn word_run(bytes: &[u8], class: u8, others: impl Fn(u64) -> u64) -> usize {
-    let mut position = 0;
-    while let Some(chunk) = bytes.get(position..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        let marks = unusual(word) | others(word);
-        if marks == 0 {
-            position += 8;
-            continue;
-        }
-        let place = (marks.trailing_zeros() / 8) as usize;
-        position += place;
-        if !chunk.get(place).is_some_and(|&byte| is(byte, class)) {
-            return position;
-        }
-        position += 1;
+    let mut length = 0;
+    while bytes.get(length).is_some_and(|&byte| is(byte, class)) {
+        length += 1;
     }
-    position + bytes.get(position..).map_or(0, |rest| run(rest, class))
+    length
 }
 
 /// What stands at the beginning of some bytes.
@@ -152,6 +105,20 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded {
     char::from_u32(code).map_or(Decoded::Invalid, |c| Decoded::Char(c, length))
 }
 
+/// Bytes of the characters above ASCII that some text begins with, so far as two and three bytes each tell that they
+/// are characters that XML can carry: most of the world's writing, but for the ends of UTF-8's table.
+#[inline]
+pub(crate) fn usual_run(bytes: &[u8]) -> usize {
+    let mut length = 0;
+    loop {
+        length += match bytes.get(length..) {
+            Some([0xC2..=0xDF, 0x80..=0xBF, ..]) => 2,
+            Some([0xE1..=0xEC | 0xEE, 0x80..=0xBF, 0x80..=0xBF, ..]) => 3,
+            _ => return length,
+        };
+    }
+}
+
 /// XML 1.0 (5th edition) 2.2, production 2.
 pub(crate) const fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
@@ -186,7 +153,7 @@ mod tests {
         let filler: Vec<u8> = (0..40_u8).map(|n| b'a' + n % 26).collect();
         for special in 0..=255_u8 {
             for place in 0..filler.len() {
-                for next in [b'a', b'<', b'\n', 0x80, 0x1F, special.wrapping_add(1)] {
+                for next in [b'a', b'<', b'\t', 0x80, 0x1F] {
                     let mut bytes = filler.clone();
                     bytes[place] = special;
                     bytes.insert(place + 1, next);
@@ -217,6 +184,7 @@ mod tests {
                     let expected = std::str::from_utf8(&bytes);
                     let valid = expected.map_or_else(|e| e.valid_up_to() > 0, |_| true);
                     assert_eq!(matches!(decode(&bytes), Decoded::Char(..)), valid, "{bytes:x?}");
+                    assert!(valid || usual_run(&bytes) == 0, "{bytes:x?}");
                 }
             }
         }

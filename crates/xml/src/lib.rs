@@ -21,7 +21,7 @@ pub use element::{Attribute, Content, Element, ElementBuilder, Node};
 pub use error::{Error, Limit};
 pub use framer::{Frame, Framer};
 pub use limits::Limits;
-pub use outline::{Child, Outline, RawAttribute, RawElement};
+pub use outline::{Child, ChildRanges, Outline, RawAttribute, RawElement};
 pub use writer::{escape_attribute, escape_attribute_to, escape_text};
 
 /// The namespace of the prefix `xml` (Namespaces in XML 1.0, 3).

@@ -36,6 +36,10 @@ impl Span {
         self.end as usize
     }
 
+    const fn range(self) -> Range<usize> {
+        self.start()..self.end()
+    }
+
     pub(crate) const fn is_empty(self) -> bool {
         self.start() == self.end()
     }
@@ -129,6 +133,17 @@ pub struct Child<'a> {
     pub name: &'a str,
     /// The whole child as it was written; it may need declarations of its parent.
     pub bytes: &'a str,
+}
+
+/// Where a first-level child stands in its parent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildRanges<'a> {
+    /// The whole child.
+    pub bytes: Range<usize>,
+    /// Its local name.
+    pub name: Range<usize>,
+    /// Its namespace, unless it is in the default namespace that its parent's content has.
+    pub namespace: Option<&'a str>,
 }
 
 impl Child<'_> {
@@ -247,6 +262,17 @@ impl<'a> RawElement<'a> {
             namespace: element.str(spans.namespace),
             name: element.str(spans.name),
             bytes: element.str(spans.bytes),
+        })
+    }
+
+    /// Where in [`bytes`](Self::bytes) each first-level child stands, and its local name.
+    pub fn child_ranges(&self) -> impl ExactSizeIterator<Item = ChildRanges<'a>> + use<'a> {
+        let element = *self;
+        self.outline.children.iter().map(move |spans| ChildRanges {
+            bytes: spans.bytes.range(),
+            name: spans.name.range(),
+            namespace: (spans.namespace != element.outline.default_namespace)
+                .then(|| element.str(spans.namespace)),
         })
     }
 

@@ -122,10 +122,14 @@ impl Scanner {
         }
     }
 
-    /// Length of the character at the first byte, which is above ASCII or not allowed, if all of it is there.
+    /// Length of the characters at the first byte, which is above ASCII or not allowed, if all of one is there.
     fn character(&self, rest: &[u8]) -> Result<Option<usize>, Error> {
         if rest.first().is_some_and(u8::is_ascii) {
             return Err(self.malformed());
+        }
+        let usual = char_class::usual_run(rest);
+        if usual > 0 {
+            return Ok(Some(usual));
         }
         match char_class::decode(rest) {
             Decoded::Char(c, length) if char_class::is_xml_char(c) => Ok(Some(length)),

@@ -85,17 +85,12 @@ impl Content {
     /// The content of an element whose start tag has no prefix; id, lang and attributes are still to be set.
     pub(super) fn new(raw: &RawElement<'_>) -> Self {
         let mut content = Self { received: Some(raw.bytes.into()), ..Self::default() };
-        let inherited = raw.default_namespace();
-        for child in raw.children() {
-            // By content or by place: what the stream calls its content is `jabber:client` when it is sent on.
-            let is_inherited = child.namespace == ns::CLIENT || child.namespace == inherited;
-            let namespace = (!is_inherited).then(|| content.part(raw, child.namespace));
-            let entry = ChildSpans {
-                bytes: content.part(raw, child.bytes),
-                name: content.part(raw, child.name),
-                namespace,
-            };
-            content.children.push(entry);
+        // What inherits the stream's content namespace is in `jabber:client` when it is sent on; so is what declares it.
+        for child in raw.child_ranges() {
+            let namespace = child.namespace.filter(|&namespace| namespace != ns::CLIENT);
+            let namespace = namespace.map(|namespace| content.part(raw, namespace));
+            let (bytes, name) = (Span::new(child.bytes), Span::new(child.name));
+            content.children.push(ChildSpans { bytes, name, namespace });
         }
         if !raw.content().is_empty() {
             let payload = content.part(raw, raw.content());

@@ -1,6 +1,7 @@
 //! Stanzas to bytes.
 
 use super::{IqType, MessageType, PresenceType, Stanza, StanzaType};
+use crate::Jid;
 use bytes::Bytes;
 use stentor_xml::escape_attribute_to;
 
@@ -11,16 +12,22 @@ impl Stanza {
         out.reserve(self.size());
         out.push(b'<');
         out.extend_from_slice(name.as_bytes());
-        let to = self.to.as_ref().map(|to| ("to", to.as_str()));
-        let from = self.from.as_ref().map(|from| ("from", from.as_str()));
-        let stanza_type = stanza_type.map(|name| ("type", name));
-        let id = self.content.id().map(|id| ("id", id));
-        let lang = self.content.lang().map(|lang| ("xml:lang", lang));
-        for (name, value) in [to, from, stanza_type, id, lang].into_iter().flatten() {
-            write_attribute("", name, value, out);
+        let header = [
+            (" to='", self.to.as_ref().map(Jid::as_str)),
+            (" from='", self.from.as_ref().map(Jid::as_str)),
+            (" type='", stanza_type),
+            (" id='", self.content.id()),
+            (" xml:lang='", self.content.lang()),
+        ];
+        for (start, value) in header {
+            if let Some(value) = value {
+                write_attribute(start, value, out);
+            }
         }
         for (prefix, namespace) in self.content.declarations() {
-            write_attribute("xmlns:", prefix, namespace, out);
+            out.extend_from_slice(b" xmlns:");
+            out.extend_from_slice(prefix.as_bytes());
+            write_attribute("='", namespace, out);
         }
         out.extend_from_slice(self.content.attributes().as_bytes());
         let mut payload = self.content.payload().peekable();
@@ -55,8 +62,8 @@ impl Stanza {
             self.content.declarations().map(|(prefix, ns)| attribute(6 + prefix.len(), Some(ns))).sum();
         let payload: usize = self.content.payload().map(str::len).sum();
         let tags = if payload == 0 { name.len() + 3 } else { 2 * name.len() + 5 };
-        tags + attribute(2, self.to.as_ref().map(|to| to.as_str()))
-            + attribute(4, self.from.as_ref().map(|from| from.as_str()))
+        tags + attribute(2, self.to.as_ref().map(Jid::as_str))
+            + attribute(4, self.from.as_ref().map(Jid::as_str))
             + attribute(4, stanza_type)
             + attribute(2, self.content.id())
             + attribute(8, self.content.lang())
@@ -121,11 +128,9 @@ impl IqType {
     }
 }
 
-fn write_attribute(prefix: &str, name: &str, value: &str, out: &mut Vec<u8>) {
-    out.push(b' ');
-    out.extend_from_slice(prefix.as_bytes());
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"='");
+/// Appends an attribute from its name on, with what begins its value.
+fn write_attribute(start: &str, value: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(start.as_bytes());
     escape_attribute_to(value, out);
     out.push(b'\'');
 }
