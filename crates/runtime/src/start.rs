@@ -13,7 +13,7 @@ use stentor_store::Store;
 use tokio::sync::{Semaphore, oneshot};
 
 /// Derives the keys of a password: blocking work, with salts of the system's generator. None if it cannot be one.
-pub type Derive = fn(&str) -> Option<Bytes>;
+pub type Derive = Arc<dyn Fn(&str) -> Option<Bytes> + Send + Sync>;
 
 /// What all arbiters share.
 pub struct Shared {
@@ -48,7 +48,7 @@ impl Shared {
     /// Derives keys on a thread of its own, a few at a time.
     pub(crate) async fn derive(&self, password: String) -> Option<Bytes> {
         let _permit = self.deriving.acquire().await.ok()?;
-        let derive = self.derive;
+        let derive = Arc::clone(&self.derive);
         tokio::task::spawn_blocking(move || derive(&password)).await.ok().flatten()
     }
 

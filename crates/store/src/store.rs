@@ -5,12 +5,13 @@ use crate::directory::{Directory, DirectoryError};
 use crate::limits::{QUESTIONS_WAITING_MAX, READERS, SETS_WAITING_BYTES_MAX, SETS_WAITING_MAX};
 use crate::memory::MemoryBackend;
 use crate::queue::{NotTaken, Queue};
+use crate::row::{Owner, Row};
 use crate::{readers, writer};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use stentor_engine::{CommitError, Key, Query, Refused, Rows, Write, WriteSet};
+use stentor_engine::{Collection, CommitError, Key, Query, Refused, Rows, Write, WriteSet};
 
 /// Which engine keeps the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -288,6 +289,25 @@ impl Store {
                 tracing::error!("a thread of the store panicked");
             }
         }
+    }
+
+    /// Owners that have a record in a collection, in their order, after one if it is given. Goes through every row, on
+    /// the caller's thread: for administration.
+    ///
+    /// # Errors
+    /// The engine failed, or a row is corrupt.
+    pub fn owners(&self, collection: Collection, after: Option<&Owner>, limit: usize) -> Result<Vec<Owner>, Fault> {
+        let mut owners: Vec<Owner> = Vec::new();
+        self.with_reader(|reader| {
+            reader.rows(&mut |row| {
+                let is_one = matches!(&row.row, Row::Record { collection: of, .. } if **of == *collection.0);
+                if is_one && after.is_none_or(|after| row.owner > *after) && owners.last() != Some(&row.owner) {
+                    owners.push(row.owner);
+                }
+                owners.len() < limit
+            })
+        })?;
+        Ok(owners)
     }
 
     /// Runs `read` with a reader of its own, on the caller's thread.

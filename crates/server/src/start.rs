@@ -1,0 +1,184 @@
+//! From the configuration to what the parts of the server are given.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use rustls::RootCertStore;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use stentor_auth::{Credential, Iterations, Salts, ServerSecret};
+use stentor_entities::{Hosts, UserLimits};
+use stentor_net::HostCertificate;
+use stentor_runtime::Derive;
+use stentor_xml::{ElementBuilder, Limits};
+use stentor_xmpp::ns;
+
+use crate::config::{Config, ContactConfig, Engine, HostConfig, Mechanism, Registration};
+
+/// Something that the configuration names cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {reason}")]
+pub struct Unusable {
+    path: String,
+    reason: String,
+}
+
+fn unusable(path: &Path, reason: impl ToString) -> Unusable {
+    Unusable { path: path.display().to_string(), reason: reason.to_string() }
+}
+
+/// What the users are given.
+pub(crate) fn hosts(config: &Config) -> Arc<Hosts> {
+    let limits = UserLimits {
+        resources_max: count(config.limits.resources_max),
+        roster_items_max: count(config.limits.roster_contacts_max),
+        offline_messages_max: count(config.limits.offline_messages_max),
+        offline_bytes_max: count(config.limits.offline_bytes_max),
+        resume_seconds: config.stream_management.resume_seconds_max.try_into().unwrap_or(u32::MAX),
+        unacknowledged_stanzas_max: count(config.stream_management.unacknowledged_max),
+        unacknowledged_bytes_max: count(config.stream_management.unacknowledged_bytes_max),
+        ..UserLimits::default()
+    };
+    let hosts = config.hosts.iter().map(|host| stentor_entities::Host {
+        domain: host.domain.as_str().into(),
+        keep: host.keep,
+        contacts: contacts(&host.contact),
+        registration: host.registration == Registration::Open,
+    });
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    Arc::new(Hosts::new(hosts.collect(), limits, env!("CARGO_PKG_VERSION"), started))
+}
+
+fn contacts(contact: &ContactConfig) -> Vec<(String, Vec<String>)> {
+    let named = [
+        ("abuse-addresses", &contact.abuse),
+        ("admin-addresses", &contact.admin),
+        ("feedback-addresses", &contact.feedback),
+        ("sales-addresses", &contact.sales),
+        ("security-addresses", &contact.security),
+        ("status-addresses", &contact.status),
+        ("support-addresses", &contact.support),
+    ];
+    let given = named.into_iter().filter(|(_, addresses)| !addresses.is_empty());
+    given.map(|(name, addresses)| (name.to_owned(), addresses.clone())).collect()
+}
+
+/// What client streams are given.
+pub(crate) fn stream_settings(config: &Config, secret: ServerSecret) -> stentor_stream::Settings {
+    let hosts = config.hosts.iter().map(|host| stream_host(config, host));
+    let mut settings = stentor_stream::Settings::new(secret, hosts);
+    let limits = &config.limits;
+    settings.bound_limits = Limits {
+        stanza_bytes_max: limits.stanza_bytes_max.try_into().unwrap_or(u32::MAX),
+        depth_max: limits.depth_max.try_into().unwrap_or(u16::MAX),
+        attributes_max: limits.attributes_max.try_into().unwrap_or(u16::MAX),
+        namespaces_max: limits.namespaces_max.try_into().unwrap_or(u16::MAX),
+        ..settings.bound_limits
+    };
+    settings
+}
+
+fn stream_host(config: &Config, host: &HostConfig) -> stentor_stream::Host {
+    let offers = |mechanism| config.auth.mechanisms.contains(&mechanism);
+    let mut stream = stentor_stream::Host::new(host.domain.as_str());
+    stream.authentication = stentor_auth::Settings {
+        scram_sha_1: offers(Mechanism::ScramSha1),
+        scram_sha_256: offers(Mechanism::ScramSha256),
+        scram_sha_512: offers(Mechanism::ScramSha512),
+        plain: offers(Mechanism::Plain),
+        external: offers(Mechanism::External) && host.client_authorities.is_some(),
+        iterations: iterations(config),
+        ..stentor_auth::Settings::default()
+    };
+    stream.features = vec![
+        ElementBuilder::new("ver", ns::ROSTER_VERSIONING).build(),
+        ElementBuilder::new("sub", ns::PRE_APPROVAL).build(),
+    ];
+    stream
+}
+
+fn iterations(config: &Config) -> Iterations {
+    u32::try_from(config.auth.scram_iterations).ok().and_then(Iterations::new).unwrap_or_default()
+}
+
+/// Derives the keys of new passwords.
+pub(crate) fn derive(config: &Config) -> Derive {
+    let iterations = iterations(config);
+    Arc::new(move |password| {
+        let mut random = [[0; 16]; 3];
+        for salt in &mut random {
+            getrandom::fill(salt).ok()?;
+        }
+        let credential = Credential::derive(password, &Salts::from_random(random), iterations).ok()?;
+        Some(Bytes::from(credential.to_json()))
+    })
+}
+
+/// The certificates of all hosts, the first host's first, and the authorities of client certificates.
+pub(crate) fn certificates(config: &Config) -> Result<(Vec<HostCertificate>, RootCertStore), Unusable> {
+    let mut hosts = Vec::new();
+    let mut roots = RootCertStore::empty();
+    for host in &config.hosts {
+        hosts.push(HostCertificate {
+            domain: host.domain.clone(),
+            chain: chain(&host.certificate)?,
+            key: PrivateKeyDer::from_pem_file(&host.key).map_err(|error| unusable(&host.key, error))?,
+        });
+        if let Some(path) = &host.client_authorities {
+            for authority in chain(path)? {
+                roots.add(authority).map_err(|error| unusable(path, error))?;
+            }
+        }
+    }
+    Ok((hosts, roots))
+}
+
+fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unusable(path, error))?;
+    certificates.collect::<Result<_, _>>().map_err(|error| unusable(path, error))
+}
+
+/// The store's place.
+pub(crate) fn store(config: &Config) -> stentor_store::Config {
+    let engine = match config.store.engine {
+        Engine::Fjall => stentor_store::Engine::Fjall,
+        Engine::Sled => stentor_store::Engine::Sled,
+        Engine::Memory => stentor_store::Engine::Memory,
+    };
+    let mut store = stentor_store::Config::new(engine, &config.store.path);
+    store.cache_bytes = config.store.cache_bytes;
+    store
+}
+
+/// The secret of this server, made at its first start and kept: it makes the salts of accounts that do not exist,
+/// which must not change.
+pub(crate) fn secret(data: &Path) -> Result<ServerSecret, Unusable> {
+    let path = data.join("secret");
+    let secret = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_secret(&path).map_err(|error| unusable(&path, error))?
+        }
+        Err(error) => return Err(unusable(&path, error)),
+    };
+    let secret = <[u8; 32]>::try_from(secret).map_err(|_| unusable(&path, "it does not have 32 bytes"))?;
+    Ok(ServerSecret::new(secret))
+}
+
+fn make_secret(path: &Path) -> io::Result<Vec<u8>> {
+    let mut secret = vec![0; 32];
+    getrandom::fill(&mut secret).map_err(|error| io::Error::other(error.to_string()))?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(&secret)?;
+    file.sync_all()?;
+    Ok(secret)
+}
+
+fn count(setting: u64) -> usize {
+    usize::try_from(setting).unwrap_or(usize::MAX)
+}
