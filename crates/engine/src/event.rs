@@ -2,6 +2,7 @@
 
 use crate::{Key, LogId, Rows};
 use bytes::Bytes;
+use core::net::IpAddr;
 use std::fmt;
 use stentor_xmpp::{Counter, FullJid, Stanza, StanzaError, StreamError};
 
@@ -97,6 +98,8 @@ pub enum FromSession {
         resource: Option<Box<str>>,
         /// From the system's generator.
         random: u128,
+        /// Where the client is, for administration.
+        peer: Option<IpAddr>,
     },
     /// Authenticated, wants a stream back (XEP-0198 5). Answered by `Resumed` or `ResumeFailed`.
     Resume {
@@ -104,6 +107,8 @@ pub enum FromSession {
         stream: StreamId,
         /// What the client has handled.
         h: Counter,
+        /// Where the client is, for administration.
+        peer: Option<IpAddr>,
     },
     /// Stanzas, numbered from 1 since the resource was bound, without holes.
     Inbound {
@@ -254,6 +259,8 @@ pub enum Command {
     },
     /// Who is connected.
     Sessions,
+    /// How much the account has.
+    Describe,
     /// End the sessions with this resource, or all.
     Kick(Option<Box<str>>, String),
     /// Write what is only in memory and may be written lazily; then answer.
@@ -273,6 +280,13 @@ pub enum Reply {
     Failed,
     /// To [`Command::Sessions`].
     Sessions(Vec<SessionInfo>),
+    /// To [`Command::Describe`].
+    Account {
+        /// Items on the roster.
+        contacts: u64,
+        /// Messages that wait for a client.
+        waiting: u64,
+    },
 }
 
 /// One resource of a user, as administration sees it.
@@ -288,4 +302,6 @@ pub struct SessionInfo {
     pub is_managed: bool,
     /// When it was bound, milliseconds since 1970 UTC.
     pub since: u64,
+    /// Where its client is, while it is connected.
+    pub peer: Option<IpAddr>,
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
 use stentor_engine::{
-    Event, FromSession, Gate, Key, Now, Output, Query, Refused, Reply, Rows, Sent, SessionKey, ToSession,
-    WriteSet,
+    Ask, Command, Event, FromSession, Gate, Key, Now, Output, Query, Refused, Reply, Rows, Sent, SessionKey,
+    ToSession, WriteSet,
 };
 use stentor_store::Question;
 use stentor_xmpp::{Condition, Stanza, StreamCondition, StreamError};
@@ -26,6 +26,8 @@ pub enum SessionMessage {
     User(ToSession),
     /// A timer of the session has run out.
     Timer(u64),
+    /// The process ends.
+    Shutdown,
 }
 
 /// An arbiter's own.
@@ -226,6 +228,22 @@ impl Local {
     /// The entity is stopping, and its gate is closed.
     pub(crate) fn forget_entity(&mut self, key: &Key) {
         self.entities.remove(key);
+    }
+
+    /// Tells every session that the process ends.
+    pub(crate) fn end_sessions(&self) {
+        for recipient in self.sessions.values() {
+            post(recipient, SessionMessage::Shutdown);
+        }
+    }
+
+    /// Has every entity write what it would write later.
+    pub(crate) fn settle(&mut self) {
+        let keys: Vec<Key> = self.entities.keys().cloned().collect();
+        for key in keys {
+            // Nobody waits for the answer.
+            self.deliver(key, Event::Command(Ask(0), Command::Settle));
+        }
     }
 
     /// How many entities and sessions are here.

@@ -38,6 +38,16 @@ pub(crate) struct Install(pub Arc<Shared>);
 #[rtype(result = "(usize, usize)")]
 pub(crate) struct Count;
 
+/// The process ends: every session is to end, or everything that may be written lazily is to be written now.
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) enum Wind {
+    /// End the sessions.
+    Down,
+    /// Write what is only in memory.
+    Up,
+}
+
 /// See the module.
 pub(crate) struct Router {
     pub arbiter: u16,
@@ -84,6 +94,17 @@ impl Handler<Parcels> for Router {
                 }
             }
             local.flush();
+        });
+    }
+}
+
+impl Handler<Wind> for Router {
+    type Result = ();
+
+    fn handle(&mut self, wind: Wind, _: &mut Self::Context) {
+        local::with(|local| match wind {
+            Wind::Down => local.end_sessions(),
+            Wind::Up => local.settle(),
         });
     }
 }

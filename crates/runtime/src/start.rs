@@ -1,7 +1,7 @@
 //! Starting the arbiters, and what all of them share.
 
 use crate::limits::{ASKS_MAX, DERIVING_MAX};
-use crate::router::{Count, Install, Parcel, Parcels, Router, RouterAddress};
+use crate::router::{Count, Install, Parcel, Parcels, Router, RouterAddress, Wind};
 use actix::{Actor, Arbiter};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -100,6 +100,24 @@ impl Administration {
         total
     }
 
+    /// Tells every session that the process ends; they close their streams.
+    pub async fn end_sessions(&self) {
+        self.wind(Wind::Down).await;
+    }
+
+    /// Has every user write what it would write later. The writes are taken by the store on return.
+    pub async fn settle(&self) {
+        self.wind(Wind::Up).await;
+        // What the users were told is behind the question that counts them.
+        self.count().await;
+    }
+
+    async fn wind(&self, wind: Wind) {
+        for router in &self.shared.routers {
+            let _ = router.0.send(wind).await;
+        }
+    }
+
     /// The store, for backups.
     pub fn store(&self) -> &Store {
         &self.shared.store
@@ -182,7 +200,7 @@ impl Runtime {
     }
 
     /// Commits what is under way and closes the store; then ends the arbiters. Sessions are to be ended before.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         let store = self.shared.store.clone();
         let _ = tokio::task::spawn_blocking(move || store.close()).await;
         for (arbiter, _) in &self.arbiters {

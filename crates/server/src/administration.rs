@@ -1,9 +1,10 @@
 //! What the control socket asks of accounts, sessions and the store.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use stentor_auth::{Credential, Hash};
+use stentor_auth::{Credentials, Hash};
 use stentor_engine::{Command, Key, Reply, SessionInfo};
 use stentor_entities::user::collection;
 use stentor_runtime::Administration;
@@ -25,13 +26,18 @@ fn error(kind: ControlErrorKind, message: impl Into<String>) -> ControlError {
 /// Carries out what concerns accounts, sessions and the store.
 pub(crate) struct Operator {
     administration: Administration,
+    credentials: Arc<dyn Credentials>,
     domains: Vec<String>,
 }
 
 impl Operator {
     /// For the accounts of these domains.
-    pub(crate) fn new(administration: Administration, domains: Vec<String>) -> Self {
-        Self { administration, domains }
+    pub(crate) fn new(
+        administration: Administration,
+        credentials: Arc<dyn Credentials>,
+        domains: Vec<String>,
+    ) -> Self {
+        Self { administration, credentials, domains }
     }
 
     async fn ask(&self, jid: &BareJid, command: Command) -> Result<Reply, ControlError> {
@@ -39,7 +45,9 @@ impl Operator {
             None | Some(Reply::Failed) => {
                 Err(error(ControlErrorKind::Fault, "the server could not carry it out; its log says why"))
             }
-            Some(Reply::NotFound) => Err(error(ControlErrorKind::NotFound, format!("there is no account {jid}"))),
+            Some(Reply::NotFound) => {
+                Err(error(ControlErrorKind::NotFound, format!("there is no account {jid}")))
+            }
             Some(Reply::Exists) => {
                 Err(error(ControlErrorKind::Conflict, format!("there is an account {jid} already")))
             }
@@ -58,7 +66,8 @@ impl Operator {
     /// Creates an account.
     pub(crate) async fn add(&self, jid: BareJid, password: Password) -> Answer {
         if !self.domains.iter().any(|domain| domain == jid.domain()) {
-            let message = format!("{} is not served here; served are: {}", jid.domain(), self.domains.join(", "));
+            let message =
+                format!("{} is not served here; served are: {}", jid.domain(), self.domains.join(", "));
             return Err(error(ControlErrorKind::NotFound, message));
         }
         let keys = self.keys(password).await?;
@@ -94,7 +103,7 @@ impl Operator {
         let user = jid.to_bare();
         let resource = jid.resource().map(Into::into);
         let before = self.sessions_of(&user).await?;
-        let ended = before.iter().filter(|info| jid.is_bare() || info.jid == jid).count() as u64;
+        let ended = before.iter().filter(|info| jid.is_bare() || jid == info.jid).count() as u64;
         if ended == 0 {
             return Err(error(ControlErrorKind::NotFound, format!("there is no session of {jid}")));
         }
@@ -113,7 +122,8 @@ impl Operator {
     async fn accounts(&self, after: Option<BareJid>, limit: usize) -> Result<Vec<BareJid>, ControlError> {
         let store = self.administration.store().clone();
         let after = after.map(|jid| Owner::from(&Key::User(jid)));
-        let owners = tokio::task::spawn_blocking(move || store.owners(collection::ACCOUNT, after.as_ref(), limit));
+        let owners =
+            tokio::task::spawn_blocking(move || store.owners(collection::ACCOUNT, after.as_ref(), limit));
         let owners = owners.await.map_err(|fault| error(ControlErrorKind::Fault, fault.to_string()))?;
         let owners = owners.map_err(|fault| error(ControlErrorKind::Fault, fault.to_string()))?;
         Ok(owners.iter().filter_map(|owner| BareJid::parse(&owner.address).ok()).collect())
@@ -146,18 +156,23 @@ impl Operator {
     /// One account.
     pub(crate) async fn show(&self, jid: BareJid) -> Answer {
         let details = self.ask(&jid, Command::Describe).await?;
-        let Reply::Account { credentials, contacts, waiting } = details else {
+        let Reply::Account { contacts, waiting } = details else {
             return Err(error(ControlErrorKind::NotFound, format!("there is no account {jid}")));
         };
         let sessions = self.sessions_of(&jid).await?;
-        let mechanisms = std::str::from_utf8(&credentials).ok().and_then(|json| Credential::from_json(json).ok());
-        let mechanisms = mechanisms.map_or_else(Vec::new, |credential| {
+        let credential = self.credentials.credential(&jid).await;
+        let credential = credential.map_err(|fault| error(ControlErrorKind::Fault, fault.to_string()))?;
+        let mechanisms = credential.map_or_else(Vec::new, |credential| {
             let named = [
                 (Hash::Sha512, "SCRAM-SHA-512"),
                 (Hash::Sha256, "SCRAM-SHA-256"),
                 (Hash::Sha1, "SCRAM-SHA-1"),
             ];
-            named.into_iter().filter(|(hash, _)| credential.has(*hash)).map(|(_, name)| name.to_owned()).collect()
+            named
+                .into_iter()
+                .filter(|(hash, _)| credential.has(*hash))
+                .map(|(_, name)| name.to_owned())
+                .collect()
         });
         Ok(ControlResponse::User(UserDetails {
             jid,
@@ -181,7 +196,8 @@ impl Operator {
             }
             let mut sessions = self.sessions_of(&account).await?;
             sessions.sort_by(|one, other| one.jid.cmp(&other.jid));
-            for session in sessions.iter().filter(|info| after.as_ref().is_none_or(|after| info.jid > *after)) {
+            for session in sessions.iter().filter(|info| after.as_ref().is_none_or(|after| info.jid > *after))
+            {
                 if entries.len() == CONTROL_PAGE_ENTRIES_MAX {
                     return Ok(ControlResponse::Sessions(SessionPage { entries, has_more: true }));
                 }

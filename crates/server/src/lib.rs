@@ -1,5 +1,6 @@
 //! The stentor program: configuration, command line, wiring.
 
+mod administration;
 mod backup;
 pub mod cli;
 pub mod config;
@@ -8,3 +9,4 @@ pub mod fuzz;
 pub mod limits;
 pub mod logging;
 pub mod serve;
+mod start;

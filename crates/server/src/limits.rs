@@ -49,3 +49,6 @@ pub const CONTROL_LINGER: Duration = Duration::from_secs(2);
 const _: () = assert!(CONTROL_PAGE_ENTRIES_MAX * (2 * 3_071 + 256) < CONTROL_REPLY_BYTES_MAX);
 
 const _: () = assert!(6 * (3_071 + 4_096) + 256 < CONTROL_REQUEST_BYTES_MAX);
+
+/// Between looks at whether all sessions have ended, while the server drains.
+pub const DRAIN_CHECK: Duration = Duration::from_millis(20);

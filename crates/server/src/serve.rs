@@ -1,23 +1,31 @@
 //! `stentor serve`: the server from its start to its end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
+use stentor_engine::MemberId;
+use stentor_net::{Addresses, Certificates, Listener, Security, Services};
+use stentor_runtime::{Administration, Runtime, StoreCredentials};
 use stentor_store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use crate::backup;
+use crate::administration::Operator;
 use crate::cli::ConfigSource;
 use crate::config::Config;
 use crate::control::{
-    BackupReport, BindError, ControlError, ControlErrorKind, ControlFuture, ControlHandler, ControlRequest,
+    BindError, ControlError, ControlErrorKind, ControlFuture, ControlHandler, ControlRequest,
     ControlResponse, ControlServer, ReloadReport, ServerStatus,
 };
+use crate::limits::DRAIN_CHECK;
 use crate::logging::LogControl;
+use crate::start;
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +41,23 @@ pub enum ServeError {
     /// The store cannot be opened.
     #[error("store: {0}")]
     Store(#[from] stentor_store::OpenError),
+    /// A port cannot be had.
+    #[error("{address} cannot be listened on: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file that the configuration names, or one of the server's own, cannot be used.
+    #[error(transparent)]
+    Unusable(#[from] start::Unusable),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] stentor_net::TlsError),
+    /// The arbiters did not start.
+    #[error(transparent)]
+    Runtime(#[from] stentor_runtime::StartError),
     /// The control socket cannot be had.
     #[error(transparent)]
     Control(#[from] BindError),
@@ -49,14 +74,20 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
     create_data(&config.data)?;
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let socket = ControlServer::bind(&config.control.socket)?;
+    let listeners = open_listeners(&config)?;
     let store = Store::open(&config.store.to_store())?;
-    let (server, mut phase) = Server::new(config, source, logs, store.clone());
+    let runtime = start_runtime(&config, store).await?;
+    let services = services(&config, &runtime)?;
+    let operator = operator(&config, &runtime, &services);
+    let (server, mut phase) = Server::new(config, source, logs, operator, Arc::clone(&services));
     let server = Arc::new(server);
     let mut ended = phase.clone();
     let control = tokio::spawn(socket.run(Arc::clone(&server), async move {
         // The sender lives in `server`, which this future outlives only when all has ended.
         let _ = ended.wait_for(|phase| *phase != Phase::Running).await;
     }));
+    let runtime = Arc::new(runtime);
+    let accepting = accept(listeners, &runtime, &services);
     tracing::info!("ready");
     while *phase.borrow_and_update() == Phase::Running {
         tokio::select! {
@@ -65,14 +96,82 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
         }
     }
     tracing::info!("ending");
+    accepting.iter().for_each(JoinHandle::abort);
+    let drain = match *phase.borrow() {
+        Phase::Ending => Duration::ZERO,
+        Phase::Draining | Phase::Running => server.drain_time(),
+    };
+    end_sessions(&runtime.administration(), drain).await;
     if let Err(error) = control.await {
         tracing::error!(%error, "control socket failed");
     }
-    if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
-        tracing::error!(%error, "store not closed");
-    }
+    runtime.stop().await;
     tracing::info!("ended");
     Ok(())
+}
+
+/// Every port is opened before anything else is begun: that another process has one is the most frequent mistake.
+fn open_listeners(config: &Config) -> Result<Vec<Listener>, ServeError> {
+    let ports = [(&config.listen.c2s, Security::StartTls), (&config.listen.c2s_tls, Security::Direct)];
+    let mut listeners = Vec::new();
+    for (addresses, security) in ports {
+        for address in addresses {
+            let listener = Listener::open(*address, security);
+            let listener = listener.map_err(|source| ServeError::Listen { address: *address, source })?;
+            if let Ok(address) = listener.address() {
+                tracing::info!(%address, ?security, "listening");
+            }
+            listeners.push(listener);
+        }
+    }
+    Ok(listeners)
+}
+
+async fn start_runtime(config: &Config, store: Store) -> Result<Runtime, ServeError> {
+    let arbiters = std::thread::available_parallelism().map_or(1, usize::from);
+    let arbiters = u16::try_from(arbiters).unwrap_or(u16::MAX);
+    // One member: its identity and incarnation matter to nobody else.
+    let member = MemberId(1);
+    Ok(Runtime::start(arbiters, member, start::hosts(config), store, start::derive(config)).await?)
+}
+
+fn services(config: &Config, runtime: &Runtime) -> Result<Arc<Services>, ServeError> {
+    let (hosts, authorities) = start::certificates(config)?;
+    let secret = start::secret(&config.data)?;
+    Ok(Arc::new(Services {
+        settings: ArcSwap::from_pointee(start::stream_settings(config, secret)),
+        certificates: Certificates::new(hosts, authorities)?,
+        credentials: Arc::new(StoreCredentials::new(runtime.shared())),
+        addresses: Arc::new(Addresses::new(start::count(config.limits.unauthenticated_per_address_max))),
+        rate: start::rate(config),
+    }))
+}
+
+fn operator(config: &Config, runtime: &Runtime, services: &Services) -> Operator {
+    let domains = config.hosts.iter().map(|host| host.domain.clone()).collect();
+    Operator::new(runtime.administration(), Arc::clone(&services.credentials), domains)
+}
+
+fn accept(listeners: Vec<Listener>, runtime: &Arc<Runtime>, services: &Arc<Services>) -> Vec<JoinHandle<()>> {
+    let run = |listener: Listener| {
+        let (runtime, services) = (Arc::clone(runtime), Arc::clone(services));
+        tokio::task::spawn_local(async move { listener.run(&runtime, &services).await })
+    };
+    listeners.into_iter().map(run).collect()
+}
+
+/// Sessions are told, and get some time to go; then everything that is in memory is written.
+async fn end_sessions(administration: &Administration, drain: Duration) {
+    administration.end_sessions().await;
+    let all_gone = async {
+        while administration.count().await.1 > 0 {
+            tokio::time::sleep(DRAIN_CHECK).await;
+        }
+    };
+    if tokio::time::timeout(drain, all_gone).await.is_err() {
+        tracing::warn!("sessions were cut off");
+    }
+    administration.settle().await;
 }
 
 /// The folder is the server's alone: it has the accounts' credentials in it.
@@ -126,7 +225,8 @@ struct Server {
     source: ConfigSource,
     config: Mutex<Config>,
     logs: LogControl,
-    store: Store,
+    operator: Operator,
+    services: Arc<Services>,
     phase: watch::Sender<Phase>,
 }
 
@@ -135,10 +235,18 @@ impl Server {
         config: Config,
         source: ConfigSource,
         logs: LogControl,
-        store: Store,
+        operator: Operator,
+        services: Arc<Services>,
     ) -> (Self, watch::Receiver<Phase>) {
         let (phase, observed) = watch::channel(Phase::Running);
-        (Self { started: Instant::now(), source, config: Mutex::new(config), logs, store, phase }, observed)
+        let config = Mutex::new(config);
+        (Self { started: Instant::now(), source, config, logs, operator, services, phase }, observed)
+    }
+
+    /// How long sessions may take to end.
+    fn drain_time(&self) -> Duration {
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        Duration::from_secs(config.control.drain_seconds)
     }
 
     fn end(&self, phase: Phase) {
@@ -153,7 +261,11 @@ impl Server {
         let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         let changes = Config::diff(&config, &loaded.config);
         let next = config.reloaded(&loaded.config);
+        let (hosts, authorities) = start::certificates(&next).map_err(|error| refused(error.to_string()))?;
+        let secret = start::secret(&next.data).map_err(|error| refused(error.to_string()))?;
         self.logs.set_filter(&next.log.filter).map_err(|error| refused(error.to_string()))?;
+        self.services.certificates.replace(hosts, authorities).map_err(|error| refused(error.to_string()))?;
+        self.services.settings.store(Arc::new(start::stream_settings(&next, secret)));
         *config = next;
         loaded.warnings.log();
         for change in &changes.applied {
@@ -170,13 +282,8 @@ impl Server {
         Ok(ReloadReport { changes, warnings: loaded.warnings.lines() })
     }
 
-    async fn back_up(&self, path: PathBuf) -> Result<BackupReport, ControlError> {
-        let store = self.store.clone();
-        let written = tokio::task::spawn_blocking(move || backup::write(&store, path)).await;
-        written.unwrap_or_else(|error| Err(ControlError::new(ControlErrorKind::Fault, error.to_string())))
-    }
-
-    fn status(&self) -> ServerStatus {
+    async fn status(&self) -> ServerStatus {
+        let sessions = self.operator.count_sessions().await;
         let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         ServerStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -184,7 +291,7 @@ impl Server {
             uptime_seconds: self.started.elapsed().as_secs(),
             hosts: config.hosts.iter().map(|host| host.domain.clone()).collect(),
             is_draining: *self.phase.borrow() != Phase::Running,
-            sessions: None,
+            sessions: Some(sessions),
         }
     }
 }
@@ -193,23 +300,23 @@ impl ControlHandler for Server {
     fn handle(&self, request: ControlRequest) -> ControlFuture<'_> {
         Box::pin(async move {
             match request {
-                ControlRequest::Status => Ok(ControlResponse::Status(self.status())),
+                ControlRequest::Status => Ok(ControlResponse::Status(self.status().await)),
                 ControlRequest::Reload => self.reload().map(ControlResponse::Reloaded),
                 ControlRequest::Shutdown { drain } => {
                     self.end(if drain { Phase::Draining } else { Phase::Ending });
                     Ok(ControlResponse::Done)
                 }
-                ControlRequest::Backup { path } => self.back_up(path).await.map(ControlResponse::BackedUp),
-                ControlRequest::UserAdd { .. }
-                | ControlRequest::UserPasswd { .. }
-                | ControlRequest::UserRemove { .. }
-                | ControlRequest::UserList { .. }
-                | ControlRequest::UserShow { .. }
-                | ControlRequest::SessionList { .. }
-                | ControlRequest::SessionKick { .. } => {
-                    let message = "this build serves no accounts and sessions yet";
-                    Err(ControlError::new(ControlErrorKind::Unavailable, message))
+                ControlRequest::Backup { path } => self.operator.backup(path).await,
+                ControlRequest::UserAdd { jid, password } => self.operator.add(jid, password).await,
+                ControlRequest::UserPasswd { jid, password } => {
+                    self.operator.change_password(jid, password).await
                 }
+                ControlRequest::UserRemove { jid } => self.operator.remove(jid).await,
+                ControlRequest::UserBefriend { jid, contact } => self.operator.befriend(jid, contact).await,
+                ControlRequest::UserList { host, after } => self.operator.list(host, after).await,
+                ControlRequest::UserShow { jid } => self.operator.show(jid).await,
+                ControlRequest::SessionList { user, after } => self.operator.sessions(user, after).await,
+                ControlRequest::SessionKick { jid, reason } => self.operator.kick(jid, reason).await,
             }
         })
     }

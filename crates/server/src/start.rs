@@ -18,7 +18,7 @@ use stentor_runtime::Derive;
 use stentor_xml::{ElementBuilder, Limits};
 use stentor_xmpp::ns;
 
-use crate::config::{Config, ContactConfig, Engine, HostConfig, Mechanism, Registration};
+use crate::config::{Config, ContactConfig, HostConfig, LimitsConfig, Mechanism, Registration};
 
 /// Something that the configuration names cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -143,16 +143,11 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
     certificates.collect::<Result<_, _>>().map_err(|error| unusable(path, error))
 }
 
-/// The store's place.
-pub(crate) fn store(config: &Config) -> stentor_store::Config {
-    let engine = match config.store.engine {
-        Engine::Fjall => stentor_store::Engine::Fjall,
-        Engine::Sled => stentor_store::Engine::Sled,
-        Engine::Memory => stentor_store::Engine::Memory,
-    };
-    let mut store = stentor_store::Config::new(engine, &config.store.path);
-    store.cache_bytes = config.store.cache_bytes;
-    store
+/// Bytes per second and at once that a client may send; none if that is not limited.
+pub(crate) fn rate(config: &Config) -> Option<(u32, u32)> {
+    let limit = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+    let LimitsConfig { bytes_per_second, burst_bytes, .. } = config.limits;
+    (bytes_per_second > 0).then(|| (limit(bytes_per_second), limit(burst_bytes)))
 }
 
 /// The secret of this server, made at its first start and kept: it makes the salts of accounts that do not exist,
@@ -179,6 +174,7 @@ fn make_secret(path: &Path) -> io::Result<Vec<u8>> {
     Ok(secret)
 }
 
-fn count(setting: u64) -> usize {
+/// A setting as a count.
+pub(crate) fn count(setting: u64) -> usize {
     usize::try_from(setting).unwrap_or(usize::MAX)
 }

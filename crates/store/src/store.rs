@@ -296,12 +296,18 @@ impl Store {
     ///
     /// # Errors
     /// The engine failed, or a row is corrupt.
-    pub fn owners(&self, collection: Collection, after: Option<&Owner>, limit: usize) -> Result<Vec<Owner>, Fault> {
+    pub fn owners(
+        &self,
+        collection: Collection,
+        after: Option<&Owner>,
+        limit: usize,
+    ) -> Result<Vec<Owner>, Fault> {
         let mut owners: Vec<Owner> = Vec::new();
         self.with_reader(|reader| {
             reader.rows(&mut |row| {
                 let is_one = matches!(&row.row, Row::Record { collection: of, .. } if **of == *collection.0);
-                if is_one && after.is_none_or(|after| row.owner > *after) && owners.last() != Some(&row.owner) {
+                if is_one && after.is_none_or(|after| row.owner > *after) && owners.last() != Some(&row.owner)
+                {
                     owners.push(row.owner);
                 }
                 owners.len() < limit

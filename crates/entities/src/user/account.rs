@@ -25,7 +25,13 @@ impl User {
             }
             Command::RemoveAccount => self.remove(now, effects),
             Command::AddContact { jid, name } => self.add_contact(jid, &name, effects),
+            Command::Sessions if self.account.is_none() => Reply::NotFound,
             Command::Sessions => Reply::Sessions(self.sessions()),
+            Command::Describe if self.account.is_none() => Reply::NotFound,
+            Command::Describe => {
+                let (contacts, waiting) = (self.roster.len() as u64, self.inbox.len() as u64);
+                Reply::Account { contacts, waiting }
+            }
             Command::Kick(name, text) => self.kick(now, name.as_deref(), &text, effects),
             Command::Settle => {
                 self.write_settled(now, effects);
@@ -96,6 +102,7 @@ impl User {
             priority: resource.priority(),
             is_managed: resource.management.is_some(),
             since: resource.since,
+            peer: resource.peer.filter(|_| resource.session.is_some()),
         };
         self.resources.iter().map(info).collect()
     }

@@ -3,6 +3,7 @@
 use super::collection::STREAMS;
 use super::resource::{Management, Reading, Resource, Source};
 use super::{User, timer};
+use core::net::IpAddr;
 use stentor_engine::{Effects, FromSession, Now, Planted, Query, SessionKey, StreamId, ToSession};
 use stentor_xmpp::{Condition, Counter, StreamCondition, StreamError};
 
@@ -16,8 +17,11 @@ impl User {
         effects: &mut Effects,
     ) {
         match event {
-            FromSession::Bind { resource, random } => self.bind(now, session, resource, random, effects),
-            FromSession::Resume { stream, h } => self.resume(now, session, stream, h, effects),
+            FromSession::Bind { resource, random, peer } => {
+                let resource = resource.unwrap_or_else(|| format!("{random:032x}").into());
+                self.bind(now, session, &resource, peer, effects);
+            }
+            FromSession::Resume { stream, h, peer } => self.resume(now, (session, peer), stream, h, effects),
             FromSession::Inbound { attachment, first, stanzas } => {
                 let Some(index) = self.attached(attachment) else { return };
                 self.inbound(now, index, first, stanzas, effects);
@@ -67,8 +71,8 @@ impl User {
         &mut self,
         now: Now,
         session: SessionKey,
-        resource: Option<Box<str>>,
-        random: u128,
+        name: &str,
+        peer: Option<IpAddr>,
         effects: &mut Effects,
     ) {
         let refuse = |condition: Condition, effects: &mut Effects| {
@@ -77,8 +81,7 @@ impl User {
         if self.account.is_none() {
             return refuse(Condition::NotAllowed, effects);
         }
-        let name = resource.unwrap_or_else(|| format!("{random:032x}").into());
-        let Ok(jid) = self.jid.with_resource(&name) else {
+        let Ok(jid) = self.jid.with_resource(name) else {
             return refuse(Condition::BadRequest, effects);
         };
         if let Some(index) = self.resources.iter().position(|r| r.jid == jid) {
@@ -88,12 +91,21 @@ impl User {
             return refuse(Condition::ResourceConstraint, effects);
         }
         let attachment = self.next_attachment();
-        self.resources.push(Resource::new(jid.clone(), session, attachment, now.unix));
+        let mut resource = Resource::new(jid.clone(), session, attachment, now.unix);
+        resource.peer = peer;
+        self.resources.push(resource);
         effects.session(session, ToSession::Bound { attachment, jid });
     }
 
     /// XEP-0198 5: the stream goes on with another session.
-    fn resume(&mut self, now: Now, session: SessionKey, stream: StreamId, h: Counter, effects: &mut Effects) {
+    fn resume(
+        &mut self,
+        now: Now,
+        (session, peer): (SessionKey, Option<IpAddr>),
+        stream: StreamId,
+        h: Counter,
+        effects: &mut Effects,
+    ) {
         let found = self.resources.iter().position(|resource| {
             resource.management.as_ref().is_some_and(|m| m.stream == stream && m.is_resumable)
         });
@@ -113,6 +125,7 @@ impl User {
             effects.session(old, ToSession::End(StreamCondition::Conflict.into()));
         }
         resource.attach(session, attachment);
+        resource.peer = peer;
         let Some(management) = &mut resource.management else { return };
         let resumed = ToSession::Resumed {
             attachment,

@@ -56,6 +56,11 @@ impl Inbox {
         seen.map(|seen| self.seen.insert(sender, seen)).is_some()
     }
 
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether nobody has been sent the entry, or nobody who may still acknowledge it.
     fn is_free(&self, id: LogId) -> bool {
         self.waiting.get(&id).is_some_and(|waiting| waiting.holders == 0)

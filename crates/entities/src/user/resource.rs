@@ -1,6 +1,7 @@
 //! A resource: one client of the user, connected or waiting to resume its stream.
 
 use bytes::Bytes;
+use core::net::IpAddr;
 use std::collections::BTreeSet;
 use stentor_engine::{Effects, LogId, SessionKey, StreamId, ToSession};
 use stentor_xmpp::{Counter, FullJid, Jid, Stanza, StreamManagementError, Unacknowledged};
@@ -16,6 +17,8 @@ pub(crate) struct Resource {
     /// When it was bound, milliseconds since 1970 UTC.
     pub since: u64,
     pub attachment: u64,
+    /// Where the client is.
+    pub peer: Option<IpAddr>,
     /// None while the stream waits to be resumed.
     pub session: Option<SessionKey>,
     /// Inbound stanzas handled since the bind.
@@ -105,6 +108,7 @@ impl Resource {
             jid,
             since,
             attachment,
+            peer: None,
             session: Some(session),
             handled: 0,
             untold: (0, 0),

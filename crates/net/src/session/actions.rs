@@ -54,7 +54,7 @@ impl Session {
             Action::Bind { jid } => {
                 self.user = Some(Key::User(jid.to_bare()));
                 let resource = Some(jid.resource().into());
-                self.tell_user(FromSession::Bind { resource, random: 0 });
+                self.tell_user(FromSession::Bind { resource, random: 0, peer: Some(self.address) });
             }
             Action::Resume { previd, h } => self.resume(&previd, Counter(h)),
             Action::StartTls { host } => {
@@ -168,7 +168,7 @@ impl Session {
         match (StreamId::parse(previd), self.account()) {
             (Some(stream), Some(account)) => {
                 self.user = Some(Key::User(account));
-                self.tell_user(FromSession::Resume { stream, h });
+                self.tell_user(FromSession::Resume { stream, h, peer: Some(self.address) });
             }
             _ => {
                 if let Some(stream) = &mut self.stream {

@@ -126,6 +126,15 @@ pub enum UserCommand {
         #[arg(value_parser = account)]
         jid: BareJid,
     },
+    /// Put two accounts on each other's rosters, each seeing the other's presence
+    Befriend {
+        /// The address of one
+        #[arg(value_parser = account)]
+        jid: BareJid,
+        /// The address of the other
+        #[arg(value_parser = account)]
+        contact: BareJid,
+    },
     /// List the accounts
     List {
         /// Only those of this domain

@@ -86,6 +86,10 @@ fn run_user(command: UserCommand, source: &ConfigSource, output: &Output) -> Res
             let request = ControlRequest::UserRemove { jid };
             accounts::done(&mut connect(source)?, &request, "the account is removed", output)
         }
+        UserCommand::Befriend { jid, contact } => {
+            let request = ControlRequest::UserBefriend { jid, contact };
+            accounts::done(&mut connect(source)?, &request, "they are on each other's rosters", output)
+        }
         UserCommand::List { host } => accounts::user_list(&mut connect(source)?, host, output),
         UserCommand::Show { jid } => accounts::user_show(&mut connect(source)?, jid, output),
     }

@@ -38,6 +38,15 @@ pub enum ControlRequest {
         #[serde(with = "address")]
         jid: BareJid,
     },
+    /// Put two accounts on each other's rosters, both subscribed.
+    UserBefriend {
+        /// One.
+        #[serde(with = "address")]
+        jid: BareJid,
+        /// The other.
+        #[serde(with = "address")]
+        contact: BareJid,
+    },
     /// A page of the accounts, in the order of their addresses.
     UserList {
         /// Only those of this domain.
@@ -93,6 +102,7 @@ impl ControlRequest {
             Self::Status
             | Self::UserAdd { .. }
             | Self::UserPasswd { .. }
+            | Self::UserBefriend { .. }
             | Self::UserList { .. }
             | Self::UserShow { .. }
             | Self::SessionList { .. }
