@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::acks::Counters;
 use crate::element;
 use crate::scan::{Item, Scanner};
 
@@ -46,16 +47,6 @@ pub(crate) enum Io {
     Tls(Box<TlsStream<TcpStream>>),
     /// In between, while the TLS handshake owns the socket.
     Taken,
-}
-
-/// Stanzas counted since `<enabled/>`, modulo 2^32.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counters {
-    sent: u32,
-    acknowledged: u32,
-    received: u32,
-    /// Stanzas sent since the last `<r/>`.
-    unasked: u32,
 }
 
 /// What `Link::next` found.
@@ -141,35 +132,30 @@ impl Link {
     /// Where to write one stanza, after counting it. `stanza_done` follows.
     pub(crate) fn stanza(&mut self) -> &mut Vec<u8> {
         if let Some(counters) = &mut self.counters {
-            counters.sent = counters.sent.wrapping_add(1);
-            counters.unasked += 1;
+            counters.note_sent();
         }
         &mut self.output
     }
 
     /// Asks for an acknowledgement when one is due.
     pub(crate) fn stanza_done(&mut self) {
-        if let Some(counters) = &mut self.counters
-            && counters.unasked >= self.ack_every
-        {
-            counters.unasked = 0;
-            self.output.extend_from_slice(b"<r xmlns='urn:xmpp:sm:3'/>");
-        }
+        self.ask_after(self.ack_every);
     }
 
     /// Asks for an acknowledgement of whatever was sent since the last time.
     pub(crate) fn ask_for_the_rest(&mut self) {
-        if let Some(counters) = &mut self.counters
-            && counters.unasked > 0
-        {
-            counters.unasked = 0;
+        self.ask_after(1);
+    }
+
+    fn ask_after(&mut self, stanzas: u32) {
+        if self.counters.as_mut().is_some_and(|counters| counters.is_ack_due(stanzas)) {
             self.output.extend_from_slice(b"<r xmlns='urn:xmpp:sm:3'/>");
         }
     }
 
     /// Stanzas sent that the server has not acknowledged; 0 without stream management.
     pub(crate) fn unacknowledged(&self) -> u32 {
-        self.counters.map_or(0, |counters| counters.sent.wrapping_sub(counters.acknowledged))
+        self.counters.map_or(0, |counters| counters.unacknowledged())
     }
 
     /// Writes what is due and reads what is there. Ready when something was read.
@@ -239,7 +225,7 @@ impl Link {
     fn is_answered(&mut self, text: &str) -> Result<bool, LinkError> {
         match element::name(text) {
             "r" => {
-                let received = self.counters.map_or(0, |counters| counters.received);
+                let received = self.counters.map_or(0, |counters| counters.received());
                 self.output
                     .extend_from_slice(format!("<a xmlns='urn:xmpp:sm:3' h='{received}'/>").as_bytes());
                 return Ok(true);
@@ -247,7 +233,7 @@ impl Link {
             "a" => {
                 let h = element::attribute(text, "h").and_then(|h| h.parse().ok());
                 if let (Some(counters), Some(h)) = (&mut self.counters, h) {
-                    counters.acknowledged = h;
+                    counters.note_acknowledged(h);
                 }
                 return Ok(true);
             }
@@ -259,7 +245,7 @@ impl Link {
             _ => return Ok(false),
         }
         if let Some(counters) = &mut self.counters {
-            counters.received = counters.received.wrapping_add(1);
+            counters.note_received();
         }
         match element::attribute(text, "type") {
             Some("get") if element::name(text) == "iq" => {
@@ -351,3 +337,7 @@ pub(crate) async fn progress(links: &mut [Link]) -> Result<(), LinkError> {
     })
     .await
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 //! `stentor-load`: puts an XMPP server under load, checks each message in and out, and reports what it cost.
 
+mod acks;
 mod chat;
 mod check;
 mod cli;
