@@ -41,6 +41,8 @@
 mod backend;
 mod directory;
 mod export;
+mod export_format;
+mod import;
 pub mod limits;
 mod memory;
 #[cfg(any(feature = "fjall", feature = "sled"))]
@@ -54,7 +56,8 @@ mod writer;
 
 pub use backend::{Backend, Fault, Reader, Refusal};
 pub use directory::DirectoryError;
-pub use export::{ExportError, ImportError, Summary, export, import, restore};
+pub use export::{ExportError, Summary, export};
+pub use import::{ImportError, import, restore};
 pub use memory::{Memory, MemoryBackend};
 pub use row::{OwnedRow, Owner, Row};
 pub use store::{Committed, Completion, Config, Engine, OpenError, Question, Store, open_backend};

@@ -105,25 +105,9 @@ fn listing(bench: &mut Bench) {
     let writes = names.iter().rev().map(|name| put(ROSTER, name, name, Expect::Any)).collect();
     bench.write(&romeo, writes);
     // Collections whose names begin alike, before and after.
-    bench.write(
-        &romeo,
-        [("roste", "r"), ("rosterx", "a"), ("", "roster")]
-            .map(|(collection, key)| {
-                put(
-                    Collection(if collection == "roste" {
-                        "roste"
-                    } else if collection.is_empty() {
-                        ""
-                    } else {
-                        "rosterx"
-                    }),
-                    key,
-                    "no",
-                    Expect::Any,
-                )
-            })
-            .into(),
-    );
+    for (collection, key) in [("roste", "r"), ("rosterx", "a"), ("", "roster")] {
+        bench.write(&romeo, vec![put(Collection(collection), key, "no", Expect::Any)]);
+    }
     let rows = |names: &[&str]| Rows::Records(names.iter().map(|name| row(name, 1, name)).collect());
     for (after, limit, expected) in [
         (None, 99, &names[..]),
