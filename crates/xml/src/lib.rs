@@ -9,8 +9,6 @@ mod char_class;
 mod element;
 mod error;
 mod framer;
-#[doc(hidden)]
-pub mod fuzz;
 mod limits;
 mod outline;
 mod scanner;

@@ -1,9 +1,10 @@
 //! The fuzz targets over a corpus and many seeded inputs.
 
+#[path = "fuzz/framer.rs"]
+mod fuzz;
 mod support;
 
 use std::panic::catch_unwind;
-use stentor_xml::fuzz;
 use support::{HEADER, Random, damage, stanza};
 
 const INPUTS: u64 = 100_000;

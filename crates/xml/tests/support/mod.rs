@@ -21,7 +21,7 @@ impl Random {
     }
 
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
+        *from.get(self.below(from.len())).expect("below its length")
     }
 
     /// One time in `n`.
@@ -115,7 +115,7 @@ pub(crate) fn stanza(random: &mut Random, hostile: bool) -> String {
     out
 }
 
-fn tag<'a>(random: &mut Random, hostile: bool, open: &mut Vec<&'a str>, out: &mut String) {
+fn tag(random: &mut Random, hostile: bool, open: &mut Vec<&str>, out: &mut String) {
     let is_bad = hostile && random.one_in(16);
     let name = if is_bad { random.pick(&BAD_NAMES) } else { random.pick(&NAMES) };
     out.push('<');
@@ -164,7 +164,7 @@ pub(crate) fn damage(random: &mut Random, bytes: &mut Vec<u8>) {
     for _ in 0..1 + random.below(3) {
         let place = random.below(bytes.len().max(1));
         match random.below(4) {
-            0 if place < bytes.len() => bytes[place] = random.next() as u8,
+            0 => bytes.iter_mut().skip(place).take(1).for_each(|byte| *byte = random.next() as u8),
             1 if place < bytes.len() => drop(bytes.remove(place)),
             2 => bytes.insert(place, random.pick(b"<>&;'\"/=: ]!?\0\xC3\xFF\xED\xA0a")),
             _ => bytes.truncate(place),

@@ -2,9 +2,9 @@
 
 use super::{JidError, precis};
 use crate::limits::{PART_BYTES_MAX, PART_INPUT_BYTES_MAX};
+use core::net::{Ipv4Addr, Ipv6Addr};
 use idna::uts46::{AsciiDenyList, Hyphens, Uts46};
 use std::borrow::Cow;
-use core::net::{Ipv4Addr, Ipv6Addr};
 
 pub(super) fn prepare(domain: &str) -> Result<Cow<'_, str>, JidError> {
     if domain.len() > PART_INPUT_BYTES_MAX {

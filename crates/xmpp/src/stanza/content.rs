@@ -201,5 +201,8 @@ impl Content {
             let around = self.payload.remove(place);
             self.payload.insert_many(place, around.without(hole).collect::<SmallVec<[Span; 2]>>());
         }
+        if self.children.is_empty() && self.attributes.is_none() {
+            self.declarations.clear();
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! Bodies of fuzz targets: each asserts a property of the crate for any bytes.
+//! Bodies of fuzz targets: bytes read as a stream, and as an element.
 
-use crate::{Element, Frame, Framer, Limits};
+use stentor_xml::{Element, Frame, Framer, Limits};
 
 /// Limits small enough that random input passes them.
 const LIMITS: Limits =
@@ -8,7 +8,7 @@ const LIMITS: Limits =
 
 /// Whole and byte by byte, the same bytes give the same frames and the same error; what is given out lies within the
 /// limits, and can be read as a tree, written and read again.
-pub fn framer(data: &[u8]) {
+pub(crate) fn framer(data: &[u8]) {
     let whole = frames(std::iter::once(data));
     assert_eq!(whole, frames(data.chunks(1)));
     let middle = data.len() / 2;
@@ -17,7 +17,7 @@ pub fn framer(data: &[u8]) {
 }
 
 /// What is accepted as an element is written as an element that is the same.
-pub fn element(data: &[u8]) {
+pub(crate) fn element(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(element) = Element::parse(text, "jabber:client") else { return };
     let mut written = String::new();
