@@ -35,6 +35,7 @@ pub(crate) struct Resource {
     /// It asked for the roster, so it gets pushes (RFC 6121 2.1.6).
     pub is_interested: bool,
     /// To whom it sent presence that they would not have got by subscription (RFC 6121 4.6).
+    #[expect(clippy::box_collection, reason = "few have any, and a set is three words where it is none")]
     pub directed: Option<Box<BTreeSet<Jid>>>,
     pub reading: Reading,
 }

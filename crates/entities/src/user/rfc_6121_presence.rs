@@ -74,7 +74,7 @@ impl User {
         }
         let mut own = stanza.clone();
         own.set_to(Some(self.jid.to_jid()));
-        self.to_available(&own, effects);
+        self.reply_to_available(&own, effects);
     }
 
     /// Asks each contact to whom the user is subscribed (4.3.1).
@@ -130,7 +130,7 @@ impl User {
     /// Presence of a contact, or directed at this user (8.5.2.1.2, 8.5.3.1).
     pub(crate) fn notified(&mut self, stanza: &Stanza, effects: &mut Effects) {
         match stanza.to().and_then(Jid::resource) {
-            None => self.to_available(stanza, effects),
+            None => self.reply_to_available(stanza, effects),
             Some(name) => {
                 if let Some(index) = self.resources.iter().position(|resource| resource.name() == name) {
                     self.reply(index, stanza, effects);
@@ -140,7 +140,7 @@ impl User {
     }
 
     /// To every resource that is available, whatever its priority.
-    pub(crate) fn to_available(&mut self, stanza: &Stanza, effects: &mut Effects) {
+    pub(crate) fn reply_to_available(&mut self, stanza: &Stanza, effects: &mut Effects) {
         let bytes = stanza.to_bytes();
         for index in 0..self.resources.len() {
             let Some(resource) = self.resources.get_mut(index) else { break };

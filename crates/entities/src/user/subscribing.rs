@@ -73,7 +73,7 @@ impl User {
         if change.deliver {
             let mut stanza = stanza.clone();
             stanza.set_to(Some(self.jid.to_jid()));
-            self.to_interested(&stanza, effects);
+            self.reply_to_interested(&stanza, effects);
         }
         self.move_to(item, change.subscription, change.push, effects);
         if change.notify == Some(Notify::Available) {
@@ -149,7 +149,7 @@ impl User {
     }
 
     /// Requests and answers go to every resource that is available or has asked for the roster (3.1.3, 3.1.6).
-    fn to_interested(&mut self, stanza: &Stanza, effects: &mut Effects) {
+    fn reply_to_interested(&mut self, stanza: &Stanza, effects: &mut Effects) {
         for index in 0..self.resources.len() {
             if self.resources.get(index).is_some_and(|r| r.presence.is_some() || r.is_interested) {
                 self.reply(index, stanza, effects);

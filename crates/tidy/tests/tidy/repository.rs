@@ -76,17 +76,20 @@ impl Text {
             || ["/tests.rs", "_tests.rs"].iter().any(|name| self.path.ends_with(name))
     }
 
-    /// Lines of code with their numbers: those of what ships, and those of tests. Comments are left out. A test
-    /// module inside a file is at its end.
-    pub(crate) fn code(&self) -> (Vec<(usize, &str)>, Vec<(usize, &str)>) {
+    /// Lines of code. Comments are left out. A test module inside a file is at its end.
+    pub(crate) fn code(&self) -> Code<'_> {
         let lines = self.content.lines().enumerate().map(|(index, line)| (index + 1, line));
         let lines: Vec<_> = lines.filter(|(_, line)| !line.trim_start().starts_with("//")).collect();
-        let inner = |at: &usize| {
-            let opens = lines.get(at + 1).is_some_and(|(_, next)| next.trim_end().ends_with('{'));
-            lines[*at].1 == "#[cfg(test)]" && opens
-        };
-        let split = if self.is_test() { Some(0) } else { (0..lines.len()).find(inner) };
-        let (ships, tests) = lines.split_at(split.unwrap_or(lines.len()));
-        (ships.to_vec(), tests.to_vec())
+        let opens_tests = |two: &[(usize, &str)]| matches!(two, [(_, "#[cfg(test)]"), (_, module)] if module.trim_end().ends_with('{'));
+        let inside = lines.windows(2).position(opens_tests);
+        let split = if self.is_test() { 0 } else { inside.unwrap_or(lines.len()) };
+        let (ships, tests) = lines.split_at(split);
+        Code { ships: ships.to_vec(), tests: tests.to_vec() }
     }
+}
+
+/// Lines with their numbers.
+pub(crate) struct Code<'a> {
+    pub(crate) ships: Vec<(usize, &'a str)>,
+    pub(crate) tests: Vec<(usize, &'a str)>,
 }
