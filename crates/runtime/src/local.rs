@@ -129,7 +129,7 @@ impl Local {
     fn sent(&mut self, owner: &Key, sent: Sent) {
         match sent {
             Sent::Event(key, event) => self.dispatch(key, event),
-            Sent::Session(session, message) => self.to_session(session, message),
+            Sent::Session(session, message) => self.tell_session(session, message),
             Sent::Reply(ask, reply) => self.shared.answer(ask, reply),
             Sent::Query(token, queries) => self.ask(owner, queries, Some(token)),
             Sent::Derive(token, password) => {
@@ -153,7 +153,7 @@ impl Local {
     }
 
     /// Hands a message to a session, wherever it is. One that is gone has told its user so.
-    pub(crate) fn to_session(&mut self, session: SessionKey, message: ToSession) {
+    pub(crate) fn tell_session(&mut self, session: SessionKey, message: ToSession) {
         if session.arbiter != self.arbiter {
             if let Some(parcels) = self.outgoing.get_mut(usize::from(session.arbiter)) {
                 parcels.push(Parcel::Session(session, message));
@@ -196,12 +196,12 @@ impl Local {
             // The sender's outbox has it, and sends it again.
             Event::Forward(_) => {}
             Event::Session(session, FromSession::Bind { .. }) => {
-                self.to_session(session, ToSession::BindRefused(Condition::ResourceConstraint.into()));
+                self.tell_session(session, ToSession::BindRefused(Condition::ResourceConstraint.into()));
             }
             // Cut off, its client resumes and sends again what was not handled.
             Event::Session(session, _) => {
                 let error = StreamError::new(StreamCondition::ResourceConstraint);
-                self.to_session(session, ToSession::End(error));
+                self.tell_session(session, ToSession::End(error));
             }
             Event::Relay(stanza) => self.bounce(&stanza, Condition::ResourceConstraint),
             Event::Command(ask, _) => self.shared.answer(ask, Reply::Failed),

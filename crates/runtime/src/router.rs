@@ -87,7 +87,7 @@ impl Handler<Parcels> for Router {
             for parcel in parcels {
                 match parcel {
                     Parcel::Event(key, event) => local.dispatch(key, event),
-                    Parcel::Session(session, message) => local.to_session(session, message),
+                    Parcel::Session(session, message) => local.tell_session(session, message),
                     Parcel::Rows(key, token, rows) => local.rows(&key, token, rows),
                     Parcel::Committed(results) => local.committed(results),
                     Parcel::Room => local.room(),
