@@ -199,6 +199,16 @@ class Stentor(Server):
     def command(self):
         return [self.options.stentor, "serve", "--config", str(self.folder / "stentor.toml")]
 
+    def add_accounts(self, count):
+        with self.running():
+            for number in range(count):
+                command = [self.options.stentor, "user", "add", f"load{number}@{DOMAIN}", "--password-stdin",
+                           "--config", str(self.folder / "stentor.toml")]
+                result = subprocess.run(command, input=PASSWORD, capture_output=True, text=True, check=False)
+                if result.returncode:
+                    sys.exit(f"stentor user add: {result.stderr}")
+            self.load("prepare-rosters", "--clients", count, "--contacts", CONTACTS)
+
 
 class StentorKept(Stentor):
     """With every acknowledged message on disk, which the others do not do: shown beside, not compared."""
