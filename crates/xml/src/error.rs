@@ -33,6 +33,6 @@ pub enum Limit {
     Attributes,
     /// `namespaces_max`
     Namespaces,
-    /// `elements_max`, or more first-level children than an outline lists.
+    /// `elements_max`, or a fortieth of it (but 200 at least) in first-level children.
     Elements,
 }

@@ -11,7 +11,7 @@ pub struct Limits {
     pub attributes_max: u16,
     /// Namespace declarations in scope at once; those of the stream header are counted apart, with the same limit.
     pub namespaces_max: u16,
-    /// Elements in one stanza, itself included.
+    /// Elements in one stanza, itself included. A fortieth of them, but 200 at least, may be first-level children.
     pub elements_max: u32,
 }
 
@@ -51,9 +51,22 @@ impl Limits {
     };
 }
 
-/// First-level children that an outline lists. Stanzas have a handful; each entry costs more memory than the four
-/// bytes that `<a/>` costs its sender, so they are limited more than elements in general.
-pub(crate) const CHILDREN_MAX: usize = 1_000;
+impl Limits {
+    /// First-level children of one stanza, which follows from the elements allowed. Stanzas have a handful; each costs
+    /// an entry of an outline, six times the four bytes that `<a/>` costs its sender.
+    pub(crate) const fn children_max(&self) -> usize {
+        let share = self.elements_max as usize / 40;
+        if share < 200 { 200 } else { share }
+    }
+}
+
+impl Default for Limits {
+    /// The strictest: [`Limits::BEFORE_AUTHENTICATION`].
+    fn default() -> Self {
+        Self::BEFORE_AUTHENTICATION
+    }
+}
+
 /// Bytes of a character or entity reference, `&` and `;` included: `&#x10FFFF;` has 10.
 pub(crate) const REFERENCE_BYTES_MAX: usize = 16;
 /// Bytes of an XML declaration: the usual ones have less than 60.

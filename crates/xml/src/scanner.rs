@@ -77,7 +77,7 @@ struct Open {
 pub(crate) struct Scanner {
     pub(crate) outline: Outline,
     pub(crate) position: usize,
-    limits: Option<Limits>,
+    limits: Limits,
     pub(crate) target: Target,
     /// The header was an empty element: the stream is over.
     pub(crate) is_empty_tag: bool,
@@ -148,7 +148,7 @@ impl Scanner {
         self.default = self.inherited_default;
         self.open.clear();
         self.position = 0;
-        self.limits = Some(limits);
+        self.limits = limits;
         self.target = target;
         self.origin = origin;
         self.state = State::Markup;
@@ -193,10 +193,6 @@ impl Scanner {
             + self.open.capacity() * size_of::<Open>()
     }
 
-    fn limits(&self) -> Limits {
-        self.limits.unwrap_or(Limits::BEFORE_AUTHENTICATION)
-    }
-
     fn malformed(&self) -> Error {
         Error::NotWellFormed(self.origin + self.position as u64)
     }
@@ -212,7 +208,7 @@ impl Scanner {
     /// Counts an element that begins.
     fn count_element(&mut self) -> Result<(), Error> {
         self.elements += 1;
-        if self.elements > self.limits().elements_max {
+        if self.elements > self.limits.elements_max {
             return Err(Error::Limit(Limit::Elements));
         }
         Ok(())

@@ -295,6 +295,8 @@ fn s014_to_s019_limits_hold_while_reading() {
     check("S016", "<a>".repeat(100_000), OverLimit(Limit::Depth));
     check("S019", format!("<a>{}", "<b/>".repeat(50_000)), OverLimit(Limit::Elements));
     check("S019", format!("<a><c>{}", "<b/>".repeat(50_000)), OverLimit(Limit::Elements));
+    let many = format!("<query>{}</query>", "<item/>".repeat(10_000));
+    assert!(Element::parse(&many, "").is_ok(), "S019: a large roster of our own");
     let long = "x".repeat(Limits::CLIENT.stanza_bytes_max as usize);
     for endless in [
         format!("<{long}"),

@@ -68,3 +68,24 @@ fn any_split_gives_the_same_frames() {
         }
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_pieces_give_the_same_frames(
+        parts in proptest::collection::vec("(<a( xmlns(:q)?='[a-c]?')?>|</a>|<(q:)?b( k='&lt;\u{e9}')?/>|&amp;|[<>x\u{e9}\u{1F339}]| )", 0..20),
+        cuts in proptest::collection::vec(0_usize..400, 0..8),
+    ) {
+        let document = format!("{HEADER}{}", parts.concat());
+        let mut rest = document.as_bytes();
+        let mut pieces = Vec::new();
+        for cut in cuts {
+            let (piece, tail) = rest.split_at(cut.min(rest.len()));
+            pieces.push(piece);
+            rest = tail;
+        }
+        pieces.push(rest);
+        proptest::prop_assert_eq!(frames(Framer::new(Limits::CLIENT), &pieces), whole(document.as_bytes()));
+    }
+}

@@ -42,7 +42,7 @@ impl Scanner {
             _ => self.has_prefixed_attributes = true,
         }
         let mine = self.outline.attributes.get(self.attributes..).unwrap_or_default();
-        if mine.len() >= usize::from(self.limits().attributes_max) {
+        if mine.len() >= usize::from(self.limits.attributes_max) {
             return Err(Error::Limit(Limit::Attributes));
         }
         // XML 1.0 3.1: attribute names are unique. Those that differ in the prefix alone are compared at the tag's end.
@@ -75,7 +75,7 @@ impl Scanner {
         if mine.iter().any(|other| other.prefix.of(bytes, text) == name) {
             return Err(self.malformed());
         }
-        if self.outline.bindings.len() - self.outline.inherited >= usize::from(self.limits().namespaces_max) {
+        if self.outline.bindings.len() - self.outline.inherited >= usize::from(self.limits.namespaces_max) {
             return Err(Error::Limit(Limit::Namespaces));
         }
         if prefix.is_empty() {

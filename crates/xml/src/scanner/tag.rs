@@ -2,7 +2,6 @@
 
 use super::{Open, Progress, Scanner, State, Step, Target};
 use crate::char_class::{self, BLANK, Decoded, NAME, NAME_START};
-use crate::limits::CHILDREN_MAX;
 use crate::outline::{ChildSpans, QName, Span};
 use crate::{Error, Limit};
 
@@ -50,7 +49,7 @@ impl Scanner {
         if self.name(bytes)? == Progress::More {
             return Ok(Step::More);
         }
-        if self.open.len() >= usize::from(self.limits().depth_max) {
+        if self.open.len() >= usize::from(self.limits.depth_max) {
             return Err(Error::Limit(Limit::Depth));
         }
         let name = Span::new(self.mark, self.position);
@@ -166,7 +165,7 @@ impl Scanner {
     }
 
     fn begin_child(&mut self, namespace: Span) -> Result<(), Error> {
-        if self.outline.children.len() >= CHILDREN_MAX {
+        if self.outline.children.len() >= self.limits.children_max() {
             return Err(Error::Limit(Limit::Elements));
         }
         let bytes = Span::new(self.tag, self.tag);
