@@ -17,6 +17,23 @@ const STEP_BYTES: usize = 4096;
 ///
 /// Between frames it holds no more than the declarations of the stream header; what a frame needs besides is
 /// taken from a pool of the thread when the frame begins, and given back when [`next`](Self::next) finds no other.
+///
+/// ```
+/// use stentor_xml::{Frame, Framer, Limits};
+/// let mut framer = Framer::new(Limits::CLIENT);
+/// let mut read: &[u8] = b"<stream xmlns='jabber:client' to='example.net'><presence/><mess";
+/// let mut seen = Vec::new();
+/// while let Some(frame) = framer.next(&mut read)? {
+///     match frame {
+///         Frame::Header(raw) => seen.push(raw.attribute("to").unwrap_or_default().into_owned()),
+///         Frame::Element(raw) => seen.push(raw.name().to_owned()),
+///         Frame::End => break,
+///     }
+/// }
+/// assert_eq!(seen, ["example.net", "presence"]);
+/// assert!(framer.is_partial());
+/// # Ok::<(), stentor_xml::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Framer {
     limits: Limits,
@@ -195,8 +212,8 @@ impl Framer {
         &mut self,
         input: &mut &'a [u8],
     ) -> Result<Option<(Option<Target>, Option<&'a [u8]>)>, Error> {
-        let bytes_max = self.limits.stanza_bytes_max as usize;
         let Some(mut scratch) = self.scratch.take() else { return Ok(None) };
+        let bytes_max = scratch.scanner.limits.stanza_bytes_max as usize;
         let found = if scratch.buffer.is_empty() {
             let window = input.get(..bytes_max).unwrap_or(input);
             match self.scan(&mut scratch, window)? {
@@ -233,7 +250,7 @@ impl Framer {
         scratch: &mut Scratch,
         input: &mut &[u8],
     ) -> Result<Option<Option<Target>>, Error> {
-        let bytes_max = self.limits.stanza_bytes_max as usize;
+        let bytes_max = scratch.scanner.limits.stanza_bytes_max as usize;
         while !input.is_empty() {
             let room = bytes_max.saturating_sub(scratch.buffer.len());
             let step = input.get(..room.min(STEP_BYTES)).unwrap_or(input);

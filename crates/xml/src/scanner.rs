@@ -77,7 +77,7 @@ struct Open {
 pub(crate) struct Scanner {
     pub(crate) outline: Outline,
     pub(crate) position: usize,
-    limits: Limits,
+    pub(crate) limits: Limits,
     pub(crate) target: Target,
     /// The header was an empty element: the stream is over.
     pub(crate) is_empty_tag: bool,

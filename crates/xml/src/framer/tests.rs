@@ -69,6 +69,77 @@ fn any_split_gives_the_same_frames() {
     }
 }
 
+#[test]
+fn a_header_is_read() {
+    let mut framer = Framer::new(Limits::CLIENT);
+    let mut input: &[u8] = b"<s:stream to=\"a&amp;b\" xml:lang='de' xmlns:s='urn:s' s:x='1' version='1.0'>";
+    match framer.next(&mut input) {
+        Ok(Some(Frame::Header(raw))) => {
+            assert!(raw.is("stream", "urn:s"));
+            assert_eq!(raw.attribute("to").as_deref(), Some("a&b"));
+            assert_eq!(raw.attribute("x"), None);
+            assert_eq!(raw.attribute_in("urn:s", "x").as_deref(), Some("1"));
+            assert_eq!(raw.lang().as_deref(), Some("de"));
+            assert_eq!(raw.default_namespace(), "");
+            assert_eq!(raw.children().len(), 0);
+            assert_eq!(raw.to_element().attribute("version"), Some("1.0"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_stream_ends() {
+    let check = |document: &str, expected: &[&str]| {
+        let found = whole(document.as_bytes());
+        let kinds: Vec<_> = found.iter().map(|frame| frame.split(' ').next().unwrap_or_default()).collect();
+        assert_eq!(kinds, expected, "{document}");
+    };
+    check("<a/>", &["header", "end"]);
+    check("<a/> \n", &["header", "end"]);
+    check("<a/><b/>", &["header", "end", "NotWellFormed(4)"]);
+    check("<a></a >", &["header", "end"]);
+    check("<a>\n<b/>\t</a>", &["header", "element", "end"]);
+    check("<a><a></a></a>", &["header", "element", "end"]);
+}
+
+#[test]
+fn a_restart_forgets_the_stream() {
+    let mut framer = Framer::new(Limits::CLIENT);
+    let mut input: &[u8] = b"<a xmlns:p='x'><p:b/><p:c";
+    while framer.next(&mut input).expect("well-formed").is_some() {}
+    assert!(framer.is_partial());
+    framer.restart();
+    assert!(!framer.is_partial());
+    let mut input: &[u8] = b"<?xml version='1.0'?><a><p:b/>";
+    assert!(matches!(framer.next(&mut input), Ok(Some(Frame::Header(_)))));
+    assert_eq!(framer.next(&mut input).err(), Some(Error::BadNamespacePrefix(29)));
+}
+
+#[test]
+fn limits_change_with_the_next_frame() {
+    let mut framer = Framer::new(Limits::CLIENT);
+    let small = Limits { stanza_bytes_max: 8, ..Limits::CLIENT };
+    let mut input: &[u8] = b"<aaaaaaa><bb";
+    while framer.next(&mut input).expect("within the limit").is_some() {}
+    framer.set_limits(small);
+    assert!(matches!(framer.next(&mut &b"bbbbbbb/>"[..]), Ok(Some(Frame::Element(_)))));
+    assert!(matches!(framer.next(&mut &b" <bbbbb/>"[..]), Ok(Some(Frame::Element(_)))));
+    assert_eq!(framer.next(&mut &b"<bbbbbb/>"[..]).err(), Some(Error::Limit(Limit::StanzaBytes)));
+}
+
+#[test]
+fn fragments_need_no_header() {
+    let mut framer = Framer::fragments(Limits::CLIENT, "urn:d");
+    let mut input: &[u8] = b"<open/> <p:a xmlns:p='x'/>";
+    match framer.next(&mut input) {
+        Ok(Some(Frame::Element(raw))) => assert!(raw.is("open", "urn:d")),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(framer.next(&mut input), Ok(Some(Frame::Element(raw))) if raw.is("a", "x")));
+    assert!(framer.next(&mut &b"</open>"[..]).is_err());
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
 

@@ -9,7 +9,6 @@ impl Stanza {
     /// Appends it, for a stream or store whose default namespace is `jabber:client`.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         let (name, stanza_type) = self.stanza_type.names();
-        out.reserve(self.size());
         out.push(b'<');
         out.extend_from_slice(name.as_bytes());
         let header = [
