@@ -1,10 +1,5 @@
 //! XML 1.0 characters and names, by byte where ASCII decides.
 
-#[cfg_attr(not(target_arch = "x86_64"), path = "char_class/narrow.rs")]
-mod wide;
-
-pub(crate) use wide::{text_run, value_run};
-
 /// May begin a name; `:` is not among them, for names are split at it (Namespaces in XML 1.0, 4).
 pub(crate) const NAME_START: u8 = 1;
 /// May stand in a name.
@@ -68,6 +63,62 @@ pub(crate) fn run(bytes: &[u8], class: u8) -> usize {
         length += 1;
     }
     length
+}
+
+/// How many of the first bytes are of the class TEXT.
+#[inline]
+pub(crate) fn text_run(bytes: &[u8]) -> usize {
+    word_run(bytes, TEXT, |word| with(word, b'<') | with(word, b'&') | with(word, b'>'))
+}
+
+/// How many of the first bytes are of the class VALUE.
+#[inline]
+pub(crate) fn value_run(bytes: &[u8]) -> usize {
+    word_run(bytes, VALUE, |word| with(word, b'<') | with(word, b'&') | with(word, b'"') | with(word, b'\''))
+}
+
+const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = LOW_BITS << 7;
+
+/// Marks the high bit of each zero byte. Above the first one it may mark others too.
+#[inline]
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(LOW_BITS) & !word & HIGH_BITS
+}
+
+/// Marks the bytes that are this one, as `zeros` does.
+#[inline]
+const fn with(word: u64, byte: u8) -> u64 {
+    zeros(word ^ (LOW_BITS * byte as u64))
+}
+
+/// Marks the bytes that are control characters, as `zeros` does, or above ASCII.
+#[inline]
+const fn unusual(word: u64) -> u64 {
+    let controls = word.wrapping_sub(LOW_BITS * 0x20) & !word;
+    (controls | word) & HIGH_BITS
+}
+
+/// `run`, eight bytes at a time. `others` marks what is not of the class besides control characters and bytes above
+/// ASCII; a blank among the control characters is looked at by itself.
+#[inline]
+fn word_run(bytes: &[u8], class: u8, others: impl Fn(u64) -> u64) -> usize {
+    let mut position = 0;
+    while let Some(chunk) = bytes.get(position..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let marks = unusual(word) | others(word);
+        if marks == 0 {
+            position += 8;
+            continue;
+        }
+        let place = (marks.trailing_zeros() / 8) as usize;
+        position += place;
+        if !chunk.get(place).is_some_and(|&byte| is(byte, class)) {
+            return position;
+        }
+        position += 1;
+    }
+    position + bytes.get(position..).map_or(0, |rest| run(rest, class))
 }
 
 /// What stands at the beginning of some bytes.

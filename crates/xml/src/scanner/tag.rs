@@ -233,6 +233,15 @@ impl Scanner {
     /// A name, with one colon at most and none at either end (Namespaces in XML 1.0, 4). Notes the colon. At the end
     /// of the bytes it may go on.
     fn name(&mut self, bytes: &[u8]) -> Result<Progress, Error> {
+        let rest = bytes.get(self.position..).unwrap_or_default();
+        if self.position == self.mark && rest.first().is_some_and(|&byte| char_class::is(byte, NAME_START)) {
+            // Nearly all names are ASCII without a colon.
+            let length = char_class::run(rest, NAME);
+            self.position += length;
+            if rest.get(length).is_some_and(|&byte| byte.is_ascii() && byte != b':') {
+                return Ok(Progress::Done);
+            }
+        }
         loop {
             let rest = bytes.get(self.position..).unwrap_or_default();
             let Some(&byte) = rest.first() else { return Ok(Progress::More) };
