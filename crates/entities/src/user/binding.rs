@@ -1,10 +1,10 @@
 //! Attachments: sessions that bind a resource, resume a stream, acknowledge, go.
 
-use super::collection::STREAMS;
+use super::load::Over;
 use super::resource::{Management, Reading, Resource, Source};
 use super::{User, timer};
 use core::net::IpAddr;
-use stentor_engine::{Effects, FromSession, Now, Planted, Query, SessionKey, StreamId, ToSession};
+use stentor_engine::{Effects, FromSession, Now, Planted, SessionKey, StreamId, ToSession};
 use stentor_xmpp::{Condition, Counter, StreamCondition, StreamError};
 
 impl User {
@@ -110,10 +110,9 @@ impl User {
             resource.management.as_ref().is_some_and(|m| m.stream == stream && m.is_resumable)
         });
         let Some(index) = found else {
-            // Nobody has the stream any more; how far it was handled may still be on record.
-            let token = timer::resume_token(&mut self.resumes, session, stream);
-            return effects
-                .query(token, vec![Query::Record { collection: STREAMS, key: stream.to_string().into() }]);
+            // Nobody has the stream any more. The answer waits, as all do, until what it says is durable.
+            let handled = self.streams.get(&stream).map(|over| Counter(over.handled as u32));
+            return effects.session(session, ToSession::ResumeFailed { handled });
         };
         let attachment = self.next_attachment();
         let Some(resource) = self.resources.get_mut(index) else { return };
@@ -140,14 +139,6 @@ impl User {
         effects.session(session, resumed);
         self.settle_sources(settled);
         self.read_on(index, effects);
-    }
-
-    /// A stream that is not here: tells how much of it was handled, exactly.
-    pub(crate) fn resume_failed(&mut self, token: u64, recorded: Option<u64>, effects: &mut Effects) {
-        let Some((session, stream)) = self.resumes.remove(&token) else { return };
-        let logged = self.recovered.iter().filter(|(id, _)| *id == stream).map(|(_, count)| *count).max();
-        let handled = recorded.max(logged).map(|count| Counter(count as u32));
-        effects.session(session, ToSession::ResumeFailed { handled });
     }
 
     fn enable_management(
@@ -182,12 +173,12 @@ impl User {
     }
 
     /// Writes how many stanzas of a managed stream are handled, if the log does not say it.
-    fn note_handled(&mut self, now: Now, index: usize, effects: &mut Effects) {
+    pub(crate) fn note_handled(&mut self, now: Now, index: usize, effects: &mut Effects) {
         let keeps = self.host.as_ref().is_some_and(|host| host.keep);
         let Some(resource) = self.resources.get_mut(index) else { return };
         let Some((stream, count)) = resource.counter() else { return };
         let Some(management) = &mut resource.management else { return };
-        if keeps && management.is_resumable && management.durable < count {
+        if keeps && management.is_named && management.durable < count {
             management.durable = count;
             self.record_handled(now, stream, count, effects);
         }
@@ -210,6 +201,7 @@ impl User {
 
     fn settle_sources(&mut self, settled: Vec<Source>) {
         for source in settled {
+            source.taken();
             if let Source::Log(id) = source {
                 self.taken(id);
             }
@@ -273,7 +265,12 @@ impl User {
             effects.session(session, ToSession::End(error));
         }
         resource.reading = Reading::Off;
+        let over = resource.counter();
         let Some(management) = resource.management else { return };
+        if let Some((stream, count)) = over.filter(|_| management.is_named) {
+            let recorded = management.recorded;
+            self.stream_over(stream, Over { handled: count, at: now.unix, recorded }, effects);
+        }
         if self.hosts.planted.is_on(Planted::FORGET_ON_DISCONNECT) {
             let sources = management.queue.into_iter().map(|pending| pending.source).collect();
             return self.settle_sources(sources);
@@ -281,8 +278,10 @@ impl User {
         for pending in management.queue.into_iter() {
             match pending.source {
                 Source::Log(id) => self.given_back(id),
-                Source::Memory => self.store_returned(now, &pending.bytes, effects),
-                Source::Passing => {}
+                Source::Memory(is_taken) if Source::is_last(&is_taken) => {
+                    self.store_returned(now, &pending.bytes, effects);
+                }
+                Source::Memory(_) | Source::Passing => {}
             }
         }
         self.offer_waiting(effects);

@@ -150,15 +150,18 @@ impl User {
             && self.inbox.bytes + bytes <= limits.offline_bytes_max
     }
 
+    /// The same for the error of a message of this user's own, which must not be lost because others sent much.
+    pub(crate) fn has_room_for_error(&self, bytes: usize) -> bool {
+        let limits = &self.hosts.limits;
+        self.inbox.waiting.len() < limits.offline_messages_max + limits.outbox_max
+            && self.inbox.bytes + bytes <= 2 * limits.offline_bytes_max
+    }
+
     /// Appends a message to the log, and hands it to those resources that take messages as they come.
     pub(crate) fn take_in(&mut self, now: Now, stanza: Stanza, whom: For, effects: &mut Effects) {
-        let id = self.next_id();
-        let entry = Entry { at: now.unix, way: Way::In(whom), stanza };
-        let value = entry.to_bytes();
-        self.inbox.recover(id, value.len());
-        effects.append(Append { id, keys: Vec::new(), value });
-        let bytes = self.stamped(id, &entry.stanza);
-        let named = entry.stanza.to().and_then(|to| to.resource());
+        let id = self.append_in(now, &stanza, whom, effects);
+        let bytes = self.stamped(id, &stanza);
+        let named = stanza.to().and_then(|to| to.resource());
         for index in 0..self.resources.len() {
             let Some(resource) = self.resources.get_mut(index) else { break };
             let is_meant = match whom {
@@ -175,6 +178,15 @@ impl User {
             }
             self.hand_out(index, id, bytes.clone(), effects);
         }
+    }
+
+    fn append_in(&mut self, now: Now, stanza: &Stanza, whom: For, effects: &mut Effects) -> LogId {
+        let id = self.next_id();
+        let entry = Entry { at: now.unix, way: Way::In(whom), stanza: stanza.clone() };
+        let value = entry.to_bytes();
+        self.inbox.recover(id, value.len());
+        effects.append(Append { id, keys: Vec::new(), value });
+        id
     }
 
     /// As a client gets it: with the id by which the archive and any later delivery name it.
@@ -274,11 +286,11 @@ impl User {
         }
     }
 
-    /// Takes up an outcome of a message that only memory had and whose client went: into the log.
+    /// A message that only memory had and whose client went: into the log, from where others read it.
     pub(crate) fn store_returned(&mut self, now: Now, bytes: &Bytes, effects: &mut Effects) {
         let Some(stanza) = std::str::from_utf8(bytes).ok().and_then(|text| Stanza::parse(text).ok()) else {
             return;
         };
-        self.take_in(now, stanza, For::Any, effects);
+        self.append_in(now, &stanza, For::Any, effects);
     }
 }

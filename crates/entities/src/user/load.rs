@@ -9,7 +9,7 @@ use super::roster::{Item, Roster};
 use super::{Inbox, timer};
 use serde_json::Value;
 use stentor_engine::{
-    Effects, Event, FromSession, Key, LogId, LogRow, Now, Query, Record, Reply, Rows, ToSession,
+    Effects, Event, FromSession, Key, LogId, LogRow, Now, Query, Record, Reply, Rows, StreamId, ToSession,
 };
 use stentor_xmpp::{BareJid, Condition, StreamCondition, StreamError};
 
@@ -18,6 +18,19 @@ const LOG_MAX: u32 = 4_096;
 const RECORDS_MAX: u32 = 20_000;
 /// Milliseconds for which it is remembered how far a stream was handled that nobody resumed.
 const STREAMS_KEPT: u64 = 24 * 3_600 * 1_000;
+/// Streams of which that is remembered.
+const STREAMS_MAX: usize = 256;
+
+/// A stream that is over, of which its client may still ask how far it was handled.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Over {
+    /// So many of its stanzas.
+    pub handled: u64,
+    /// When that was noted, milliseconds since 1970 UTC.
+    pub at: u64,
+    /// How many the record says, which outlives entries of the log.
+    pub recorded: u64,
+}
 
 /// What a user asks of the store before its first event.
 pub(crate) fn queries() -> Vec<Query> {
@@ -36,11 +49,6 @@ pub(crate) fn queries() -> Vec<Query> {
 /// How many stanzas of a stream were handled, at rest; and when that was noted.
 pub(crate) fn handled_json(count: u64, at: u64) -> String {
     serde_json::json!({ "v": 1, "handled": count, "at": at }).to_string()
-}
-
-/// Reads what `handled_json` wrote.
-pub(crate) fn handled(value: &[u8]) -> Option<u64> {
-    field(value, "handled")
 }
 
 fn field(value: &[u8], name: &str) -> Option<u64> {
@@ -74,7 +82,7 @@ impl User {
                         self.inbox.recover_seen(Key::User(jid), &record.value);
                     }
                 }
-                self.forget_streams(now, &streams, effects);
+                self.load_streams(now, &streams, effects);
                 self.load_log(&log);
                 self.repeat(now, None, effects);
             }
@@ -109,7 +117,9 @@ impl User {
             match entry.way {
                 Way::In(_) => self.inbox.recover(row.id, row.value.len()),
                 Way::Out(counted) => {
-                    self.recovered.extend(counted);
+                    if let Some((stream, count)) = counted {
+                        self.note_stream(stream, count, entry.at);
+                    }
                     if let Some(to) = entry.stanza.to().map(|to| to.to_bare()) {
                         self.outbox.recover(row.id, Key::User(to), entry.stanza, counted);
                     }
@@ -118,11 +128,33 @@ impl User {
         }
     }
 
-    fn forget_streams(&mut self, now: Now, records: &[Record], effects: &mut Effects) {
+    fn load_streams(&mut self, now: Now, records: &[Record], effects: &mut Effects) {
         for record in records {
-            if field(&record.value, "at").is_none_or(|at| at + STREAMS_KEPT < now.unix) {
-                effects.delete(STREAMS, record.key.clone());
+            let (at, count) = (field(&record.value, "at"), field(&record.value, "handled"));
+            match (StreamId::parse(&record.key), count, at) {
+                (Some(stream), Some(count), Some(at)) if at + STREAMS_KEPT >= now.unix => {
+                    self.streams.insert(stream, Over { handled: count, at, recorded: count });
+                }
+                _ => effects.delete(STREAMS, record.key.clone()),
             }
+        }
+    }
+
+    /// At least so many stanzas of a stream that is over were handled.
+    fn note_stream(&mut self, stream: StreamId, count: u64, at: u64) {
+        let over = self.streams.entry(stream).or_default();
+        over.handled = count.max(over.handled);
+        over.at = at.max(over.at);
+    }
+
+    /// A stream is over. Of an account's many the latest are remembered.
+    pub(crate) fn stream_over(&mut self, stream: StreamId, over: Over, effects: &mut Effects) {
+        self.streams.insert(stream, over);
+        if self.streams.len() > STREAMS_MAX
+            && let Some((&oldest, _)) = self.streams.iter().min_by_key(|(_, over)| over.at)
+        {
+            self.streams.remove(&oldest);
+            effects.delete(STREAMS, oldest.to_string());
         }
     }
 
@@ -132,7 +164,7 @@ impl User {
         self.outbox = Outbox::default();
         self.inbox = Inbox::default();
         self.settled.clear();
-        self.recovered.clear();
+        self.streams.clear();
         self.last_activity = None;
     }
 

@@ -32,14 +32,14 @@ mod xep_0359_stanza_ids;
 use crate::{Host, Hosts};
 use account::Account;
 use inbox::Inbox;
+use load::Over;
 use outbox::Outbox;
 use resource::Resource;
 use roster::Roster;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stentor_engine::{
-    Collection, Effects, Entity, Event, Key, LogId, Now, Planted, Query, Rows, SessionKey, StreamId,
-    ToSession,
+    Collection, Effects, Entity, Event, Key, LogId, Now, Planted, Query, Rows, StreamId, ToSession,
 };
 use stentor_xmpp::BareJid;
 use xep_0077_registration::PasswordChange;
@@ -81,10 +81,8 @@ pub struct User {
     /// Log entries that are settled, to be removed with a later write.
     settled: Vec<(LogId, Option<(StreamId, u64)>)>,
     is_settle_due: bool,
-    /// Streams of before, by what the log said when it was loaded.
-    recovered: Vec<(StreamId, u64)>,
-    /// Sessions that asked for streams that are not here, until the store has answered.
-    resumes: BTreeMap<u64, (SessionKey, StreamId)>,
+    /// Streams that are over.
+    streams: BTreeMap<StreamId, Over>,
     /// Changes of password under way.
     changes: Vec<PasswordChange>,
     /// When the last resource went, and what it said then (XEP-0012).
@@ -113,8 +111,7 @@ impl Entity for User {
             inbox: Inbox::default(),
             settled: Vec::new(),
             is_settle_due: false,
-            recovered: Vec::new(),
-            resumes: BTreeMap::new(),
+            streams: BTreeMap::new(),
             changes: Vec::new(),
             last_activity: None,
             is_unreadable: false,
@@ -155,7 +152,6 @@ impl Entity for User {
         self.resources.is_empty()
             && self.outbox.len() == 0
             && self.settled.is_empty()
-            && self.resumes.is_empty()
             && self.changes.is_empty()
     }
 

@@ -1,7 +1,7 @@
 //! What this user sent and nobody has confirmed: the log entries of the way `out`, and the forwards they make.
 
 use super::User;
-use super::entry::{Entry, Way};
+use super::entry::{Entry, For, Way};
 use std::collections::BTreeMap;
 use stentor_engine::{
     Append, Confirm, Effects, Event, Forward, ForwardName, Key, LogId, Now, Outcome, StreamId,
@@ -84,15 +84,19 @@ impl User {
             Outcome::Refused(error) => {
                 if let Some(entry) = self.outbox.unsettled.remove(&confirm.id) {
                     self.settle(confirm.id, entry.counted);
-                    self.bounce(&entry.stanza, error, effects);
+                    self.bounce(now, &entry.stanza, error, effects);
                 }
             }
         }
     }
 
-    /// Gives the sender's client the one error of a stanza that was refused.
-    fn bounce(&mut self, stanza: &Stanza, error: StanzaError, effects: &mut Effects) {
-        if let Some(reply) = stanza.error_reply(error) {
+    /// Gives the sender's client the one error of a kept stanza that was refused. It is as safe as the stanza was:
+    /// written with what settles the stanza, and there until a client has it.
+    pub(crate) fn bounce(&mut self, now: Now, stanza: &Stanza, error: StanzaError, effects: &mut Effects) {
+        let Some(reply) = stanza.error_reply(error) else { return };
+        if self.has_room_for_error(reply.size()) {
+            self.take_in(now, reply, For::Named, effects);
+        } else {
             self.deliver_to_named(reply, effects);
         }
     }

@@ -5,6 +5,7 @@ use super::entry::For;
 use super::resource::Source;
 use super::rfc_6121_delivery::{Addressed, Available, Delivery, of_message};
 use super::rfc_6121_subscription::SubscriptionType;
+use std::sync::Arc;
 use stentor_engine::{Effects, Now, Outcome};
 use stentor_xmpp::{Condition, IqType, Kind, PresenceType, Stanza};
 
@@ -81,7 +82,11 @@ impl User {
             return Outcome::Accepted;
         }
         let bytes = stanza.to_bytes();
-        let source = if super::xep_0334_hints::is_kept(stanza) { Source::Memory } else { Source::Passing };
+        let source = if super::xep_0334_hints::is_kept(stanza) {
+            Source::Memory(Arc::default())
+        } else {
+            Source::Passing
+        };
         for taker in 0..self.resources.len() {
             let Some(resource) = self.resources.get_mut(taker) else { break };
             let is_meant = index.map_or_else(|| resource.takes_messages(), |named| named == taker);

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use core::net::IpAddr;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use stentor_engine::{Effects, LogId, SessionKey, StreamId, ToSession};
 use stentor_xmpp::{Counter, FullJid, Jid, Stanza, StreamManagementError, Unacknowledged};
 
@@ -64,6 +66,8 @@ pub(crate) struct Available {
 pub(crate) struct Management {
     pub stream: StreamId,
     pub is_resumable: bool,
+    /// Its client knows its name, and may ask for it even if it cannot be resumed any more.
+    pub is_named: bool,
     /// Seconds for which it waits.
     pub max: u32,
     /// Inbound stanzas before `<enable/>`.
@@ -80,7 +84,7 @@ impl Management {
     /// Management begins, after `unmanaged` inbound stanzas.
     pub(crate) fn new(stream: StreamId, is_resumable: bool, max: u32, unmanaged: u64) -> Self {
         let queue = Unacknowledged::new();
-        Self { stream, is_resumable, max, unmanaged, queue, durable: 0, recorded: 0 }
+        Self { stream, is_resumable, is_named: is_resumable, max, unmanaged, queue, durable: 0, recorded: 0 }
     }
 }
 
@@ -92,14 +96,28 @@ pub(crate) struct Pending {
 }
 
 /// Where a stanza to a client comes from, and so what becomes of it if the client never takes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// The log has it.
     Log(LogId),
-    /// A message that only memory has: it goes to other resources, into the log, or back to its sender.
-    Memory,
+    /// A message that only memory has, and whether a client took it: it goes into the log if none did.
+    Memory(Arc<AtomicBool>),
     /// Presence, answers, pushes: it goes with the stream.
     Passing,
+}
+
+impl Source {
+    /// A client has it.
+    pub(crate) fn taken(&self) {
+        if let Self::Memory(is_taken) = self {
+            is_taken.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether this was the last that kept a message from being lost.
+    pub(crate) fn is_last(is_taken: &Arc<AtomicBool>) -> bool {
+        !is_taken.load(Ordering::Relaxed) && Arc::strong_count(is_taken) == 1
+    }
 }
 
 impl Resource {
@@ -143,6 +161,9 @@ impl Resource {
     /// this alone where the stream is not managed.
     pub(crate) fn deliver(&mut self, bytes: Bytes, source: Source, effects: &mut Effects) -> bool {
         let is_settled = self.management.is_none();
+        if is_settled {
+            source.taken();
+        }
         if let Some(management) = &mut self.management {
             management.queue.push(Pending { bytes: bytes.clone(), source }, bytes.len());
         }

@@ -46,10 +46,18 @@ impl User {
             resource.untold.1 += stanza.size();
             self.sent(now, index, stanza, effects);
         }
-        let Some(resource) = self.resources.iter_mut().find(|r| r.attachment == attachment) else { return };
+        let index = self.resources.iter().position(|r| r.attachment == attachment);
+        if let Some(index) = index {
+            self.tell_handled(index, effects);
+        }
+    }
+
+    /// Opens the session's window again, now and then.
+    fn tell_handled(&mut self, index: usize, effects: &mut Effects) {
+        let Some(resource) = self.resources.get_mut(index) else { return };
         if resource.untold.0 >= UNTOLD_STANZAS_MAX || resource.untold.1 >= UNTOLD_BYTES_MAX {
             resource.untold = (0, 0);
-            let inbound = resource.handled;
+            let (attachment, inbound) = (resource.attachment, resource.handled);
             if let Some(session) = resource.session {
                 effects.session(session, ToSession::Confirmed { attachment, inbound });
             }
@@ -71,6 +79,7 @@ impl User {
             if let Some(answer) = answer {
                 self.reply(index, answer, effects);
             }
+            self.tell_handled(index, effects);
         }
     }
 
@@ -104,22 +113,27 @@ impl User {
             stanza.set_to(Some(self.jid.to_jid()));
         }
         super::xep_0359_stanza_ids::strip_forged(&mut stanza, &self.hosts);
-        let target = match self.destination(stanza.to()) {
-            Destination::Own => self.key.clone(),
-            Destination::Local(key) => key,
-            Destination::Server => {
-                return self.refuse(index, &stanza, Condition::ServiceUnavailable, effects);
-            }
-            Destination::Remote => {
-                return self.refuse(index, &stanza, Condition::RemoteServerNotFound, effects);
-            }
-        };
         let keeps = self.host.as_ref().is_some_and(|host| host.keep);
-        if !keeps || !super::xep_0334_hints::is_kept(&stanza) {
+        let is_kept = keeps && super::xep_0334_hints::is_kept(&stanza);
+        let is_full = is_kept && self.outbox.len() >= self.hosts.limits.outbox_max;
+        let target = match self.destination(stanza.to()) {
+            Destination::Own | Destination::Local(_) if is_full => Err(Condition::ResourceConstraint),
+            Destination::Own => Ok(self.key.clone()),
+            Destination::Local(key) => Ok(key),
+            Destination::Server => Err(Condition::ServiceUnavailable),
+            Destination::Remote => Err(Condition::RemoteServerNotFound),
+        };
+        let target = match target {
+            Ok(target) => target,
+            Err(condition) if is_kept => {
+                self.bounce(now, &stanza, condition.into(), effects);
+                // With the error: a client that learns of the one must learn of the other.
+                return self.note_handled(now, index, effects);
+            }
+            Err(condition) => return self.refuse(index, &stanza, condition, effects),
+        };
+        if !is_kept {
             return effects.send(target, Event::Relay(stanza));
-        }
-        if self.outbox.len() >= self.hosts.limits.outbox_max {
-            return self.refuse(index, &stanza, Condition::ResourceConstraint, effects);
         }
         let counted = self.resources.get_mut(index).and_then(|resource| resource.logged());
         self.keep(now, target, stanza, counted, effects);

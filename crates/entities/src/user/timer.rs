@@ -3,7 +3,7 @@
 use super::User;
 use super::collection::STREAMS;
 use std::collections::BTreeMap;
-use stentor_engine::{Effects, LogId, Now, Rows, SessionKey, StreamId};
+use stentor_engine::{Effects, LogId, Now, Rows, StreamId};
 
 /// Forward again what nobody confirmed.
 pub(crate) const REPEAT: u64 = 0;
@@ -15,8 +15,6 @@ const EXPIRY: u64 = 1 << 62;
 const READ_AGAIN: u64 = 1 << 61;
 /// Milliseconds until such a page is asked for again.
 pub(crate) const READ_AGAIN_AFTER: u64 = 5_000;
-/// Tokens of queries from here on are of streams that were asked for and are not here.
-const RESUME: u64 = 1 << 63;
 
 /// Milliseconds after which settled entries are removed though nothing else is written.
 const SETTLE_AFTER: u64 = 2_000;
@@ -31,17 +29,6 @@ pub(crate) fn expiry(attachment: u64) -> u64 {
 /// The token of a page to be read again.
 pub(crate) fn read_again(attachment: u64) -> u64 {
     READ_AGAIN | attachment
-}
-
-/// The token of a query for a stream that is not here.
-pub(crate) fn resume_token(
-    resumes: &mut BTreeMap<u64, (SessionKey, StreamId)>,
-    session: SessionKey,
-    stream: StreamId,
-) -> u64 {
-    let token = resumes.last_key_value().map_or(RESUME, |(last, _)| last + 1);
-    resumes.insert(token, (session, stream));
-    token
 }
 
 impl User {
@@ -61,15 +48,10 @@ impl User {
         }
     }
 
-    /// Rows for a resource that catches up, or for a stream that was asked for.
+    /// Rows for a resource that catches up.
     pub(crate) fn rows(&mut self, now: Now, token: u64, rows: Vec<Rows>, effects: &mut Effects) {
         match rows.into_iter().next() {
-            Some(Rows::Record(record)) => {
-                let handled = record.and_then(|record| super::load::handled(&record.value));
-                self.resume_failed(token, handled, effects);
-            }
             Some(Rows::Log(rows)) => self.page(now, token, &rows, effects),
-            _ if token >= RESUME => self.resume_failed(token, None, effects),
             _ => self.page_failed(token, effects),
         }
     }
@@ -109,13 +91,18 @@ impl User {
 
     /// Puts on record that so many stanzas of a stream were handled, unless the record says so already.
     pub(crate) fn record_handled(&mut self, now: Now, stream: StreamId, count: u64, effects: &mut Effects) {
-        let managements = self.resources.iter_mut().filter_map(|resource| resource.management.as_mut());
-        if let Some(management) = managements.into_iter().find(|management| management.stream == stream) {
-            if management.recorded >= count {
-                return;
+        let mut managements = self.resources.iter_mut().filter_map(|resource| resource.management.as_mut());
+        let (count, recorded) = match managements.find(|management| management.stream == stream) {
+            Some(management) => (count, &mut management.recorded),
+            None => {
+                let Some(over) = self.streams.get_mut(&stream) else { return };
+                (count.max(over.handled), &mut over.recorded)
             }
-            management.recorded = count;
+        };
+        if *recorded >= count {
+            return;
         }
+        *recorded = count;
         effects.put(STREAMS, stream.to_string(), super::load::handled_json(count, now.unix));
     }
 }
