@@ -1,0 +1,578 @@
+//! A client: an honest one, that comes and goes, falls silent, loses its connection and comes back as XEP-0198 says.
+
+use crate::history::Delivery;
+use crate::member::DOMAIN;
+use crate::stage::{FromClient, FromServer, Happening, Id, Stage, ToMember};
+use std::collections::{BTreeMap, VecDeque};
+use stentor_engine::{Key, StreamId};
+use stentor_xml::ElementBuilder;
+use stentor_xmpp::{BareJid, Counter, FullJid, IqType, Jid, Kind, MessageType, PresenceType, Stanza, ns};
+
+/// How it behaves, for the whole run.
+#[derive(Clone, Debug)]
+struct Habits {
+    /// It uses stream management.
+    manages: bool,
+    /// It asks for streams that can be resumed.
+    resumes: bool,
+    /// It says that it is available before it turns management on.
+    is_hasty: bool,
+    /// Requests for acknowledgement that it answers, per mille.
+    answers: u64,
+    /// Longest time until it reads what has arrived.
+    slow: u64,
+    /// Attempts to come back, of its wakings while it is away, per mille.
+    returns: u64,
+    /// It has a name of its own for its resource.
+    resource: Option<Box<str>>,
+}
+
+/// A stream as its client counts it.
+#[derive(Debug, Default)]
+struct Stream {
+    /// Counts this client's streams.
+    number: u64,
+    id: Option<StreamId>,
+    /// It has sent `<enable/>`; it has got `<enabled/>`.
+    is_counting: bool,
+    is_managed: bool,
+    sent: u64,
+    handled: u64,
+    /// The last `h` of the server.
+    acknowledged: u64,
+    unacknowledged: VecDeque<(Option<Id>, Stanza)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Asking,
+    Bound,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Client {
+    index: usize,
+    account: u64,
+    habits: Habits,
+    connection: Option<(u64, Phase)>,
+    stream: Option<Stream>,
+    streams: u64,
+    /// Not acknowledged on earlier streams; whether it is known that the server has not handled them.
+    again: VecDeque<(Id, Stanza, bool)>,
+    sent: u64,
+    jid: Option<FullJid>,
+    is_available: bool,
+    /// The period in which it takes messages, if it does, as the server has shown it.
+    period: u64,
+    is_ready: bool,
+    silent_until: u64,
+    /// Arrived and not read.
+    inbox: VecDeque<FromServer>,
+    /// Who is available, by what this stream was told.
+    view: BTreeMap<Box<str>, bool>,
+    roster: BTreeMap<Box<str>, Box<str>>,
+}
+
+/// The bare JID of an account.
+pub(crate) fn account(number: u64) -> BareJid {
+    BareJid::parse(&format!("user{number}@{DOMAIN}")).expect("an address of letters and digits")
+}
+
+impl Client {
+    pub(crate) fn new(index: usize, account: u64, stage: &mut Stage) -> Self {
+        let random = &mut stage.random;
+        let manages = random.chance(900);
+        let habits = Habits {
+            manages,
+            resumes: random.chance(850),
+            is_hasty: random.chance(200),
+            answers: *random.pick(&[1_000, 1_000, 700, 200]).unwrap_or(&1_000),
+            slow: *random.pick(&[0, 0, 20, 3_000]).unwrap_or(&0),
+            returns: *random.pick(&[900, 300, 50]).unwrap_or(&900),
+            resource: random.chance(700).then(|| format!("r{index}").into()),
+        };
+        Self {
+            index,
+            account,
+            habits,
+            connection: None,
+            stream: None,
+            streams: 0,
+            again: VecDeque::new(),
+            sent: 0,
+            jid: None,
+            is_available: false,
+            period: 0,
+            is_ready: false,
+            silent_until: 0,
+            inbox: VecDeque::new(),
+            view: BTreeMap::new(),
+            roster: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn account(&self) -> u64 {
+        self.account
+    }
+
+    /// The connection that it has, for whoever cuts all of them.
+    pub(crate) fn connection(&self) -> Option<u64> {
+        self.connection.map(|(connection, _)| connection)
+    }
+
+    /// Its address and the period in which it takes messages, if the server has shown that it does.
+    pub(crate) fn ready(&self) -> Option<u64> {
+        self.is_ready.then_some(self.period)
+    }
+
+    /// Its address, if it is available.
+    pub(crate) fn available(&self) -> Option<&FullJid> {
+        self.jid.as_ref().filter(|_| self.is_available)
+    }
+
+    /// What it was told of others.
+    pub(crate) fn view(&self) -> impl Iterator<Item = &str> {
+        self.view.iter().filter(|(_, is_there)| **is_there).map(|(jid, _)| &**jid)
+    }
+
+    /// Its contacts and what it was told of the subscriptions.
+    pub(crate) fn roster(&self) -> &BTreeMap<Box<str>, Box<str>> {
+        &self.roster
+    }
+
+    /// Why it is not at rest, if it is not.
+    pub(crate) fn unrest(&self) -> Option<&'static str> {
+        match (&self.connection, &self.stream) {
+            (Some((_, Phase::Bound)), Some(stream)) => {
+                if self.habits.manages && !stream.is_managed {
+                    return Some("waits for management");
+                }
+                let waits = self.habits.manages && stream.unacknowledged.iter().any(|(id, _)| id.is_some());
+                (waits || !self.again.is_empty()).then_some("waits for an acknowledgement")
+            }
+            _ => Some("has no stream"),
+        }
+    }
+
+    fn write(&self, what: FromClient, stage: &mut Stage) {
+        if let Some((connection, _)) = self.connection {
+            stage.trace(|| format!("client {} writes {what:?}", self.index));
+            stage.wire(connection, what);
+        }
+    }
+
+    fn send(&mut self, id: Option<Id>, stanza: Stanza, stage: &mut Stage) {
+        let Some(stream) = &mut self.stream else { return };
+        if stream.is_counting {
+            stream.sent += 1;
+            stream.unacknowledged.push_back((id, stanza.clone()));
+        }
+        self.write(FromClient::Stanza(stanza), stage);
+    }
+
+    fn is_bound(&self) -> bool {
+        matches!(self.connection, Some((_, Phase::Bound)))
+    }
+
+    // What it does.
+
+    /// Its turn. `others` are all accounts, `ready` are those that take messages now: client, period, account.
+    pub(crate) fn wake(&mut self, ready: &[(usize, u64, u64)], stage: &mut Stage) {
+        let now = stage.queue.now();
+        let pause = if stage.is_ending { 1_000 } else { stage.random.between(1, stage.plan.pause_most) };
+        stage.queue.after(pause, Happening::Wake(self.index));
+        if stage.is_ending {
+            self.silent_until = self.silent_until.min(now);
+        }
+        self.read_on(stage);
+        if stage.is_ending {
+            return self.come_to_rest(stage);
+        }
+        if now < self.silent_until {
+            return;
+        }
+        if self.connection.is_none() {
+            if stage.random.chance(self.habits.returns) {
+                self.connect(stage);
+            }
+        } else if stage.random.chance(stage.plan.connection_lost) {
+            self.lose(stage);
+        } else if self.is_bound() {
+            self.act(ready, stage);
+        }
+    }
+
+    fn come_to_rest(&mut self, stage: &mut Stage) {
+        if self.connection.is_none() {
+            self.connect(stage);
+        } else if self.is_bound() {
+            if !self.is_available || !self.is_ready {
+                self.announce(PresenceType::Available, 0, stage);
+            }
+            if self.unrest() == Some("waits for an acknowledgement") {
+                self.write(FromClient::Request, stage);
+            }
+            self.acknowledge(stage);
+            self.ask_for_roster(stage);
+        }
+    }
+
+    fn act(&mut self, ready: &[(usize, u64, u64)], stage: &mut Stage) {
+        match stage.random.below(100) {
+            0..60 => {
+                let count = if stage.random.chance(stage.plan.burst) { 350 } else { 1 };
+                let count = stage.random.between(1, 3).max(count);
+                let target = stage.random.below(stage.plan.accounts);
+                for _ in 0..count {
+                    self.send_message(target, ready, stage);
+                }
+            }
+            60..70 => {
+                stage.coverage.requests += 1;
+                self.write(FromClient::Request, stage);
+            }
+            70..75 => self.announce(PresenceType::Unavailable, 0, stage),
+            75..83 => self.announce(PresenceType::Available, 0, stage),
+            83..85 => self.announce(PresenceType::Available, -1, stage),
+            85..87 => self.write(FromClient::Close, stage),
+            87..90 => {
+                stage.coverage.silences += 1;
+                self.silent_until = stage.queue.now() + stage.random.between(1_000, 60_000);
+            }
+            90..93 => self.subscribe(stage),
+            93..95 => self.acknowledge(stage),
+            _ => self.ask_for_roster(stage),
+        }
+    }
+
+    fn connect(&mut self, stage: &mut Stage) {
+        if !stage.is_up {
+            return;
+        }
+        stage.connections += 1;
+        self.connection = Some((stage.connections, Phase::Asking));
+        self.inbox.clear();
+        let user = Key::User(account(self.account));
+        let Habits { slow, manages, is_hasty, .. } = self.habits;
+        let is_unmanaged = is_hasty || !manages;
+        self.write(FromClient::Open { client: self.index, slow, is_unmanaged, user }, stage);
+        match self.stream.as_ref().and_then(|stream| Some((stream.id?, stream.handled))) {
+            Some((id, handled)) => self.write(FromClient::Resume(id, Counter(handled as u32)), stage),
+            None => {
+                self.give_up_stream();
+                self.write(FromClient::Bind(self.habits.resource.clone()), stage);
+            }
+        }
+    }
+
+    /// The connection is gone; the session learns of it some time, or never.
+    fn lose(&mut self, stage: &mut Stage) {
+        let Some((connection, _)) = self.connection.take() else { return };
+        self.is_ready = false;
+        if stage.random.chance(700) {
+            let delay = stage.random.below(10_000);
+            stage.after(delay, ToMember::Cut(connection));
+        }
+        if self.stream.as_ref().is_some_and(|stream| stream.id.is_none()) {
+            self.give_up_stream();
+        }
+    }
+
+    /// The stream is over, and how far it was handled will not be known.
+    fn give_up_stream(&mut self) {
+        let Some(stream) = self.stream.take() else { return };
+        let waiting = stream.unacknowledged.into_iter();
+        self.again.extend(waiting.filter_map(|(id, stanza)| Some((id?, stanza, true))));
+        self.is_available = false;
+        self.is_ready = false;
+    }
+
+    fn send_message(&mut self, target: u64, ready: &[(usize, u64, u64)], stage: &mut Stage) {
+        let random = &mut stage.random;
+        let kind = if random.chance(800) { MessageType::Chat } else { MessageType::Normal };
+        let mut stanza = Stanza::message(kind);
+        let bare = account(target);
+        let mut is_to_all = false;
+        let to: Jid = match random.below(20) {
+            0 => Jid::parse(&format!("nobody@{DOMAIN}")).expect("an address of letters"),
+            1..4 => {
+                let resource = format!("r{}", random.below(stage.plan.clients));
+                bare.with_resource(&resource).map_or_else(|_| bare.to_jid(), Jid::from)
+            }
+            _ => {
+                is_to_all = true;
+                bare.to_jid()
+            }
+        };
+        self.sent += 1;
+        let id = Id { client: self.index, n: self.sent };
+        stanza.set_id(Some(&id.to_string()));
+        let text = format!("{id}{to}");
+        stanza.push(&ElementBuilder::new("body", ns::CLIENT).text(&text).build());
+        stanza.push(&ElementBuilder::new("origin-id", ns::STANZA_IDS).attr("id", id.to_string()).build());
+        stanza.set_to(Some(to.clone()));
+        let awaited = ready.iter().filter(|(_, _, account)| is_to_all && *account == target);
+        stage.history.send(
+            id,
+            account(self.account),
+            to,
+            awaited.map(|(client, period, _)| (*client, *period)).collect(),
+        );
+        self.send(Some(id), stanza, stage);
+    }
+
+    fn announce(&mut self, kind: PresenceType, priority: i8, stage: &mut Stage) {
+        let mut stanza = Stanza::presence(kind);
+        if priority != 0 {
+            let priority = ElementBuilder::new("priority", ns::CLIENT).text(&priority.to_string());
+            stanza.push(&priority.build());
+        }
+        if kind == PresenceType::Unavailable || priority < 0 {
+            self.period += 1;
+            self.is_ready = false;
+        }
+        self.is_available = kind == PresenceType::Available;
+        self.send(None, stanza, stage);
+    }
+
+    fn acknowledge(&mut self, stage: &mut Stage) {
+        if let Some(stream) = self.stream.as_ref().filter(|stream| stream.is_managed) {
+            self.write(FromClient::Acknowledge(Counter(stream.handled as u32)), stage);
+        }
+    }
+
+    fn ask_for_roster(&mut self, stage: &mut Stage) {
+        let mut stanza = Stanza::iq(IqType::Get, "roster");
+        stanza.push(&ElementBuilder::new("query", ns::ROSTER).build());
+        self.send(None, stanza, stage);
+    }
+
+    fn subscribe(&mut self, stage: &mut Stage) {
+        use PresenceType::{Subscribe, Subscribed, Unsubscribe, Unsubscribed};
+        let random = &mut stage.random;
+        let kind = *random
+            .pick(&[Subscribe, Subscribe, Subscribed, Unsubscribe, Unsubscribed])
+            .unwrap_or(&Subscribe);
+        let contact = account(random.below(stage.plan.accounts));
+        self.send_subscription(kind, &contact, stage);
+    }
+
+    fn send_subscription(&mut self, kind: PresenceType, contact: &BareJid, stage: &mut Stage) {
+        stage.coverage.subscriptions += 1;
+        let mut stanza = Stanza::presence(kind);
+        stanza.set_to(Some(contact.to_jid()));
+        self.send(None, stanza, stage);
+    }
+
+    // What it is told.
+
+    /// Reads something; or later, while it is silent or slow.
+    pub(crate) fn read(&mut self, connection: u64, what: FromServer, stage: &mut Stage) {
+        if self.connection() != Some(connection) {
+            return;
+        }
+        self.inbox.push_back(what);
+        self.read_on(stage);
+    }
+
+    fn read_on(&mut self, stage: &mut Stage) {
+        while stage.queue.now() >= self.silent_until
+            && let Some(what) = self.inbox.pop_front()
+            && let Some(connection) = self.connection()
+        {
+            self.take(connection, what, stage);
+        }
+    }
+
+    fn take(&mut self, connection: u64, what: FromServer, stage: &mut Stage) {
+        stage.trace(|| format!("client {} reads {what:?}", self.index));
+        match what {
+            FromServer::Bound(jid) => self.bound(jid, stage),
+            FromServer::BindRefused => self.lose(stage),
+            FromServer::Resumed(h) => {
+                stage.coverage.resumes += 1;
+                self.connection = Some((connection, Phase::Bound));
+                self.handled(h, "resumed", stage);
+                let waiting: Vec<Stanza> = self
+                    .stream
+                    .iter()
+                    .flat_map(|stream| stream.unacknowledged.iter().map(|(_, stanza)| stanza.clone()))
+                    .collect();
+                stage.coverage.resent += waiting.len() as u64;
+                waiting.into_iter().for_each(|stanza| self.write(FromClient::Stanza(stanza), stage));
+            }
+            FromServer::Failed(h) => self.failed(h, stage),
+            FromServer::Enabled(id) => {
+                if let Some(stream) = &mut self.stream {
+                    stream.is_managed = true;
+                    stream.id = id;
+                }
+            }
+            FromServer::Stanza(bytes, number) => {
+                if number > 0 {
+                    stage.after(0, ToMember::Flushed(connection, number));
+                }
+                if let Some(stream) = self.stream.as_mut().filter(|stream| stream.is_managed) {
+                    stream.handled += 1;
+                }
+                self.stanza(&bytes, stage);
+            }
+            FromServer::Request => {
+                if stage.is_ending || stage.random.chance(self.habits.answers) {
+                    self.acknowledge(stage);
+                }
+            }
+            FromServer::Acknowledge(h) => self.handled(h, "a", stage),
+            FromServer::Closed => self.gone(connection),
+        }
+    }
+
+    /// A connection is gone.
+    pub(crate) fn gone(&mut self, connection: u64) {
+        if self.connection() == Some(connection) {
+            self.connection = None;
+            self.is_ready = false;
+            if self.stream.as_ref().is_some_and(|stream| stream.id.is_none()) {
+                self.give_up_stream();
+            }
+        }
+    }
+
+    fn bound(&mut self, jid: FullJid, stage: &mut Stage) {
+        let Some((_, phase)) = &mut self.connection else { return };
+        *phase = Phase::Bound;
+        self.streams += 1;
+        self.period += 1;
+        self.stream = Some(Stream { number: self.streams, ..Stream::default() });
+        self.jid = Some(jid);
+        self.is_ready = false;
+        self.view.clear();
+        if self.habits.is_hasty {
+            self.announce(PresenceType::Available, 0, stage);
+        }
+        if self.habits.manages {
+            self.write(FromClient::Enable(self.habits.resumes), stage);
+            if let Some(stream) = &mut self.stream {
+                stream.is_counting = true;
+            }
+        }
+        self.ask_for_roster(stage);
+        if !self.habits.is_hasty {
+            self.announce(PresenceType::Available, 0, stage);
+        }
+        for (id, stanza, is_doubtful) in std::mem::take(&mut self.again) {
+            stage.coverage.resent += 1;
+            stage.history.resend(id, is_doubtful);
+            self.send(Some(id), stanza, stage);
+        }
+    }
+
+    /// The server has handled all up to `h` of the stream.
+    fn handled(&mut self, h: Counter, what: &str, stage: &mut Stage) {
+        let Some(stream) = &mut self.stream else { return };
+        let h = u64::from(h.0);
+        if h < stream.acknowledged || h > stream.sent {
+            let (before, sent) = (stream.acknowledged, stream.sent);
+            let client = self.index;
+            return stage
+                .history
+                .violate(format!("client {client} got <{what} h='{h}'/> after {before}, of {sent} sent"));
+        }
+        for _ in stream.acknowledged..h {
+            if let Some((Some(id), _)) = stream.unacknowledged.pop_front() {
+                stage.history.acknowledge(id);
+            }
+        }
+        stream.acknowledged = h;
+    }
+
+    fn failed(&mut self, h: Option<Counter>, stage: &mut Stage) {
+        match h {
+            Some(h) => {
+                stage.coverage.failed_resumes += 1;
+                self.handled(h, "failed", stage);
+            }
+            None => {
+                stage.coverage.unknown_resumes += 1;
+                if stage.plan.keeps {
+                    // Nothing was kept of it, so nothing can have been acknowledged.
+                    self.handled(Counter(0), "failed", stage);
+                }
+            }
+        }
+        let is_known = h.is_some() || stage.plan.keeps;
+        if let Some(stream) = self.stream.take() {
+            let waiting = stream.unacknowledged.into_iter();
+            self.again.extend(waiting.filter_map(|(id, stanza)| Some((id?, stanza, !is_known))));
+        }
+        self.is_available = false;
+        self.is_ready = false;
+        self.write(FromClient::Bind(self.habits.resource.clone()), stage);
+    }
+
+    fn stanza(&mut self, bytes: &[u8], stage: &mut Stage) {
+        let parsed = std::str::from_utf8(bytes).ok().and_then(|text| Stanza::parse(text).ok());
+        let Some(stanza) = parsed else {
+            let text = String::from_utf8_lossy(bytes);
+            return stage.history.violate(format!("client {} cannot read {text}", self.index));
+        };
+        match stanza.kind() {
+            Kind::Message => self.message(&stanza, bytes, stage),
+            Kind::Presence => self.presence(&stanza, stage),
+            Kind::Iq => self.iq(&stanza, stage),
+        }
+    }
+
+    fn message(&mut self, stanza: &Stanza, bytes: &[u8], stage: &mut Stage) {
+        let Some(stream) = &self.stream else { return };
+        let Some(id) = Id::find(bytes) else { return };
+        let is_delayed = stanza.has_child("delay", ns::DELAY);
+        let delivery = Delivery { id, client: self.index, stream: stream.number, is_delayed };
+        if stanza.is_error() {
+            stage.history.error(delivery, &mut stage.coverage);
+        } else {
+            stage.history.receive(delivery, &mut stage.coverage);
+        }
+    }
+
+    fn presence(&mut self, stanza: &Stanza, stage: &mut Stage) {
+        let Some(from) = stanza.from() else { return };
+        let is_own = self.jid.as_ref().is_some_and(|jid| jid.as_str() == from.as_str());
+        match stanza.presence_type() {
+            PresenceType::Available if is_own => self.is_ready = self.is_available,
+            PresenceType::Available => {
+                self.view.insert(from.as_str().into(), true);
+            }
+            PresenceType::Unavailable if from.is_bare() => {
+                self.view.retain(|jid, _| jid.split('/').next() != Some(from.as_str()));
+            }
+            PresenceType::Unavailable => {
+                self.view.remove(from.as_str());
+            }
+            PresenceType::Subscribe if !stage.is_ending && stage.random.chance(800) => {
+                let contact = from.to_bare();
+                self.send_subscription(PresenceType::Subscribed, &contact, stage);
+            }
+            _ => {}
+        }
+    }
+
+    fn iq(&mut self, stanza: &Stanza, stage: &mut Stage) {
+        if let Some(query) = stanza.child("query", ns::ROSTER) {
+            if stanza.iq_type() == IqType::Result {
+                self.roster.clear();
+            }
+            for item in query.children() {
+                let Some(jid) = item.attribute("jid") else { continue };
+                match item.attribute("subscription") {
+                    Some("remove") | None => self.roster.remove(jid),
+                    Some(subscription) => self.roster.insert(jid.into(), subscription.into()),
+                };
+            }
+        }
+        if stanza.iq_type() == IqType::Set {
+            self.send(None, stanza.result_reply(None), stage);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What a seed makes of a run: who takes part, how long, what goes wrong and how often.
+
+use crate::random::Random;
+
+/// Faults and shape of one run. Chances are per mille, times in milliseconds of the simulated clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub accounts: u64,
+    pub clients: u64,
+    pub arbiters: u16,
+    /// Whether the host keeps messages.
+    pub keeps: bool,
+    /// How long faults and load go on.
+    pub length: u64,
+    /// Mean time between crashes; none without.
+    pub crash_every: Option<u64>,
+    /// Longest time that a commit takes.
+    pub commit_most: u64,
+    /// Commits whose failure ends the process.
+    pub commit_fails: u64,
+    /// Batches in which an owner is refused.
+    pub commit_refused: u64,
+    /// Forwards that a full gate refuses.
+    pub forward_refused: u64,
+    /// In-process messages that are held up, and for how long at most.
+    pub held_up: u64,
+    pub held_up_most: u64,
+    /// Longest way between a client and its session.
+    pub network_most: u64,
+    /// Connections lost, of a client's actions.
+    pub connection_lost: u64,
+    /// Whether the wall clock stands still or jumps.
+    pub clock_is_wrong: bool,
+    pub resume_seconds: u32,
+    pub offline_messages_max: usize,
+    pub outbox_max: usize,
+    /// Time between a client's actions, at most.
+    pub pause_most: u64,
+    /// Actions that are a burst of many messages.
+    pub burst: u64,
+    /// How long an entity with nothing to do stays loaded.
+    pub idle: u64,
+}
+
+impl Plan {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        let accounts = random.between(2, 4);
+        let keeps = random.chance(900);
+        let few = |random: &mut Random, often: u64, most: u64| {
+            if random.chance(often) { random.between(1, most) } else { 0 }
+        };
+        Self {
+            accounts,
+            clients: accounts + random.between(0, 4),
+            arbiters: random.between(1, 3) as u16,
+            keeps,
+            length: random.between(20_000, 150_000),
+            crash_every: (keeps && random.chance(650)).then(|| random.between(4_000, 60_000)),
+            commit_most: *random.pick(&[2, 20, 300, 3_000]).unwrap_or(&2),
+            commit_fails: if keeps { few(random, 200, 5) } else { 0 },
+            commit_refused: if keeps { few(random, 400, 30) } else { 0 },
+            forward_refused: few(random, 400, 300),
+            held_up: few(random, 500, 200),
+            held_up_most: random.between(5, 2_000),
+            network_most: *random.pick(&[2, 50, 1_000]).unwrap_or(&2),
+            connection_lost: few(random, 800, 150),
+            clock_is_wrong: random.chance(300),
+            resume_seconds: random.between(5, 90) as u32,
+            offline_messages_max: if random.chance(150) { random.between(3, 20) as usize } else { 1_000 },
+            outbox_max: if random.chance(100) { random.between(2, 20) as usize } else { 1_000 },
+            pause_most: *random.pick(&[300, 2_000, 8_000]).unwrap_or(&300),
+            burst: if random.chance(150) { 20 } else { 0 },
+            idle: random.between(2_000, 60_000),
+        }
+    }
+
+    /// What goes wrong stops; what is under way comes to its end.
+    pub(crate) fn heal(&mut self) {
+        self.crash_every = None;
+        self.commit_most = self.commit_most.min(20);
+        self.commit_fails = 0;
+        self.commit_refused = 0;
+        self.forward_refused = 0;
+        self.held_up = 0;
+        self.network_most = self.network_most.min(50);
+        self.connection_lost = 0;
+    }
+}

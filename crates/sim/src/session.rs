@@ -1,0 +1,322 @@
+//! A session as the server has it, but for sockets and negotiation: the attachment, the window, when it asks and
+//! when it answers.
+
+use crate::queue::End;
+use crate::stage::{FromClient, FromServer, Happening, SessionTimer, Stage, ToMember};
+use std::collections::VecDeque;
+use stentor_engine::{Attachment, Event, FromSession, Key, MemberId, SessionKey, ToSession};
+
+/// Outbound stanzas without acknowledgement after which the client is asked at once.
+const UNREQUESTED_MAX: usize = 8;
+/// After fewer it is asked this much later.
+const REQUEST_AFTER: u64 = 1_500;
+/// A client that was asked and sends nothing for so long is gone.
+const ANSWER_WITHIN: u64 = 30_000;
+/// Outbound stanzas after which the user is told that they were passed on.
+const UNREPORTED_MAX: u64 = 64;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Session {
+    key: SessionKey,
+    client: usize,
+    /// Longest time until the client reads what has arrived.
+    slow: u64,
+    user: Key,
+    attachment: Option<Attachment>,
+    /// Read and not yet taken.
+    input: VecDeque<FromClient>,
+    /// The user has been asked something without which it does not go on.
+    is_waiting: bool,
+    is_owed: bool,
+    is_requested: bool,
+    is_timed: bool,
+    was_heard: bool,
+    is_closing: bool,
+    is_over: bool,
+    /// Its stream was managed when it ended.
+    was_managed: bool,
+    outbound: u64,
+    reported: u64,
+}
+
+impl Session {
+    pub(crate) fn new(serial: u64, arbiter: u16, client: usize, slow: u64, user: Key, stage: &Stage) -> Self {
+        let member = MemberId(u64::from(stage.incarnation));
+        Self {
+            key: SessionKey { member, arbiter, serial },
+            client,
+            slow,
+            user,
+            attachment: None,
+            input: VecDeque::new(),
+            is_waiting: false,
+            is_owed: false,
+            is_requested: false,
+            is_timed: false,
+            was_heard: false,
+            is_closing: false,
+            is_over: false,
+            was_managed: false,
+            outbound: 0,
+            reported: 0,
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    fn tell_user(&self, event: FromSession, stage: &mut Stage) {
+        stage.trace(|| format!("session {} -> {}: {event:?}", self.key.serial, self.user.jid()));
+        let what = ToMember::Event(self.user.clone(), Event::Session(self.key, event));
+        stage.send(End::Arbiter(self.key.arbiter), End::Entity(self.user.clone()), what);
+    }
+
+    fn write(&self, what: FromServer, stage: &mut Stage) {
+        let slow = if stage.is_ending { 0 } else { self.slow };
+        let delay = stage.random.below(stage.plan.network_most + slow + 1);
+        let serial = self.key.serial;
+        let what = Happening::Client(self.client, serial, what);
+        stage.queue.send(End::Session(serial), End::Client(serial), delay, what);
+    }
+
+    /// The client wrote something.
+    pub(crate) fn read(&mut self, what: FromClient, stage: &mut Stage) {
+        self.was_heard = true;
+        self.input.push_back(what);
+        self.go_on(stage);
+    }
+
+    /// Takes what can be taken.
+    fn go_on(&mut self, stage: &mut Stage) {
+        while !self.is_over && !self.is_waiting && !self.is_closing {
+            let room = self.attachment.as_ref().map_or(1, Attachment::room);
+            if room == 0 {
+                break;
+            }
+            let mut stanzas = Vec::new();
+            while stanzas.len() < room
+                && let Some(FromClient::Stanza(_)) = self.input.front()
+                && let Some(FromClient::Stanza(stanza)) = self.input.pop_front()
+            {
+                stanzas.push(stanza);
+            }
+            if !stanzas.is_empty() {
+                if let Some(attachment) = &mut self.attachment {
+                    let event = attachment.receive(stanzas);
+                    self.tell_user(event, stage);
+                }
+                continue;
+            }
+            let Some(what) = self.input.pop_front() else { break };
+            self.take(what, stage);
+        }
+    }
+
+    fn take(&mut self, what: FromClient, stage: &mut Stage) {
+        let attachment = self.attachment.as_ref().map_or(0, Attachment::number);
+        match what {
+            FromClient::Open { .. } | FromClient::Stanza(_) => {}
+            FromClient::Bind(resource) => {
+                self.is_waiting = true;
+                let random = u128::from(stage.random.next());
+                self.tell_user(FromSession::Bind { resource, random, peer: None }, stage);
+            }
+            FromClient::Resume(stream, h) => {
+                self.is_waiting = true;
+                self.tell_user(FromSession::Resume { stream, h, peer: None }, stage);
+            }
+            FromClient::Enable(resume) => {
+                let Some(attached) = &mut self.attachment else { return };
+                if attached.enable() {
+                    self.is_waiting = true;
+                    let stream = stentor_engine::StreamId(u128::from(stage.random.next()));
+                    let event = FromSession::EnableManagement { attachment, stream, resume, max: None };
+                    self.tell_user(event, stage);
+                }
+            }
+            FromClient::Request => {
+                if !std::mem::replace(&mut self.is_owed, true) {
+                    self.tell_user(FromSession::Request { attachment }, stage);
+                }
+            }
+            FromClient::Acknowledge(h) => {
+                self.is_requested = false;
+                let Some(attached) = &mut self.attachment else { return };
+                if let Err(error) = attached.acknowledged(h) {
+                    stage.history.violate(format!("client {} acknowledged wrongly: {error}", self.client));
+                }
+                self.tell_user(FromSession::Acknowledged { attachment, h }, stage);
+            }
+            FromClient::Close => {
+                self.is_closing = true;
+                self.tell_user(FromSession::Request { attachment }, stage);
+            }
+        }
+    }
+
+    /// The user tells something.
+    pub(crate) fn user(&mut self, message: ToSession, stage: &mut Stage) {
+        stage.trace(|| format!("{} -> session {}: {}", self.user.jid(), self.key.serial, shown(&message)));
+        if self.is_over {
+            if let ToSession::Outbound { stanza, .. } = &message
+                && !self.was_managed
+            {
+                stage.history.handed_over(stanza);
+            }
+            return;
+        }
+        match message {
+            ToSession::Outbound { attachment, stanza } => {
+                let Some(attached) = self.attachment.as_mut().filter(|a| a.number() == attachment) else {
+                    return;
+                };
+                attached.sent(&stanza);
+                if !attached.is_managed() {
+                    stage.history.handed_over(&stanza);
+                }
+                self.outbound += 1;
+                self.write(FromServer::Stanza(stanza, self.outbound), stage);
+                self.consider_request(stage);
+            }
+            ToSession::Confirmed { attachment, inbound } => {
+                if let Some(attached) = self.attachment.as_mut().filter(|a| a.number() == attachment) {
+                    attached.confirmed(inbound);
+                }
+            }
+            ToSession::Answer { attachment, inbound } => self.answer(attachment, inbound, stage),
+            ToSession::Bound { attachment, jid } => {
+                self.is_waiting = false;
+                self.attachment = Some(Attachment::bound(attachment, jid.clone()));
+                self.write(FromServer::Bound(jid), stage);
+            }
+            ToSession::BindRefused(_) => {
+                self.is_waiting = false;
+                self.write(FromServer::BindRefused, stage);
+            }
+            ToSession::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, again } => {
+                self.is_waiting = false;
+                let attached =
+                    Attachment::resumed(attachment, jid, stream, (handled, unmanaged), acknowledged, &again);
+                self.write(FromServer::Resumed(attached.handled()), stage);
+                self.attachment = Some(attached);
+                for stanza in again {
+                    self.write(FromServer::Stanza(stanza, 0), stage);
+                }
+                self.consider_request(stage);
+            }
+            ToSession::ResumeFailed { handled } => {
+                self.is_waiting = false;
+                self.write(FromServer::Failed(handled), stage);
+            }
+            ToSession::ManagementEnabled { resumable, .. } => {
+                self.is_waiting = false;
+                if let Some(attached) = &mut self.attachment {
+                    attached.enabled(resumable);
+                }
+                self.write(FromServer::Enabled(resumable), stage);
+            }
+            ToSession::Reattach => self.lose(stage),
+            ToSession::End(_) => {
+                stage.coverage.replaced += 1;
+                self.was_managed = self.attachment.take().is_some_and(|attached| attached.is_managed());
+                self.end(stage);
+            }
+        }
+        self.go_on(stage);
+    }
+
+    fn answer(&mut self, attachment: u64, inbound: u64, stage: &mut Stage) {
+        let Some(attached) = self.attachment.as_mut().filter(|a| a.number() == attachment) else { return };
+        self.is_owed = false;
+        attached.confirmed(inbound);
+        if attached.is_managed() {
+            let handled = attached.handled();
+            self.write(FromServer::Acknowledge(handled), stage);
+        }
+        if self.is_closing {
+            self.detach(false, stage);
+            self.end(stage);
+        }
+    }
+
+    fn consider_request(&mut self, stage: &mut Stage) {
+        let unacknowledged = self.attachment.as_ref().map_or(0, |a| a.unacknowledged().0);
+        if unacknowledged == 0 || self.is_requested {
+            return;
+        }
+        if unacknowledged >= UNREQUESTED_MAX {
+            self.request(stage);
+        } else if !std::mem::replace(&mut self.is_timed, true) {
+            stage.after(REQUEST_AFTER, ToMember::SessionTimer(self.key.serial, SessionTimer::Request));
+        }
+    }
+
+    fn request(&mut self, stage: &mut Stage) {
+        self.is_requested = true;
+        self.was_heard = false;
+        self.write(FromServer::Request, stage);
+        stage.after(ANSWER_WITHIN, ToMember::SessionTimer(self.key.serial, SessionTimer::Answer));
+    }
+
+    pub(crate) fn timer(&mut self, timer: SessionTimer, stage: &mut Stage) {
+        let unacknowledged = self.attachment.as_ref().map_or(0, |a| a.unacknowledged().0);
+        match timer {
+            _ if self.is_over => {}
+            SessionTimer::Request => {
+                self.is_timed = false;
+                if unacknowledged > 0 && !self.is_requested {
+                    self.request(stage);
+                }
+            }
+            SessionTimer::Answer => {
+                if self.is_requested && !self.was_heard {
+                    self.lose(stage);
+                }
+            }
+        }
+    }
+
+    /// The kernel took what was written up to this stanza.
+    pub(crate) fn flushed(&mut self, outbound: u64, stage: &mut Stage) {
+        if self.is_over || outbound < self.reported + UNREPORTED_MAX {
+            return;
+        }
+        self.reported = outbound;
+        if let Some(attachment) = self.attachment.as_ref().map(Attachment::number) {
+            self.tell_user(FromSession::Flushed { attachment, outbound }, stage);
+        }
+    }
+
+    /// The connection is gone, or as good as gone.
+    pub(crate) fn lose(&mut self, stage: &mut Stage) {
+        if !self.is_over {
+            self.detach(true, stage);
+            self.end(stage);
+        }
+    }
+
+    fn detach(&mut self, resumable: bool, stage: &mut Stage) {
+        if let Some(attachment) = self.attachment.take() {
+            self.was_managed = attachment.is_managed();
+            self.tell_user(FromSession::Detached { attachment: attachment.number(), resumable }, stage);
+        }
+    }
+
+    fn end(&mut self, stage: &mut Stage) {
+        self.is_over = true;
+        self.input.clear();
+        self.write(FromServer::Closed, stage);
+    }
+}
+
+/// Short enough to read a trace.
+fn shown(message: &ToSession) -> String {
+    match message {
+        ToSession::Outbound { attachment, stanza } => {
+            format!("Outbound {attachment} {}", String::from_utf8_lossy(stanza))
+        }
+        message => format!("{message:?}"),
+    }
+}
