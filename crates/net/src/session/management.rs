@@ -10,6 +10,8 @@ use stentor_xmpp::{Counter, IqType, Stanza, ns};
 pub(super) struct Acks {
     /// The client asked, and the user has not answered.
     is_owed: bool,
+    /// It asked again since; one more answer, when the first is there, says it all.
+    is_owed_again: bool,
     /// The client was asked, and has not answered.
     is_requested: bool,
     /// It was asked, or is to be asked, by a timer.
@@ -21,9 +23,10 @@ pub(super) struct Acks {
 impl Session {
     /// `<r/>`: the user says what may be acknowledged. Several in one read are one question.
     pub(super) fn acknowledgement_requested(&mut self) {
-        if let Some(attachment) = self.attachment.as_ref().map(|a| a.number())
-            && !std::mem::replace(&mut self.acks.is_owed, true)
-        {
+        let Some(attachment) = self.attachment.as_ref().map(|a| a.number()) else { return };
+        if std::mem::replace(&mut self.acks.is_owed, true) {
+            self.acks.is_owed_again = true;
+        } else {
             self.tell_user(FromSession::Request { attachment });
         }
     }
@@ -40,6 +43,8 @@ impl Session {
         }
         if self.is_closing {
             self.close();
+        } else if std::mem::take(&mut self.acks.is_owed_again) {
+            self.acknowledgement_requested();
         }
     }
 
