@@ -1,6 +1,6 @@
 //! XEP-0203 Delayed Delivery, version 2.0: when a message that waited was received.
 
-use stentor_xml::{Element, ElementBuilder};
+use stentor_xml::ElementBuilder;
 use stentor_xmpp::{Stanza, ns};
 
 /// Milliseconds since 1970 UTC as XEP-0082 writes them; a time beyond the calendar becomes its end.
@@ -22,8 +22,8 @@ pub(crate) fn strip(stanza: &mut Stanza, is_ours: impl Fn(&str) -> bool) {
     if !stanza.has_child("delay", ns::DELAY) {
         return;
     }
+    let whole = stanza.clone();
     stanza.remove(|child| {
-        let from = || Element::parse(child.bytes, ns::CLIENT).ok()?.attribute("from").map(str::to_owned);
-        child.is("delay", ns::DELAY) && from().is_some_and(|from| is_ours(&from))
+        child.is("delay", ns::DELAY) && whole.element(child).attribute("from").is_some_and(&is_ours)
     });
 }

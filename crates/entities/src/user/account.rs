@@ -19,7 +19,7 @@ impl User {
     /// Administration asks; the answer leaves once what was asked is durable.
     pub(crate) fn command(&mut self, now: Now, ask: Ask, command: Command, effects: &mut Effects) {
         let reply = match command {
-            Command::CreateAccount(credentials) => self.create(credentials, effects),
+            Command::CreateAccount(credentials) => self.create(now, credentials, effects),
             Command::SetCredentials(credentials, but) => {
                 self.set_credentials(now, credentials, but.as_deref(), effects)
             }
@@ -29,7 +29,7 @@ impl User {
             Command::Sessions => Reply::Sessions(self.sessions()),
             Command::Describe if self.account.is_none() => Reply::NotFound,
             Command::Describe => {
-                let (contacts, waiting) = (self.roster.len() as u64, self.inbox.len() as u64);
+                let (contacts, waiting) = (self.roster.visible() as u64, self.inbox.len() as u64);
                 Reply::Account { contacts, waiting }
             }
             Command::Kick(name, text) => self.kick(now, name.as_deref(), &text, effects),
@@ -41,13 +41,24 @@ impl User {
         effects.reply(ask, reply);
     }
 
-    fn create(&mut self, credentials: Bytes, effects: &mut Effects) -> Reply {
+    /// Whatever others and clients remember of an account that had this address before must not fit this one: the
+    /// names of forwards, by which repeats are told, and the versions of the roster begin with the time.
+    fn create(&mut self, now: Now, credentials: Bytes, effects: &mut Effects) -> Reply {
         if self.account.is_some() || self.host.is_none() || self.jid.local().is_none() {
             return if self.account.is_some() { Reply::Exists } else { Reply::NotFound };
         }
         effects.put(ACCOUNT, CREDENTIALS, credentials);
+        effects.put(STATE, "created", format!("{{\"v\":1,\"at\":{}}}", now.unix));
         self.account = Some(Account);
+        self.begin_at(now.unix);
+        self.roster.version = now.unix;
+        self.put_roster_version(effects);
         Reply::Done
+    }
+
+    /// No log id is below those of the time when the account was made, milliseconds since 1970 UTC.
+    pub(crate) fn begin_at(&mut self, created: u64) {
+        self.tail = self.tail.max(LogId(created << 10));
     }
 
     /// Sessions that logged in with the old ones end, but for the one that asked.
@@ -88,7 +99,7 @@ impl User {
             return Reply::NotFound;
         }
         let mut item = self.roster.get(&jid).cloned().unwrap_or_else(|| Item::new(jid));
-        item.name = Some(name.into());
+        item.name = Some(name).filter(|name| !name.is_empty()).map(Into::into);
         item.is_listed = true;
         item.subscription.state = State::Both;
         self.change_item(item, true, effects);

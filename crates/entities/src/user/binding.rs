@@ -1,7 +1,7 @@
 //! Attachments: sessions that bind a resource, resume a stream, acknowledge, go.
 
 use super::load::Over;
-use super::resource::{Management, Reading, Resource, Source};
+use super::resource::{Management, Resource, Source};
 use super::{User, timer};
 use core::net::IpAddr;
 use stentor_engine::{Effects, FromSession, Now, Planted, SessionKey, StreamId, ToSession};
@@ -260,11 +260,10 @@ impl User {
     ) {
         self.note_handled(now, index, effects);
         self.becomes_unavailable(now, index, None, effects);
-        let mut resource = self.resources.swap_remove(index);
+        let resource = self.resources.swap_remove(index);
         if let (Some(session), Some(error)) = (resource.session, error) {
             effects.session(session, ToSession::End(error));
         }
-        resource.reading = Reading::Off;
         let over = resource.counter();
         let Some(management) = resource.management else { return };
         if let Some((stream, count)) = over.filter(|_| management.is_named) {

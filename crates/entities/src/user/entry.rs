@@ -2,6 +2,7 @@
 //!
 //! `<log:entry v='1' way='out' at='1700000000000' stream='…' count='7'>…</log:entry>`: from this user; also the
 //! outbox. `<log:entry v='1' way='in' at='…' to='any'>…</log:entry>`: for this user, with the delivery decision.
+//! `way='own'` is both: a message to oneself, or the error that has taken the place of a message that was refused.
 
 use bytes::Bytes;
 use stentor_engine::StreamId;
@@ -17,6 +18,8 @@ pub(crate) enum Way {
     Out(Option<(StreamId, u64)>),
     /// Received, for whom.
     In(For),
+    /// Both.
+    Own(For, Option<(StreamId, u64)>),
 }
 
 /// Which resources a received message is for.
@@ -24,7 +27,8 @@ pub(crate) enum Way {
 pub(crate) enum For {
     /// All that take messages; those of the account that come later if there are none.
     Any,
-    /// The one in the stanza's `to`; if that is gone, nobody else is asked.
+    /// The one in the stanza's `to`; once that is gone, whoever takes messages, so that nothing accepted is lost
+    /// (XEP-0198 5: delivery to an alternate resource).
     Named,
 }
 
@@ -48,12 +52,18 @@ impl Entry {
     /// As it is stored.
     pub(crate) fn to_bytes(&self) -> Bytes {
         let mut out = Vec::with_capacity(self.stanza.size() + 160);
-        let meta = match &self.way {
-            Way::Out(Some((stream, count))) => format!("way='out' stream='{stream}' count='{count}'"),
-            Way::Out(None) => "way='out'".to_owned(),
-            Way::In(For::Any) => "way='in' to='any'".to_owned(),
-            Way::In(For::Named) => "way='in' to='named'".to_owned(),
+        let (way, whom, counted) = match &self.way {
+            Way::Out(counted) => ("out", None, *counted),
+            Way::In(whom) => ("in", Some(*whom), None),
+            Way::Own(whom, counted) => ("own", Some(*whom), *counted),
         };
+        let whom = match whom {
+            None => "",
+            Some(For::Any) => " to='any'",
+            Some(For::Named) => " to='named'",
+        };
+        let counted = counted.map(|(stream, count)| format!(" stream='{stream}' count='{count}'"));
+        let meta = format!("way='{way}'{whom}{}", counted.unwrap_or_default());
         out.extend_from_slice(
             format!("<log:entry xmlns:log='{NS}' xmlns='{}' v='1' at='{}' {meta}>", ns::CLIENT, self.at)
                 .as_bytes(),
@@ -79,15 +89,29 @@ impl Entry {
             return Err(Unreadable);
         }
         let at = field("at").and_then(|at| at.parse().ok()).ok_or(Unreadable)?;
-        let way = match (field("way"), field("to")) {
-            (Some("out"), _) => {
-                let stream = field("stream").and_then(StreamId::parse);
-                Way::Out(stream.zip(field("count").and_then(|count| count.parse().ok())))
-            }
-            (Some("in"), Some("any")) => Way::In(For::Any),
-            (Some("in"), Some("named")) => Way::In(For::Named),
+        let stream = field("stream").and_then(StreamId::parse);
+        let counted = stream.zip(field("count").and_then(|count| count.parse().ok()));
+        let whom = match field("to") {
+            Some("any") => Ok(For::Any),
+            Some("named") => Ok(For::Named),
+            _ => Err(Unreadable),
+        };
+        let way = match field("way") {
+            Some("out") => Way::Out(counted),
+            Some("in") => Way::In(whom?),
+            Some("own") => Way::Own(whom?, counted),
             _ => return Err(Unreadable),
         };
         Ok(Self { at, way, stanza: Stanza::parse(inner).map_err(|_| Unreadable)? })
+    }
+}
+
+impl Way {
+    /// Where it stands in the stream of this user's client that sent it.
+    pub(crate) fn counted(&self) -> Option<(StreamId, u64)> {
+        match self {
+            Self::Out(counted) | Self::Own(_, counted) => *counted,
+            Self::In(_) => None,
+        }
     }
 }

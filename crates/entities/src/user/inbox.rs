@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use stentor_engine::{
     Append, Confirm, Effects, Event, Forward, ForwardName, Key, LogId, LogRow, Now, Outcome, Planted, Query,
+    StreamId,
 };
 use stentor_xmpp::{Condition, Stanza};
 
@@ -32,6 +33,10 @@ struct Waiting {
     bytes: usize,
     /// Resources to which it was sent that may still acknowledge it.
     holders: u32,
+    /// The resource that it is for; nobody else's as long as that is here.
+    named: Option<Box<str>>,
+    /// Where it stands in the stream of this user's own that brought it.
+    counted: Option<(StreamId, u64)>,
 }
 
 /// The last forward taken from a sender: what it says of earlier ones follows from their order.
@@ -44,9 +49,15 @@ struct Seen {
 }
 
 impl Inbox {
-    /// Takes up an entry found in the log.
-    pub(crate) fn recover(&mut self, id: LogId, bytes: usize) {
-        self.waiting.insert(id, Waiting { bytes, holders: 0 });
+    /// Takes up an entry of the log, which is so long.
+    pub(crate) fn recover(&mut self, id: LogId, entry: &Entry, bytes: usize) {
+        let whom = match entry.way {
+            Way::In(whom) | Way::Own(whom, _) => whom,
+            Way::Out(_) => return,
+        };
+        let named = entry.stanza.to().and_then(|to| to.resource()).filter(|_| whom == For::Named);
+        let (named, counted) = (named.map(Into::into), entry.way.counted());
+        self.waiting.insert(id, Waiting { bytes, holders: 0, named, counted });
         self.bytes += bytes;
     }
 
@@ -61,13 +72,11 @@ impl Inbox {
         self.waiting.len()
     }
 
-    /// Whether nobody has been sent the entry, or nobody who may still acknowledge it.
-    fn is_free(&self, id: LogId) -> bool {
-        self.waiting.get(&id).is_some_and(|waiting| waiting.holders == 0)
-    }
-
-    fn has_free_after(&self, after: LogId) -> bool {
-        self.waiting.range(after.next()..).any(|(_, waiting)| waiting.holders == 0)
+    /// An entry that cannot be read is not offered again. It stays in the log.
+    fn forget(&mut self, id: LogId) {
+        if let Some(waiting) = self.waiting.remove(&id) {
+            self.bytes -= waiting.bytes;
+        }
     }
 
     fn seen(&self, name: &ForwardName, previous: Option<LogId>) -> Sight {
@@ -94,6 +103,11 @@ impl User {
     /// A named stanza from another entity: decided once, answered as often as it is asked.
     pub(crate) fn forwarded(&mut self, now: Now, forward: Forward, effects: &mut Effects) {
         let Forward { name, previous, stanza } = forward;
+        if self.account.is_none() {
+            // Always the same answer, so nothing is remembered, least of all for whoever does not exist.
+            let outcome = self.received(now, stanza, true, effects);
+            return self.confirm(name, outcome, effects);
+        }
         let mut sight = self.inbox.seen(&name, previous);
         if self.hosts.planted.is_on(Planted::SKIP_THE_DEDUPE) {
             sight = Sight::New;
@@ -110,6 +124,10 @@ impl User {
                 outcome
             }
         };
+        self.confirm(name, outcome, effects);
+    }
+
+    fn confirm(&self, name: ForwardName, outcome: Outcome, effects: &mut Effects) {
         let confirm = Confirm { id: name.id, target: self.key.clone(), outcome };
         effects.send(name.sender, Event::Confirm(confirm));
     }
@@ -158,42 +176,56 @@ impl User {
     }
 
     /// Appends a message to the log, and hands it to those resources that take messages as they come.
-    pub(crate) fn take_in(&mut self, now: Now, stanza: Stanza, whom: For, effects: &mut Effects) {
-        let id = self.append_in(now, &stanza, whom, effects);
-        let bytes = self.stamped(id, &stanza);
-        let named = stanza.to().and_then(|to| to.resource());
-        for index in 0..self.resources.len() {
+    pub(crate) fn take_in(&mut self, now: Now, stanza: Stanza, way: Way, effects: &mut Effects) {
+        let id = self.append_in(now, &stanza, way, effects);
+        let bytes = self.stamped(id, &stanza).to_bytes();
+        let takers: Vec<usize> = (0..self.resources.len()).filter(|index| self.is_for(id, *index)).collect();
+        for index in takers {
             let Some(resource) = self.resources.get_mut(index) else { break };
-            let is_meant = match whom {
-                For::Any => resource.takes_messages(),
-                For::Named => Some(resource.name()) == named,
-            };
-            if !is_meant || matches!(resource.reading, Reading::CatchingUp(..)) {
-                continue;
-            }
-            if resource.is_behind() {
+            if resource.reading == Reading::Live && resource.is_behind() {
                 // A slow client falls back to the log, so that live never overtakes backlog.
-                resource.reading = Reading::CatchingUp(LogId(id.0 - 1), false);
-                continue;
+                resource.reading = Reading::CatchingUp(None);
             }
-            self.hand_out(index, id, bytes.clone(), effects);
+            if resource.reading == Reading::Live {
+                self.hand_out(index, id, bytes.clone(), effects);
+            }
         }
     }
 
-    fn append_in(&mut self, now: Now, stanza: &Stanza, whom: For, effects: &mut Effects) -> LogId {
+    fn append_in(&mut self, now: Now, stanza: &Stanza, way: Way, effects: &mut Effects) -> LogId {
         let id = self.next_id();
-        let entry = Entry { at: now.unix, way: Way::In(whom), stanza: stanza.clone() };
+        let entry = Entry { at: now.unix, way, stanza: stanza.clone() };
         let value = entry.to_bytes();
-        self.inbox.recover(id, value.len());
+        self.inbox.recover(id, &entry, value.len());
         effects.append(Append { id, keys: Vec::new(), value });
         id
     }
 
+    /// Whether an entry that waits is for this resource.
+    fn is_for(&self, id: LogId, index: usize) -> bool {
+        let (Some(waiting), Some(resource)) = (self.inbox.waiting.get(&id), self.resources.get(index)) else {
+            return false;
+        };
+        match waiting.named.as_deref() {
+            Some(name) if name == resource.name() => true,
+            Some(name) if self.resources.iter().any(|other| other.name() == name) => false,
+            _ => resource.takes_messages(),
+        }
+    }
+
+    /// The oldest entry for this resource that nobody has been sent, or nobody who may still acknowledge it.
+    fn next_for(&self, index: usize) -> Option<LogId> {
+        let free = self.inbox.waiting.iter().filter(|(_, waiting)| waiting.holders == 0);
+        free.map(|(id, _)| *id).find(|id| self.is_for(*id, index))
+    }
+
     /// As a client gets it: with the id by which the archive and any later delivery name it.
-    fn stamped(&self, id: LogId, stanza: &Stanza) -> Bytes {
+    fn stamped(&self, id: LogId, stanza: &Stanza) -> Stanza {
         let mut stanza = stanza.clone();
-        xep_0359_stanza_ids::stamp(&mut stanza, &self.jid, id);
-        stanza.to_bytes()
+        if !stanza.is_error() {
+            xep_0359_stanza_ids::stamp(&mut stanza, &self.jid, id);
+        }
+        stanza
     }
 
     /// Sends an entry to a resource, which holds it until it is acknowledged.
@@ -211,7 +243,7 @@ impl User {
     pub(crate) fn taken(&mut self, id: LogId) {
         if let Some(waiting) = self.inbox.waiting.remove(&id) {
             self.inbox.bytes -= waiting.bytes;
-            self.settle(id, None);
+            self.settle(id, waiting.counted);
         }
     }
 
@@ -222,75 +254,86 @@ impl User {
         }
     }
 
-    /// Resources that take messages read what waits, oldest first.
+    /// Every resource reads what waits for it, oldest first.
     pub(crate) fn offer_waiting(&mut self, effects: &mut Effects) {
-        let Some((first, _)) = self.inbox.waiting.iter().find(|(_, waiting)| waiting.holders == 0) else {
-            return;
-        };
-        let before = LogId(first.0 - 1);
         for index in 0..self.resources.len() {
-            let Some(resource) = self.resources.get_mut(index) else { break };
-            if resource.reading == Reading::Live && resource.takes_messages() {
-                resource.reading = Reading::CatchingUp(before, false);
-            }
-            self.read_on(index, effects);
+            self.begin_reading(index, effects);
         }
     }
 
-    /// A resource that has just become ready for messages begins with what waits.
+    /// A resource begins with what waits for it, before it takes anything as it comes.
     pub(crate) fn begin_reading(&mut self, index: usize, effects: &mut Effects) {
         if let Some(resource) = self.resources.get_mut(index)
-            && resource.reading == Reading::Off
+            && resource.reading == Reading::Live
         {
-            resource.reading = Reading::CatchingUp(LogId(0), false);
+            resource.reading = Reading::CatchingUp(None);
             self.read_on(index, effects);
         }
     }
 
     /// Asks for the next page of a resource that catches up, or ends its catching up.
     pub(crate) fn read_on(&mut self, index: usize, effects: &mut Effects) {
+        if self.resources.get(index).is_none_or(|resource| resource.reading != Reading::CatchingUp(None)) {
+            return;
+        }
+        let next = self.next_for(index);
         let Some(resource) = self.resources.get_mut(index) else { return };
-        let Reading::CatchingUp(after, false) = resource.reading else { return };
-        if !self.inbox.has_free_after(after) {
-            resource.reading = Reading::Live;
-        } else if resource.session.is_some() && !resource.is_behind() {
-            resource.reading = Reading::CatchingUp(after, true);
-            effects.query(resource.attachment, vec![Query::LogAfter { after, limit: PAGE }]);
+        match next {
+            None => resource.reading = Reading::Live,
+            Some(id) if resource.session.is_some() && !resource.is_behind() => {
+                resource.reading = Reading::CatchingUp(Some(id));
+                let after = LogId(id.0.saturating_sub(1));
+                effects.query(resource.attachment, vec![Query::LogAfter { after, limit: PAGE }]);
+            }
+            // It goes on once the session has passed on what it has, or the stream is resumed.
+            Some(_) => {}
         }
     }
 
-    /// A page of the log for the resource with this attachment.
-    pub(crate) fn page(&mut self, _now: Now, attachment: u64, rows: &[LogRow], effects: &mut Effects) {
+    /// A page of the log for the resource with this attachment; none if it could not be read.
+    pub(crate) fn page(&mut self, attachment: u64, rows: Option<&[LogRow]>, effects: &mut Effects) {
         let Some(index) = self.resources.iter().position(|r| r.attachment == attachment) else { return };
-        let mut last = None;
-        for row in rows {
-            last = Some(row.id);
-            if !self.inbox.is_free(row.id) {
-                continue;
+        let Some(resource) = self.resources.get_mut(index) else { return };
+        let asked = match resource.reading {
+            Reading::CatchingUp(asked) => asked,
+            Reading::Live => None,
+        };
+        for row in rows.into_iter().flatten() {
+            let is_free = self.inbox.waiting.get(&row.id).is_some_and(|waiting| waiting.holders == 0);
+            if is_free && self.is_for(row.id, index) {
+                self.hand_out_row(index, row, effects);
             }
-            let Ok(entry) = Entry::parse(&row.value) else { continue };
-            let mut stanza = entry.stanza;
-            xep_0359_stanza_ids::stamp(&mut stanza, &self.jid, row.id);
-            xep_0203_delay::stamp(&mut stanza, self.jid.domain(), entry.at);
-            self.hand_out(index, row.id, stanza.to_bytes(), effects);
         }
-        let tail = self.tail;
-        if let Some(resource) = self.resources.get_mut(index)
-            && let Reading::CatchingUp(after, _) = resource.reading
+        if let (Some(asked), Some(rows)) = (asked, rows)
+            && rows.iter().all(|row| row.id != asked)
         {
-            let is_end = rows.len() < PAGE as usize;
-            // Entries that were not yet written when the page was read have ids beyond its last row.
-            let reached = if is_end && last.is_none() { after } else { last.unwrap_or(tail) };
-            resource.reading = Reading::CatchingUp(reached, false);
+            self.inbox.forget(asked);
+        }
+        if let Some(resource) = self.resources.get_mut(index)
+            && asked.is_some()
+        {
+            resource.reading = Reading::CatchingUp(None);
             self.read_on(index, effects);
         }
     }
 
-    /// A message that only memory had and whose client went: into the log, from where others read it.
+    fn hand_out_row(&mut self, index: usize, row: &LogRow, effects: &mut Effects) {
+        let Ok(entry) = Entry::parse(&row.value) else { return self.inbox.forget(row.id) };
+        let mut stanza = self.stamped(row.id, &entry.stanza);
+        xep_0203_delay::stamp(&mut stanza, self.jid.domain(), entry.at);
+        self.hand_out(index, row.id, stanza.to_bytes(), effects);
+    }
+
+    /// A message that only memory had and whose client went: into the log, from where others read it, or back to
+    /// its sender if that is full. It is read anew from what was sent, which is rare, rather than held twice.
     pub(crate) fn store_returned(&mut self, now: Now, bytes: &Bytes, effects: &mut Effects) {
         let Some(stanza) = std::str::from_utf8(bytes).ok().and_then(|text| Stanza::parse(text).ok()) else {
             return;
         };
-        self.append_in(now, &stanza, For::Any, effects);
+        if self.has_room(stanza.size()) {
+            self.append_in(now, &stanza, Way::In(For::Any), effects);
+        } else if let Some(error) = stanza.error_reply(Condition::ServiceUnavailable.into()) {
+            self.route(error, effects);
+        }
     }
 }

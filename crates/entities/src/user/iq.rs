@@ -26,7 +26,7 @@ type Handler = fn(&mut User, &Request<'_>, &mut Effects) -> Answer;
 /// What the account's own clients may ask of it: namespace of the payload, who answers.
 const OWN: &[(&str, Handler)] = &[
     (ns::ROSTER, |user, request, effects| user.roster_iq(request, effects)),
-    (ns::PING, |_, _, _| Ok(None)),
+    (ns::PING, |_, request, _| pong(request)),
     (ns::SESSION, |_, _, _| Ok(None)),
     (ns::DISCO_INFO, |user, request, _| user.account_info(request)),
     (ns::DISCO_ITEMS, |user, request, _| user.account_items(request)),
@@ -36,7 +36,7 @@ const OWN: &[(&str, Handler)] = &[
 
 /// What they may ask of the server.
 const SERVER: &[(&str, Handler)] = &[
-    (ns::PING, |_, _, _| Ok(None)),
+    (ns::PING, |_, request, _| pong(request)),
     (ns::SESSION, |_, _, _| Ok(None)),
     (ns::DISCO_INFO, |user, request, _| user.server_info(request)),
     (ns::DISCO_ITEMS, |user, request, _| user.server_items(request)),
@@ -48,6 +48,7 @@ const SERVER: &[(&str, Handler)] = &[
 
 /// What others may ask of the account.
 const OTHERS: &[(&str, Handler)] = &[
+    (ns::ROSTER, |user, request, _| user.foreign_roster_iq(request)),
     (ns::DISCO_INFO, |user, request, _| user.account_info(request)),
     (ns::DISCO_ITEMS, |user, request, _| user.account_items(request)),
     (ns::LAST_ACTIVITY, |user, request, _| user.last_activity(request)),
@@ -99,4 +100,15 @@ impl User {
             Err(error) => stanza.error_reply(error),
         }
     }
+}
+
+/// XEP-0199 XMPP Ping, version 2.0.1 (4.1, 4.2).
+fn pong(request: &Request<'_>) -> Answer {
+    only_get(request)?;
+    Ok(None)
+}
+
+/// For what can be asked and not set.
+pub(crate) fn only_get(request: &Request<'_>) -> Result<(), Condition> {
+    if request.kind == IqType::Get { Ok(()) } else { Err(Condition::NotAllowed) }
 }

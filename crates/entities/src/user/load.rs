@@ -7,14 +7,13 @@ use super::entry::{Entry, Way};
 use super::outbox::Outbox;
 use super::roster::{Item, Roster};
 use super::{Inbox, timer};
+use crate::UserLimits;
 use serde_json::Value;
 use stentor_engine::{
     Effects, Event, FromSession, Key, LogId, LogRow, Now, Query, Record, Reply, Rows, StreamId, ToSession,
 };
 use stentor_xmpp::{BareJid, Condition, StreamCondition, StreamError};
 
-/// Entries of the log that are read at once: what can wait in it, both ways, with the default limits.
-const LOG_MAX: u32 = 4_096;
 const RECORDS_MAX: u32 = 20_000;
 /// Milliseconds for which it is remembered how far a stream was handled that nobody resumed.
 const STREAMS_KEPT: u64 = 24 * 3_600 * 1_000;
@@ -33,7 +32,10 @@ pub(crate) struct Over {
 }
 
 /// What a user asks of the store before its first event.
-pub(crate) fn queries() -> Vec<Query> {
+pub(crate) fn queries(limits: &UserLimits) -> Vec<Query> {
+    // What can wait, both ways, and as much again for what is settled and not yet removed.
+    let log =
+        u32::try_from((limits.offline_messages_max + limits.outbox_max) * 2 + 1_024).unwrap_or(u32::MAX);
     let all = |collection| Query::Records { collection, after: None, limit: RECORDS_MAX };
     vec![
         Query::Record { collection: ACCOUNT, key: CREDENTIALS.into() },
@@ -42,7 +44,7 @@ pub(crate) fn queries() -> Vec<Query> {
         all(STATE),
         all(STREAMS),
         Query::Tail,
-        Query::LogAfter { after: LogId(0), limit: LOG_MAX },
+        Query::LogAfter { after: LogId(0), limit: log },
     ]
 }
 
@@ -100,6 +102,7 @@ impl User {
         for record in records {
             match &*record.key {
                 "roster" => self.roster.version = field(&record.value, "version").unwrap_or(0),
+                "created" => self.begin_at(field(&record.value, "at").unwrap_or(0)),
                 "last" => {
                     let status = serde_json::from_slice::<Value>(&record.value).ok();
                     let status =
@@ -114,16 +117,15 @@ impl User {
     fn load_log(&mut self, rows: &[LogRow]) {
         for row in rows {
             let Ok(entry) = Entry::parse(&row.value) else { continue };
-            match entry.way {
-                Way::In(_) => self.inbox.recover(row.id, row.value.len()),
-                Way::Out(counted) => {
-                    if let Some((stream, count)) = counted {
-                        self.note_stream(stream, count, entry.at);
-                    }
-                    if let Some(to) = entry.stanza.to().map(|to| to.to_bare()) {
-                        self.outbox.recover(row.id, Key::User(to), entry.stanza, counted);
-                    }
+            if let Some((stream, count)) = entry.way.counted() {
+                self.note_stream(stream, count, entry.at);
+            }
+            match (&entry.way, entry.stanza.to().map(|to| to.to_bare())) {
+                (Way::In(_) | Way::Own(..), _) => self.inbox.recover(row.id, &entry, row.value.len()),
+                (Way::Out(counted), Some(to)) => {
+                    self.outbox.recover(row.id, Key::User(to), entry.stanza, *counted);
                 }
+                (Way::Out(_), None) => {}
             }
         }
     }

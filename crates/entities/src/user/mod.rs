@@ -116,7 +116,8 @@ impl Entity for User {
             last_activity: None,
             is_unreadable: false,
         };
-        (user, load::queries())
+        let queries = load::queries(&user.hosts.limits);
+        (user, queries)
     }
 
     fn loaded(&mut self, now: Now, rows: Vec<Rows>, effects: &mut Effects) {
@@ -134,7 +135,7 @@ impl Entity for User {
             Event::Relay(stanza) => {
                 self.received(now, stanza, false, effects);
             }
-            Event::Rows(token, rows) => self.rows(now, token, rows, effects),
+            Event::Rows(token, rows) => self.rows(token, rows, effects),
             Event::Timer(token) => self.timer(now, token, effects),
             Event::Derived(token, credentials) => self.derived(now, token, credentials, effects),
             Event::Command(ask, command) => self.command(now, ask, command, effects),

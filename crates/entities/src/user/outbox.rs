@@ -95,7 +95,7 @@ impl User {
     pub(crate) fn bounce(&mut self, now: Now, stanza: &Stanza, error: StanzaError, effects: &mut Effects) {
         let Some(reply) = stanza.error_reply(error) else { return };
         if self.has_room_for_error(reply.size()) {
-            self.take_in(now, reply, For::Named, effects);
+            self.take_in(now, reply, Way::In(For::Named), effects);
         } else {
             self.deliver_to_named(reply, effects);
         }

@@ -1,13 +1,13 @@
 //! Stanzas from other entities: what becomes of them here, by RFC 6121 8.5.
 
 use super::User;
-use super::entry::For;
+use super::entry::{For, Way};
 use super::resource::Source;
 use super::rfc_6121_delivery::{Addressed, Available, Delivery, of_message};
 use super::rfc_6121_subscription::SubscriptionType;
 use std::sync::Arc;
 use stentor_engine::{Effects, Now, Outcome};
-use stentor_xmpp::{Condition, IqType, Kind, PresenceType, Stanza};
+use stentor_xmpp::{Condition, IqType, Kind, MessageType, PresenceType, Stanza, ns};
 
 impl User {
     /// Decides one stanza. `is_kept`: it stands in an outbox, and the outcome is what its sender is told;
@@ -49,6 +49,29 @@ impl User {
         }
     }
 
+    fn decided(&self, stanza: &Stanza) -> (Delivery, Option<usize>) {
+        let (addressed, index) = self.addressed(stanza);
+        (of_message(stanza.message_type(), addressed, self.available()), index)
+    }
+
+    /// A message of the resource at `index` to its own account, to be kept: one entry is outbox, delivery decision
+    /// and what waits, so nothing is forwarded and nothing confirmed.
+    pub(crate) fn sent_to_self(&mut self, now: Now, index: usize, stanza: Stanza, effects: &mut Effects) {
+        let whom = match self.decided(&stanza).0 {
+            Delivery::Named => For::Named,
+            Delivery::All | Delivery::Offline => For::Any,
+            Delivery::Ignore => return,
+            Delivery::Refuse => {
+                return self.refuse_kept(now, index, &stanza, Condition::ServiceUnavailable, effects);
+            }
+        };
+        if !self.has_room(stanza.size()) {
+            return self.refuse_kept(now, index, &stanza, Condition::ServiceUnavailable, effects);
+        }
+        let counted = self.resources.get_mut(index).and_then(|resource| resource.logged());
+        self.take_in(now, stanza, Way::Own(whom, counted), effects);
+    }
+
     fn received_message(
         &mut self,
         now: Now,
@@ -57,15 +80,13 @@ impl User {
         effects: &mut Effects,
     ) -> Outcome {
         if self.account.is_none() {
-            // RFC 6121 8.5.1.
-            return if stanza.is_error() {
-                Outcome::Accepted
-            } else {
-                refused(Condition::ServiceUnavailable)
+            // RFC 6121 8.5.1: an error rather than silence, so that no message vanishes; table 1, its headlines.
+            return match stanza.message_type() {
+                MessageType::Error | MessageType::Headline => Outcome::Accepted,
+                _ => refused(Condition::ServiceUnavailable),
             };
         }
-        let (addressed, index) = self.addressed(stanza);
-        let delivery = of_message(stanza.message_type(), addressed, self.available());
+        let (delivery, index) = self.decided(stanza);
         match delivery {
             Delivery::Refuse => return refused(Condition::ServiceUnavailable),
             Delivery::Ignore => return Outcome::Accepted,
@@ -78,7 +99,7 @@ impl User {
                 return refused(Condition::ServiceUnavailable);
             }
             let whom = if delivery == Delivery::Named { For::Named } else { For::Any };
-            self.take_in(now, stanza.clone(), whom, effects);
+            self.take_in(now, stanza.clone(), Way::In(whom), effects);
             return Outcome::Accepted;
         }
         let bytes = stanza.to_bytes();
@@ -101,6 +122,10 @@ impl User {
     fn received_presence(&mut self, now: Now, stanza: &Stanza, effects: &mut Effects) -> Outcome {
         let kind = stanza.presence_type();
         match SubscriptionType::from_presence(kind) {
+            // RFC 6121 8.5.3.2.2.
+            Some(subscription)
+                if subscription != SubscriptionType::Subscribe
+                    && self.addressed(stanza).0 == Addressed::NoMatch => {}
             Some(subscription) => self.received_subscription(now, subscription, stanza, effects),
             None if kind == PresenceType::Probe => self.probed(stanza, effects),
             None => self.notified(stanza, effects),
@@ -111,7 +136,7 @@ impl User {
     fn received_iq(&mut self, now: Now, stanza: &Stanza, effects: &mut Effects) -> Outcome {
         let is_request = matches!(stanza.iq_type(), IqType::Get | IqType::Set);
         match self.addressed(stanza) {
-            (Addressed::Match, Some(index)) => {
+            (Addressed::Match, Some(index)) if !is_request || self.may_ask(index, stanza) => {
                 self.reply(index, stanza, effects);
                 Outcome::Accepted
             }
@@ -121,6 +146,14 @@ impl User {
             _ if is_request => refused(Condition::ServiceUnavailable),
             _ => Outcome::Accepted,
         }
+    }
+
+    /// RFC 6121 8.5.3.1: requests reach a client from those who know that it is there, by a subscription or by
+    /// directed presence. Rosters are changed by the server alone, so nobody's client is pushed one by another.
+    fn may_ask(&self, index: usize, stanza: &Stanza) -> bool {
+        let (Some(from), Some(resource)) = (stanza.from(), self.resources.get(index)) else { return false };
+        !stanza.has_child("query", ns::ROSTER)
+            && (self.sees_presence(from) || resource.has_shown_itself(from))
     }
 
     /// Hands a stanza to the resource that it names, if that is still here.

@@ -42,15 +42,13 @@ pub(crate) struct Resource {
     pub reading: Reading,
 }
 
-/// How kept messages reach a resource.
+/// How kept messages reach a resource, of those that it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// It takes none: not available, or with a negative priority.
-    Off,
     /// As they come.
     Live,
-    /// From the log, after this id, until the tail is reached; whether a query is under way.
-    CatchingUp(LogId, bool),
+    /// From the log until nothing waits for it there. The first entry of the page that was asked for, if one was.
+    CatchingUp(Option<LogId>),
 }
 
 /// Presence of an available resource.
@@ -138,7 +136,7 @@ impl Resource {
             presence: None,
             is_interested: false,
             directed: None,
-            reading: Reading::Off,
+            reading: Reading::Live,
         }
     }
 
@@ -190,6 +188,10 @@ impl Resource {
         self.attachment = attachment;
         self.sent = 0;
         self.flushed = 0;
+        if self.reading != Reading::Live {
+            // A page that is still to come is for the old attachment.
+            self.reading = Reading::CatchingUp(None);
+        }
     }
 
     /// The client has handled all up to `h`; gives back what was settled by that.
@@ -221,10 +223,16 @@ impl Resource {
         format!("{:x}-{:x}", self.attachment, self.requests)
     }
 
+    /// Whether it sent presence to this entity, or to its account, directly (RFC 6121 4.6).
+    pub(crate) fn has_shown_itself(&self, to: &Jid) -> bool {
+        let to_bare = || to.to_bare().to_jid();
+        self.directed.as_ref().is_some_and(|directed| directed.contains(to) || directed.contains(&to_bare()))
+    }
+
     /// Notes that presence was sent to `to` directly.
     pub(crate) fn note_directed(&mut self, to: Jid, most: usize) -> bool {
         let directed = self.directed.get_or_insert_with(Box::default);
-        directed.len() < most && {
+        (directed.len() < most || directed.contains(&to)) && {
             directed.insert(to);
             true
         }

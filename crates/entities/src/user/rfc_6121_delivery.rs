@@ -67,11 +67,14 @@ mod tests {
     use super::*;
     use MessageType::{Chat, Error, Groupchat, Headline, Normal};
 
-    /// Table 1, row by row: normal, chat, groupchat, headline, error. `S` silently ignore, `E` error, `O` offline,
-    /// `D` deliver to the resource, `M` deliver to all that take messages.
+    /// Table 1, row by row: normal, chat, groupchat, headline; and error, of the text before it. `S` silently ignore,
+    /// `E` error, `O` offline, `D` deliver to the resource, `M` deliver to all that take messages: those are the most
+    /// available here, whether one or more (so chat is not the table's `A`, for which clients would have to opt in).
+    /// An account that does not exist is decided before this.
     const TABLE: &[(&str, Addressed, Available, &str)] = &[
-        ("no available resources, bare", Addressed::Bare, Available::None, "OOESS"),
-        ("no available resources, full", Addressed::NoMatch, Available::None, "EOESS"),
+        ("no active resources, bare", Addressed::Bare, Available::None, "OOESS"),
+        ("no active resources, full no match", Addressed::NoMatch, Available::None, "EOESS"),
+        ("only connected, full match (8.5.3.1)", Addressed::Match, Available::None, "DDDDD"),
         ("only negative, bare", Addressed::Bare, Available::Negative, "OOESS"),
         ("only negative, full match", Addressed::Match, Available::Negative, "DDDDD"),
         ("only negative, full no match", Addressed::NoMatch, Available::Negative, "EOESS"),
@@ -97,6 +100,6 @@ mod tests {
                 rows += 1;
             }
         }
-        assert_eq!(rows, 40);
+        assert_eq!(rows, 45);
     }
 }

@@ -1,7 +1,7 @@
 //! RFC 6121 section 4: presence. Broadcast, probes, directed presence, priorities.
 
 use super::User;
-use super::resource::{Available, Reading, Source};
+use super::resource::{Available, Source};
 use stentor_engine::{Effects, Event, Key, Now};
 use stentor_xmpp::{Condition, Jid, PresenceType, Stanza};
 
@@ -27,11 +27,7 @@ impl User {
             self.show_own(index, effects);
             self.offer_requests(index, effects);
         }
-        if priority < 0 {
-            if let Some(resource) = self.resources.get_mut(index) {
-                resource.reading = Reading::Off;
-            }
-        } else if !took_messages {
+        if is_initial || (priority >= 0 && !took_messages) {
             self.begin_reading(index, effects);
         }
     }
@@ -47,18 +43,24 @@ impl User {
         let Some(resource) = self.resources.get_mut(index) else { return };
         let directed = resource.directed.take();
         let was_available = resource.presence.take().is_some();
-        resource.reading = Reading::Off;
-        let stanza = stanza.unwrap_or_else(|| {
-            let mut stanza = Stanza::presence(PresenceType::Unavailable);
-            stanza.set_from(Some(resource.jid.clone().into()));
-            stanza
-        });
+        let is_by_client = stanza.is_some();
+        let stanza =
+            stanza.unwrap_or_else(|| bare_presence(PresenceType::Unavailable, resource.jid.clone().into()));
         if was_available {
             self.broadcast(&stanza, effects);
-            // 4.5.2: the resource itself is told as well, if it only became unavailable.
+            if is_by_client {
+                // 4.5.2: also to the resource that said it.
+                let mut own = stanza.clone();
+                own.set_to(Some(self.jid.to_jid()));
+                self.reply(index, &own, effects);
+            }
             self.note_last_activity(now, &stanza, effects);
         }
         for to in directed.into_iter().flat_map(|directed| directed.into_iter()) {
+            if was_available && self.sees_presence(&to) {
+                // A subscriber by now, who has been told.
+                continue;
+            }
             let mut stanza = stanza.clone();
             stanza.set_to(Some(to));
             self.route(stanza, effects);
@@ -99,36 +101,76 @@ impl User {
         }
     }
 
-    /// A contact asks (4.3.2).
+    /// Whether presence is broadcast to this entity's account: it is subscribed, or it is the user.
+    pub(crate) fn sees_presence(&self, entity: &Jid) -> bool {
+        let bare = entity.to_bare();
+        let is_subscribed = || self.roster.get(&bare).is_some_and(|item| item.subscription.state.is_from());
+        self.account.is_some() && (bare == self.jid || is_subscribed())
+    }
+
+    /// A contact asks (4.3.2), or somebody to whom presence was sent directly (4.6.6).
     pub(crate) fn probed(&mut self, probe: &Stanza, effects: &mut Effects) {
-        let Some(from) = probe.from().cloned() else { return };
-        let answer = |mut presence: Stanza, effects: &mut Effects| {
-            presence.set_to(Some(from.clone()));
-            self.route(presence, effects);
+        let Some(from) = probe.from() else { return };
+        let asked = probe.to().and_then(Jid::resource);
+        let answers = if self.sees_presence(from) {
+            match asked {
+                None => self.whole_presence(probe),
+                Some(name) => self.mere_presence(probe, |resource| resource.name() == name),
+            }
+        } else {
+            self.mere_presence(probe, |resource| {
+                resource.has_shown_itself(from) && asked == Some(resource.name())
+            })
         };
-        let is_allowed = self.account.is_some()
-            && (from.to_bare() == self.jid
-                || self.roster.get(&from.to_bare()).is_some_and(|i| i.subscription.state.is_from()));
-        if !is_allowed {
-            // The same for a stranger and for an account that does not exist.
-            let mut refusal = Stanza::presence(PresenceType::Unsubscribed);
-            refusal.set_from(Some(self.jid.to_jid()));
-            return answer(refusal, effects);
+        for mut answer in answers {
+            answer.set_to(Some(from.clone()));
+            self.route(answer, effects);
         }
-        let mut is_anyone = false;
-        for presence in self.resources.iter().filter_map(|resource| resource.presence.as_ref()) {
-            is_anyone = true;
-            answer(presence.stanza.clone(), effects);
+    }
+
+    /// What each available resource last said (4.3.2, 4); if there is none, since when (3).
+    fn whole_presence(&self, probe: &Stanza) -> Vec<Stanza> {
+        let available = self.resources.iter().filter_map(|resource| resource.presence.as_ref());
+        let presences: Vec<Stanza> = available.map(|presence| presence.stanza.clone()).collect();
+        if !presences.is_empty() {
+            return presences;
         }
-        if !is_anyone {
-            let mut away = Stanza::presence(PresenceType::Unavailable);
-            away.set_from(Some(self.jid.to_jid()));
-            answer(away, effects);
+        let mut away = bare_presence(PresenceType::Unavailable, self.jid.to_jid());
+        away.set_id(probe.id());
+        if let Some((at, _)) = &self.last_activity {
+            crate::xep_0203_delay::stamp(&mut away, self.jid.as_str(), *at);
         }
+        vec![away]
+    }
+
+    /// That one resource is there, and nothing else of it (4.3.2 of a full JID, 4.6.6). If it may not be known or is
+    /// not there, the answer is that of an account that does not exist (4.3.2, 1).
+    fn mere_presence(&self, probe: &Stanza, is_meant: impl Fn(&super::Resource) -> bool) -> Vec<Stanza> {
+        let from = probe.from();
+        if let Some(resource) = self.resources.iter().find(|resource| is_meant(resource)) {
+            let is_there =
+                resource.presence.is_some() || from.is_some_and(|from| resource.has_shown_itself(from));
+            let kind = if is_there { PresenceType::Available } else { PresenceType::Unavailable };
+            return vec![bare_presence(kind, resource.jid.clone().into())];
+        }
+        let is_known = from.is_some_and(|from| self.sees_presence(from));
+        let kind = if is_known { PresenceType::Unavailable } else { PresenceType::Unsubscribed };
+        let mut answer = bare_presence(kind, self.jid.to_jid());
+        if let (true, Some(to)) = (is_known, probe.to()) {
+            answer.set_from(Some(to.clone()));
+        }
+        answer.set_id(probe.id());
+        vec![answer]
     }
 
     /// Presence of a contact, or directed at this user (8.5.2.1.2, 8.5.3.1).
     pub(crate) fn notified(&mut self, stanza: &Stanza, effects: &mut Effects) {
+        if let (PresenceType::Unavailable, Some(from)) = (stanza.presence_type(), stanza.from()) {
+            // 4.6.1: who is gone need not be told when we go.
+            for directed in self.resources.iter_mut().filter_map(|resource| resource.directed.as_mut()) {
+                directed.remove(from);
+            }
+        }
         match stanza.to().and_then(Jid::resource) {
             None => self.reply_to_available(stanza, effects),
             Some(name) => {
@@ -154,16 +196,15 @@ impl User {
     /// Presence to somebody in particular (4.6).
     pub(crate) fn sent_directed(&mut self, index: usize, stanza: Stanza, effects: &mut Effects) {
         let Some(to) = stanza.to().cloned() else { return };
+        let (is_subscribed, is_served) = (self.sees_presence(&to), self.hosts.get(to.domain()).is_some());
         let Some(resource) = self.resources.get_mut(index) else { return };
         if stanza.presence_type() == PresenceType::Unavailable {
             if let Some(directed) = &mut resource.directed {
                 directed.remove(&to);
             }
         } else {
-            let is_subscribed =
-                self.roster.get(&to.to_bare()).is_some_and(|item| item.subscription.state.is_from());
             let gets_broadcast = is_subscribed && resource.presence.is_some();
-            if !gets_broadcast && !resource.note_directed(to, DIRECTED_MAX) {
+            if !gets_broadcast && is_served && !resource.note_directed(to, DIRECTED_MAX) {
                 return self.refuse(index, &stanza, Condition::ResourceConstraint, effects);
             }
         }
@@ -178,12 +219,17 @@ impl User {
             let mut stanza = if is_available {
                 presence.stanza.clone()
             } else {
-                let mut stanza = Stanza::presence(PresenceType::Unavailable);
-                stanza.set_from(Some(resource.jid.clone().into()));
-                stanza
+                bare_presence(PresenceType::Unavailable, resource.jid.clone().into())
             };
             stanza.set_to(Some(contact.to_jid()));
             effects.send(Key::User(contact.clone()), Event::Relay(stanza));
         }
     }
+}
+
+/// Presence that says nothing but its type.
+fn bare_presence(kind: PresenceType, from: Jid) -> Stanza {
+    let mut stanza = Stanza::presence(kind);
+    stanza.set_from(Some(from));
+    stanza
 }

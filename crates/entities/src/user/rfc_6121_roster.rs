@@ -16,11 +16,16 @@ const GROUPS_MAX: usize = 64;
 impl User {
     /// A roster get (2.2), which also asks for pushes, or a roster set (2.3 to 2.5).
     pub(crate) fn roster_iq(&mut self, request: &Request<'_>, effects: &mut Effects) -> Answer {
-        // 2.1.5: only the account's own clients; `iq` hands no one else's here.
         match request.kind {
             IqType::Get => self.roster_get(request),
             _ => self.roster_set(request.now, &request.payload, effects),
         }
+    }
+
+    /// 2.1.5, 2.3.3: only the account's own clients may. A stranger does not even learn that there is an account.
+    pub(crate) fn foreign_roster_iq(&self, request: &Request<'_>) -> Answer {
+        self.check_trusted(request)?;
+        Err(Condition::Forbidden.into())
     }
 
     fn roster_get(&mut self, request: &Request<'_>) -> Answer {
@@ -32,10 +37,7 @@ impl User {
             // 2.6.3: nothing has changed.
             return Ok(None);
         }
-        let mut query = ElementBuilder::new("query", ns::ROSTER);
-        if request.payload.attribute("ver").is_some() {
-            query = query.attr("ver", &version);
-        }
+        let mut query = ElementBuilder::new("query", ns::ROSTER).attr("ver", &version);
         for item in self.roster.iter().filter(|item| item.is_visible()) {
             query = item.write(query);
         }
@@ -62,7 +64,7 @@ impl User {
         }
         let mut item = match self.roster.get(&jid) {
             Some(item) => item.clone(),
-            None if self.roster.len() >= self.hosts.limits.roster_items_max => {
+            None if self.roster.visible() >= self.hosts.limits.roster_items_max => {
                 return Err(Condition::ResourceConstraint.into());
             }
             None => Item::new(jid),
@@ -110,12 +112,16 @@ impl User {
         effects.delete(ROSTER, jid.as_str());
     }
 
+    pub(crate) fn put_roster_version(&self, effects: &mut Effects) {
+        let version = self.roster.version;
+        effects.put(STATE, "roster", format!("{{\"v\":1,\"version\":{version}}}"));
+    }
+
     /// A roster push (2.1.6), to every resource that asked for the roster, under a new version.
     fn push(&mut self, query: impl FnOnce(&str) -> Element, effects: &mut Effects) {
         self.roster.version += 1;
-        let version = self.roster.version.to_string();
-        effects.put(STATE, "roster", format!("{{\"v\":1,\"version\":{version}}}"));
-        let query = query(&version);
+        self.put_roster_version(effects);
+        let query = query(&self.roster.version.to_string());
         for index in 0..self.resources.len() {
             let Some(resource) = self.resources.get_mut(index).filter(|r| r.is_interested) else { continue };
             let mut push = Stanza::iq(IqType::Set, &resource.next_iq_id());

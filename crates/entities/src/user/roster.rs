@@ -151,9 +151,14 @@ impl Roster {
         Some(self.items.remove(at))
     }
 
-    /// How many items.
-    pub(crate) fn len(&self) -> usize {
-        self.items.len()
+    /// How many contacts clients see.
+    pub(crate) fn visible(&self) -> usize {
+        self.items.iter().filter(|item| item.is_visible()).count()
+    }
+
+    /// How many have asked and are not seen otherwise.
+    pub(crate) fn requests(&self) -> usize {
+        self.items.len() - self.visible()
     }
 
     /// All, by address.

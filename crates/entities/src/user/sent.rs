@@ -125,18 +125,31 @@ impl User {
         };
         let target = match target {
             Ok(target) => target,
-            Err(condition) if is_kept => {
-                self.bounce(now, &stanza, condition.into(), effects);
-                // With the error: a client that learns of the one must learn of the other.
-                return self.note_handled(now, index, effects);
-            }
+            Err(condition) if is_kept => return self.refuse_kept(now, index, &stanza, condition, effects),
             Err(condition) => return self.refuse(index, &stanza, condition, effects),
         };
         if !is_kept {
             return effects.send(target, Event::Relay(stanza));
         }
+        if target == self.key {
+            return self.sent_to_self(now, index, stanza, effects);
+        }
         let counted = self.resources.get_mut(index).and_then(|resource| resource.logged());
         self.keep(now, target, stanza, counted, effects);
+    }
+
+    /// Refuses a message that would have been kept, by an error that is.
+    pub(crate) fn refuse_kept(
+        &mut self,
+        now: Now,
+        index: usize,
+        stanza: &Stanza,
+        condition: Condition,
+        effects: &mut Effects,
+    ) {
+        self.bounce(now, stanza, condition.into(), effects);
+        // With the error: a client that learns of the one must learn of the other.
+        self.note_handled(now, index, effects);
     }
 
     fn sent_presence(&mut self, now: Now, index: usize, stanza: Stanza, effects: &mut Effects) {

@@ -7,6 +7,12 @@ use super::roster::Item;
 use stentor_engine::{Effects, Event, Key, Now};
 use stentor_xmpp::{BareJid, Condition, Stanza};
 
+/// Requests that may wait for the user's answer, apart from those of contacts on the roster; others are ignored
+/// (3.1.3: against exhaustion by many who ask).
+const REQUESTS_MAX: usize = 500;
+/// Bytes of a request that is stored whole; of a longer one, only that it was made.
+const REQUEST_BYTES_MAX: usize = 8 * 1024;
+
 impl User {
     /// One of our own clients subscribes, approves, cancels (A.2).
     pub(crate) fn sent_subscription(
@@ -18,19 +24,30 @@ impl User {
         effects: &mut Effects,
     ) {
         let Some(contact) = stanza.to().map(|to| to.to_bare()) else { return };
-        if contact == self.jid || contact.local().is_none() {
+        if contact == self.jid {
+            // 4.2.2: one is subscribed to oneself.
             return;
         }
         if self.hosts.get(contact.domain()).is_none() {
             return self.refuse(index, &stanza, Condition::RemoteServerNotFound, effects);
         }
+        if contact.local().is_none() {
+            // 3.1.2: the server has no presence.
+            return self.refuse(index, &stanza, Condition::ServiceUnavailable, effects);
+        }
         // 3.1.2: from bare JID to bare JID.
         stanza.set_from(Some(self.jid.to_jid()));
         stanza.set_to(Some(contact.to_jid()));
-        let Some(item) = self.item_or_new(&contact) else {
-            return self.refuse(index, &stanza, Condition::ResourceConstraint, effects);
-        };
+        let known = self.roster.get(&contact);
+        let is_new = known.is_none_or(|item| !item.is_visible());
+        let item = known.cloned().unwrap_or_else(|| Item::new(contact.clone()));
         let change = item.subscription.outbound(kind);
+        let limits = &self.hosts.limits;
+        let is_full =
+            is_new && change.subscription.needs_item() && self.roster.visible() >= limits.roster_items_max;
+        if is_full || (change.route && self.outbox.len() >= limits.outbox_max) {
+            return self.refuse(index, &stanza, Condition::ResourceConstraint, effects);
+        }
         if change.notify == Some(Notify::Unavailable) {
             self.show_to(&contact, false, effects);
         }
@@ -53,16 +70,22 @@ impl User {
     ) {
         let Some(contact) = stanza.from().map(|from| from.to_bare()) else { return };
         if self.account.is_none() {
-            if kind == SubscriptionType::Subscribe {
-                // 8.5.1: nobody will ever approve.
-                self.tell(now, &contact, SubscriptionType::Unsubscribed, effects);
-            }
+            // 8.5.1: in silence, as it looks where the request waits for an answer.
             return;
         }
-        let Some(mut item) = self.item_or_new(&contact) else { return };
+        let mut stanza = stanza.clone();
+        // 3.1.3: as if it were sent to the bare JID.
+        stanza.set_to(Some(self.jid.to_jid()));
+        let mut item = self.roster.get(&contact).cloned().unwrap_or_else(|| Item::new(contact.clone()));
         let change = item.subscription.inbound(kind);
-        if change.subscription.state.is_pending_in() && kind == SubscriptionType::Subscribe {
-            item.request = Some(text(stanza));
+        if change.deliver && kind == SubscriptionType::Subscribe {
+            if !item.is_visible() && self.roster.requests() >= REQUESTS_MAX {
+                return;
+            }
+            if stanza.size() > REQUEST_BYTES_MAX {
+                stanza.remove(|_| true);
+            }
+            item.request = Some(text(&stanza));
         }
         if change.notify == Some(Notify::Unavailable) {
             self.show_to(&contact, false, effects);
@@ -70,10 +93,10 @@ impl User {
         if let Some(reply) = change.reply {
             self.tell(now, &contact, reply, effects);
         }
-        if change.deliver {
-            let mut stanza = stanza.clone();
-            stanza.set_to(Some(self.jid.to_jid()));
-            self.reply_to_interested(&stanza, effects);
+        match (change.deliver, kind) {
+            (true, SubscriptionType::Subscribe) => self.reply_to_available(&stanza, effects),
+            (true, _) => self.reply_to_interested(&stanza, effects),
+            (false, _) => {}
         }
         self.move_to(item, change.subscription, change.push, effects);
         if change.notify == Some(Notify::Available) {
@@ -81,18 +104,11 @@ impl User {
         }
     }
 
-    fn item_or_new(&self, contact: &BareJid) -> Option<Item> {
-        match self.roster.get(contact) {
-            Some(item) => Some(item.clone()),
-            None => {
-                (self.roster.len() < self.hosts.limits.roster_items_max).then(|| Item::new(contact.clone()))
-            }
-        }
-    }
-
     fn move_to(&mut self, mut item: Item, next: Subscription, is_pushed: bool, effects: &mut Effects) {
         let is_same = item.subscription == next;
         item.subscription = next;
+        // What clients were shown stays on the roster until they remove it, also if nothing came of a request.
+        item.is_listed |= next.needs_item();
         if !next.state.is_pending_in() {
             item.request = None;
         }
@@ -148,10 +164,10 @@ impl User {
         }
     }
 
-    /// Requests and answers go to every resource that is available or has asked for the roster (3.1.3, 3.1.6).
+    /// Answers and cancellations go to every resource that has asked for the roster (3.1.6, 3.2.3, 3.3.3).
     fn reply_to_interested(&mut self, stanza: &Stanza, effects: &mut Effects) {
         for index in 0..self.resources.len() {
-            if self.resources.get(index).is_some_and(|r| r.presence.is_some() || r.is_interested) {
+            if self.resources.get(index).is_some_and(|resource| resource.is_interested) {
                 self.reply(index, stanza, effects);
             }
         }

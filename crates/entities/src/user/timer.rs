@@ -43,15 +43,15 @@ impl User {
                 self.is_settle_due = false;
                 self.write_settled(now, effects);
             }
-            _ if token & READ_AGAIN != 0 => self.page(now, token & !READ_AGAIN, &[], effects),
+            _ if token & READ_AGAIN != 0 => self.page(token & !READ_AGAIN, None, effects),
             _ => self.expired(now, token & !EXPIRY, effects),
         }
     }
 
     /// Rows for a resource that catches up.
-    pub(crate) fn rows(&mut self, now: Now, token: u64, rows: Vec<Rows>, effects: &mut Effects) {
+    pub(crate) fn rows(&mut self, token: u64, rows: Vec<Rows>, effects: &mut Effects) {
         match rows.into_iter().next() {
-            Some(Rows::Log(rows)) => self.page(now, token, &rows, effects),
+            Some(Rows::Log(rows)) => self.page(token, Some(&rows), effects),
             _ => self.page_failed(token, effects),
         }
     }

@@ -2,11 +2,11 @@
 //! 1.1.1; XEP-0092 Software Version, version 1.1; XEP-0202 Entity Time, version 2.0.
 
 use super::User;
-use super::iq::{Answer, Request};
+use super::iq::{Answer, Request, only_get};
 use crate::specifications::SPECIFICATIONS;
 use crate::xep_0203_delay::timestamp;
 use stentor_xml::ElementBuilder;
-use stentor_xmpp::{Condition, IqType, ns};
+use stentor_xmpp::{Condition, ns};
 
 impl User {
     /// What the account is. A stranger learns no more of one that exists than of one that does not (XEP-0030 8).
@@ -66,10 +66,7 @@ impl User {
 
     /// Only the account itself and those who see its presence may ask; for others it is as if it did not exist.
     pub(crate) fn check_trusted(&self, request: &Request<'_>) -> Result<(), Condition> {
-        let from = request.from.to_bare();
-        let is_trusted =
-            from == self.jid || self.roster.get(&from).is_some_and(|item| item.subscription.state.is_from());
-        if is_trusted && self.account.is_some() { Ok(()) } else { Err(Condition::ServiceUnavailable) }
+        if self.sees_presence(request.from) { Ok(()) } else { Err(Condition::ServiceUnavailable) }
     }
 }
 
@@ -98,8 +95,4 @@ fn items(request: &Request<'_>) -> Answer {
         None => Ok(Some(ElementBuilder::new("query", ns::DISCO_ITEMS).build())),
         Some(_) => Err(Condition::ItemNotFound.into()),
     }
-}
-
-fn only_get(request: &Request<'_>) -> Result<(), Condition> {
-    if request.kind == IqType::Get { Ok(()) } else { Err(Condition::NotAllowed) }
 }

@@ -1,5 +1,6 @@
-//! XEP-0334 Message Processing Hints, version 1.0.0: `<no-store/>`, `<no-permanent-store/>` and `<store/>` say whether
-//! a message is kept. Not here: `<no-copy/>`, which concerns carbons (XEP-0280).
+//! XEP-0334 Message Processing Hints, version 1.0.0: `<no-store/>` and `<store/>` say whether a message is kept for who
+//! is away. Not here: `<no-copy/>`, which concerns carbons (XEP-0280), and `<no-permanent-store/>`, which concerns
+//! archives (XEP-0313): until it is taken, such a message may wait (3.3).
 
 use stentor_xmpp::{MessageType, Stanza, ns};
 
@@ -12,7 +13,7 @@ pub(crate) fn is_kept(stanza: &Stanza) -> bool {
     let mut says_something = false;
     for child in stanza.children() {
         match (child.namespace, child.name) {
-            (ns::HINTS, "no-store" | "no-permanent-store") => return false,
+            (ns::HINTS, "no-store") => return false,
             (ns::HINTS, "store") => says_something = true,
             (ns::HINTS | ns::CHAT_STATES, _) | (ns::CLIENT, "thread") => {}
             _ => says_something = true,

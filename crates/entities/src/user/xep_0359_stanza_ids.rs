@@ -3,12 +3,12 @@
 
 use crate::Hosts;
 use stentor_engine::LogId;
-use stentor_xml::{Element, ElementBuilder};
+use stentor_xml::ElementBuilder;
 use stentor_xmpp::{BareJid, Stanza, ns};
 
 /// Puts the account's id on a message, in place of any that claims to be the account's (5, business rule 3).
 pub(crate) fn stamp(stanza: &mut Stanza, by: &BareJid, id: LogId) {
-    strip(stanza, |claimed| claimed == by.as_str());
+    strip(stanza, |claimed| BareJid::parse(claimed).map_or(true, |claimed| claimed == *by));
     let element =
         ElementBuilder::new("stanza-id", ns::STANZA_IDS).attr("by", by.as_str()).attr("id", id.0.to_string());
     stanza.push(&element.build());
@@ -25,8 +25,8 @@ fn strip(stanza: &mut Stanza, is_ours: impl Fn(&str) -> bool) {
     if !stanza.has_child("stanza-id", ns::STANZA_IDS) {
         return;
     }
+    let whole = stanza.clone();
     stanza.remove(|child| {
-        let by = || Element::parse(child.bytes, ns::CLIENT).ok()?.attribute("by").map(str::to_owned);
-        child.is("stanza-id", ns::STANZA_IDS) && by().is_none_or(|by| is_ours(&by))
+        child.is("stanza-id", ns::STANZA_IDS) && whole.element(child).attribute("by").is_none_or(&is_ours)
     });
 }

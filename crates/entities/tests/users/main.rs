@@ -1,0 +1,15 @@
+//! Users as transcripts: what clients send, and what each of them gets.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod delivery;
+mod iq;
+mod kept;
+mod presence;
+mod registration;
+mod roster;
+mod scene;
+mod stream_management;
+mod subscriptions;
+
+use scene::{Scene, error};
