@@ -5,7 +5,9 @@
 mod host;
 pub mod specifications;
 pub mod user;
+mod xep_0115_caps;
 mod xep_0203_delay;
 
 pub use host::{Host, Hosts, UserLimits};
 pub use user::User;
+pub use xep_0115_caps::server_caps;

@@ -43,6 +43,7 @@ pub const SPECIFICATIONS: &[Specification] = &[
     spec("XEP-0030", "Service Discovery", "2.5.0", DISCO, DISCO),
     spec("XEP-0077", "In-Band Registration", "2.4", &[ns::REGISTER], &[]),
     spec("XEP-0092", "Software Version", "1.1", &[ns::VERSION], &[]),
+    spec("XEP-0115", "Entity Capabilities", "1.6.0", &[ns::CAPS], &[]),
     spec("XEP-0157", "Contact Addresses for XMPP Services", "1.1.1", &[], &[]),
     spec("XEP-0160", "Best Practices for Handling Offline Messages", "1.0.1", &[ns::OFFLINE], &[]),
     spec("XEP-0178", "Best Practices for Use of SASL EXTERNAL with Certificates", "1.2", &[], &[]),

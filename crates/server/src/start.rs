@@ -44,14 +44,18 @@ pub(crate) fn hosts(config: &Config) -> Arc<Hosts> {
         unacknowledged_bytes_max: count(config.stream_management.unacknowledged_bytes_max),
         ..UserLimits::default()
     };
-    let hosts = config.hosts.iter().map(|host| stentor_entities::Host {
+    let hosts = config.hosts.iter().map(entity_host);
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    Arc::new(Hosts::new(hosts.collect(), limits, env!("CARGO_PKG_VERSION"), started))
+}
+
+fn entity_host(host: &HostConfig) -> stentor_entities::Host {
+    stentor_entities::Host {
         domain: host.domain.as_str().into(),
         keep: host.keep,
         contacts: contacts(&host.contact),
         registration: host.registration == Registration::Open,
-    });
-    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-    Arc::new(Hosts::new(hosts.collect(), limits, env!("CARGO_PKG_VERSION"), started))
+    }
 }
 
 fn contacts(contact: &ContactConfig) -> Vec<(String, Vec<String>)> {
@@ -98,6 +102,7 @@ fn stream_host(config: &Config, host: &HostConfig) -> stentor_stream::Host {
     stream.features = vec![
         ElementBuilder::new("ver", ns::ROSTER_VERSIONING).build(),
         ElementBuilder::new("sub", ns::PRE_APPROVAL).build(),
+        stentor_entities::server_caps(&entity_host(host)),
     ];
     stream
 }

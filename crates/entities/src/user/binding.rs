@@ -191,9 +191,8 @@ impl User {
             Ok(settled) => self.settle_sources(settled),
             Err(error) => {
                 // The session checks the count before; this is for what it could not know.
-                let end = StreamError::new(StreamCondition::UndefinedCondition).with_text(error.to_string());
                 if let Some(session) = resource.session {
-                    effects.session(session, ToSession::End(end));
+                    effects.session(session, ToSession::End(error.into()));
                 }
             }
         }
@@ -236,7 +235,8 @@ impl User {
         let Some(management) = &mut resource.management else { return };
         let is_full = management.queue.len() > limits.unacknowledged_stanzas_max
             || management.queue.bytes() > limits.unacknowledged_bytes_max;
-        if is_full && management.is_resumable {
+        if is_full && !management.is_overfull {
+            management.is_overfull = true;
             management.is_resumable = false;
             match resource.session {
                 Some(session) => {

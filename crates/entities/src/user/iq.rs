@@ -15,6 +15,8 @@ pub(crate) struct Request<'a> {
     pub from: &'a Jid,
     /// The resource that asks, if it is one of the account's own; meaningless for others.
     pub index: usize,
+    /// Which domain is asked.
+    pub to_domain: &'a str,
     pub payload: Element,
 }
 
@@ -58,9 +60,14 @@ impl User {
     /// A request of one of our own resources to its account or to the server.
     pub(crate) fn serve(&mut self, now: Now, index: usize, stanza: &Stanza, effects: &mut Effects) {
         let is_server = stanza.to().is_some_and(|to| to.local().is_none());
-        // XEP-0077 says `to` is the server; clients also leave it out.
-        if stanza.iq_type() == IqType::Set && stanza.has_child("query", ns::REGISTER) {
-            return self.change_registration(now, index, stanza, effects);
+        if stanza.has_child("query", ns::REGISTER) {
+            // XEP-0077 says `to` is the server; clients also leave it out. Another server has no account of theirs.
+            let is_ours = stanza.to().is_none_or(|to| to.domain() == self.jid.domain());
+            match stanza.iq_type() {
+                _ if !is_ours => return self.refuse(index, stanza, Condition::ServiceUnavailable, effects),
+                IqType::Set => return self.change_registration(now, index, stanza, effects),
+                _ => {}
+            }
         }
         let handlers = if is_server { SERVER } else { OWN };
         if let Some(reply) = self.ask(now, index, stanza, handlers, effects) {
@@ -87,7 +94,8 @@ impl User {
         let answer = match (stanza.payload(), stanza.from()) {
             (Some(payload), Some(from)) => {
                 let handler = handlers.iter().find(|(namespace, _)| *namespace == payload.namespace());
-                let request = Request { now, kind: stanza.iq_type(), from, index, payload };
+                let to_domain = stanza.to().unwrap_or(from).domain();
+                let request = Request { now, kind: stanza.iq_type(), from, index, to_domain, payload };
                 match handler {
                     Some((_, handler)) => handler(self, &request, effects),
                     None => Err(Condition::ServiceUnavailable.into()),

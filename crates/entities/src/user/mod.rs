@@ -45,6 +45,7 @@ use stentor_xmpp::BareJid;
 use xep_0077_registration::PasswordChange;
 
 pub use account::CREDENTIALS;
+pub(crate) use xep_0030_disco::server_info;
 
 /// Collections of a user's records.
 pub mod collection {

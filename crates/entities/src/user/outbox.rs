@@ -23,7 +23,7 @@ struct Unsettled {
     target: Key,
     stanza: Stanza,
     counted: Option<(StreamId, u64)>,
-    /// When it was last sent, on the monotonic clock.
+    /// When it was last sent, on the monotonic clock; zero if it was not since it was loaded.
     sent: u64,
 }
 
@@ -105,7 +105,7 @@ impl User {
     pub(crate) fn repeat(&mut self, now: Now, only: Option<&Key>, effects: &mut Effects) {
         let is_due = |entry: &Unsettled| match only {
             Some(target) => entry.target == *target,
-            None => entry.sent + REPEAT_AFTER <= now.monotonic,
+            None => entry.sent == 0 || entry.sent + REPEAT_AFTER <= now.monotonic,
         };
         let due: Vec<LogId> =
             self.outbox.unsettled.iter().filter(|(_, e)| is_due(e)).map(|(id, _)| *id).collect();

@@ -64,6 +64,8 @@ pub(crate) struct Available {
 pub(crate) struct Management {
     pub stream: StreamId,
     pub is_resumable: bool,
+    /// It was told to end, since its client lets too much pile up.
+    pub is_overfull: bool,
     /// Its client knows its name, and may ask for it even if it cannot be resumed any more.
     pub is_named: bool,
     /// Seconds for which it waits.
@@ -82,7 +84,17 @@ impl Management {
     /// Management begins, after `unmanaged` inbound stanzas.
     pub(crate) fn new(stream: StreamId, is_resumable: bool, max: u32, unmanaged: u64) -> Self {
         let queue = Unacknowledged::new();
-        Self { stream, is_resumable, is_named: is_resumable, max, unmanaged, queue, durable: 0, recorded: 0 }
+        Self {
+            stream,
+            is_resumable,
+            is_named: is_resumable,
+            is_overfull: false,
+            max,
+            unmanaged,
+            queue,
+            durable: 0,
+            recorded: 0,
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 
 use super::User;
 use super::iq::{Answer, Request, only_get};
+use crate::Host;
 use crate::specifications::SPECIFICATIONS;
+use crate::xep_0115_caps::{Form, Identity, Info, server_node};
 use crate::xep_0203_delay::timestamp;
 use stentor_xml::ElementBuilder;
 use stentor_xmpp::{Condition, ns};
@@ -12,11 +14,9 @@ impl User {
     /// What the account is. A stranger learns no more of one that exists than of one that does not (XEP-0030 8).
     pub(crate) fn account_info(&self, request: &Request<'_>) -> Answer {
         self.check_trusted(request)?;
-        let mut info = info(request, "account", "registered", None)?;
-        for feature in SPECIFICATIONS.iter().flat_map(|s| s.account_features) {
-            info = info.open("feature", ns::DISCO_INFO).attr("var", feature).close();
-        }
-        Ok(Some(info.build()))
+        let identities = vec![Identity { category: "account", kind: "registered", lang: "", name: "" }];
+        let features = SPECIFICATIONS.iter().flat_map(|s| s.account_features).copied().collect();
+        info(request, Info { identities, features, forms: Vec::new() }, None)
     }
 
     /// An account's items: none are published.
@@ -25,23 +25,10 @@ impl User {
         items(request)
     }
 
-    /// The server's identity, features and contact addresses.
+    /// The identity, features and contact addresses of the server that is asked.
     pub(crate) fn server_info(&self, request: &Request<'_>) -> Answer {
-        let mut info = info(request, "server", "im", Some("Stentor"))?;
-        for feature in SPECIFICATIONS.iter().flat_map(|s| s.server_features) {
-            info = info.open("feature", ns::DISCO_INFO).attr("var", feature).close();
-        }
-        let Some(host) = self.host.as_ref().filter(|host| !host.contacts.is_empty()) else {
-            return Ok(Some(info.build()));
-        };
-        info = info.open("x", ns::DATA_FORMS).attr("type", "result");
-        let field = |form: ElementBuilder, var: &str| form.open("field", ns::DATA_FORMS).attr("var", var);
-        let value = |form: ElementBuilder, text: &str| form.open("value", ns::DATA_FORMS).text(text).close();
-        info = value(field(info, "FORM_TYPE").attr("type", "hidden"), ns::SERVER_INFO).close();
-        for (name, addresses) in &host.contacts {
-            info = addresses.iter().fold(field(info, name), |form, address| value(form, address)).close();
-        }
-        Ok(Some(info.close().build()))
+        let host = self.hosts.get(request.to_domain).ok_or(Condition::ItemNotFound)?;
+        info(request, server_info(host), Some(server_node(host)))
     }
 
     /// The server's items: no services yet.
@@ -70,23 +57,52 @@ impl User {
     }
 }
 
-/// A result with an identity, for a request that names no node (there are none).
-fn info(
-    request: &Request<'_>,
-    category: &str,
-    kind: &str,
-    name: Option<&str>,
-) -> Result<ElementBuilder, Condition> {
+/// What a host is and has.
+pub(crate) fn server_info(host: &Host) -> Info<'_> {
+    let identities = vec![Identity { category: "server", kind: "im", lang: "", name: "Stentor" }];
+    let features = SPECIFICATIONS.iter().flat_map(|s| s.server_features).copied().collect();
+    let contacts = host.contacts.iter().map(|(name, addresses)| (name, addresses.iter().map(String::as_str)));
+    let fields = contacts.map(|(name, addresses)| (name.as_str(), addresses.collect())).collect();
+    let form = Form { form_type: ns::SERVER_INFO, fields };
+    let forms = if form.fields.is_empty() { Vec::new() } else { vec![form] };
+    Info { identities, features, forms }
+}
+
+/// A result, for a request without a node, or for the one node that there is.
+fn info(request: &Request<'_>, info: Info<'_>, node: Option<String>) -> Answer {
     only_get(request)?;
-    if request.payload.attribute("node").is_some() {
-        return Err(Condition::ItemNotFound);
+    let mut query = ElementBuilder::new("query", ns::DISCO_INFO);
+    match request.payload.attribute("node") {
+        None => {}
+        Some(asked) if Some(asked) == node.as_deref() => query = query.attr("node", asked),
+        Some(_) => return Err(Condition::ItemNotFound.into()),
     }
-    let mut info = ElementBuilder::new("query", ns::DISCO_INFO).open("identity", ns::DISCO_INFO);
-    info = info.attr("category", category).attr("type", kind);
-    if let Some(name) = name {
-        info = info.attr("name", name);
+    for Identity { category, kind, name, .. } in info.identities {
+        query = query.open("identity", ns::DISCO_INFO).attr("category", category).attr("type", kind);
+        if !name.is_empty() {
+            query = query.attr("name", name);
+        }
+        query = query.close();
     }
-    Ok(info.close())
+    for feature in info.features {
+        query = query.open("feature", ns::DISCO_INFO).attr("var", feature).close();
+    }
+    let query = info.forms.into_iter().fold(query, write_form);
+    Ok(Some(query.build()))
+}
+
+/// XEP-0157 2, XEP-0128.
+fn write_form(query: ElementBuilder, form: Form<'_>) -> ElementBuilder {
+    let value = |field: ElementBuilder, text: &str| field.open("value", ns::DATA_FORMS).text(text).close();
+    let field = |form: ElementBuilder, name: &str, kind: &str| {
+        form.open("field", ns::DATA_FORMS).attr("var", name).attr("type", kind)
+    };
+    let mut written = query.open("x", ns::DATA_FORMS).attr("type", "result");
+    written = value(field(written, "FORM_TYPE", "hidden"), form.form_type).close();
+    for (name, values) in form.fields {
+        written = values.into_iter().fold(field(written, name, "list-multi"), value).close();
+    }
+    written.close()
 }
 
 fn items(request: &Request<'_>) -> Answer {

@@ -43,7 +43,11 @@ impl User {
         let Some(payload) = stanza.payload() else {
             return self.refuse(index, stanza, Condition::BadRequest, effects);
         };
-        if payload.child("remove", ns::REGISTER).is_some() {
+        let is_removal = payload.child("remove", ns::REGISTER).is_some();
+        if is_removal && payload.children().count() > 1 {
+            // 3.2: nothing else beside it.
+            self.refuse(index, stanza, Condition::BadRequest, effects);
+        } else if is_removal {
             self.reply(index, &stanza.result_reply(None), effects);
             self.remove(now, effects);
         } else if let Err(condition) = self.change_password(index, stanza, &payload, effects) {

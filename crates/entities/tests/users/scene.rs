@@ -112,8 +112,9 @@ impl Scene {
     pub(crate) fn connects(&mut self, jid: &str) {
         let full = FullJid::parse(jid).unwrap();
         let session = self.session();
-        let client =
-            Client { key: key(jid), session, attachment: 0, sent: 0, stream: StreamId(0), got: Vec::new() };
+        // That of before, for which it may still ask.
+        let stream = self.clients.get(jid).map_or(StreamId(0), |before| before.stream);
+        let client = Client { key: key(jid), session, attachment: 0, sent: 0, stream, got: Vec::new() };
         self.clients.insert(jid.to_owned(), client);
         let bind = FromSession::Bind { resource: Some(full.resource().into()), random: 1, peer: None };
         self.give(key(jid), Event::Session(session, bind));
