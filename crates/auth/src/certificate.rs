@@ -39,6 +39,13 @@ impl ClientIdentities {
         Ok(Self(identities))
     }
 
+    /// Only those at domains of which this is so.
+    #[must_use]
+    pub fn retain_domains(mut self, is_wanted: impl Fn(&str) -> bool) -> Self {
+        self.0.retain(|jid| is_wanted(jid.domain()));
+        self
+    }
+
     /// Those of them at a domain, prepared.
     pub(crate) fn at(&self, domain: &str) -> Vec<BareJid> {
         self.0.iter().filter(|jid| jid.domain() == domain).cloned().collect()

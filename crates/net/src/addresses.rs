@@ -1,24 +1,54 @@
-//! What is remembered of addresses: how many connections have not authenticated, how often it failed.
+//! What is remembered of addresses: their connections, their failed authentications, their registrations.
 
-use crate::limits::{ADDRESSES_MAX, FAILURES_FORGOTTEN, FAILURES_MAX, UNAUTHENTICATED_MAX};
+use crate::limits::{
+    ACCOUNT_DELAY, ACCOUNT_FAILURES_MAX, ADDRESSES_MAX, FAILURES_FORGOTTEN, FAILURES_MAX, KNOWN_FOR,
+    PAIR_FAILURES_MAX,
+};
+use crate::tally::Tallies;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use stentor_xmpp::BareJid;
+
+/// What addresses may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressLimits {
+    /// Connections of one address that are not authenticated.
+    pub unauthenticated_max: usize,
+    /// Streams of all addresses together.
+    pub streams_max: usize,
+    /// Accounts that one address may register in an hour.
+    pub registrations_per_hour_max: u32,
+}
+
+impl Default for AddressLimits {
+    fn default() -> Self {
+        Self { unauthenticated_max: 10, streams_max: 100_000, registrations_per_hour_max: 3 }
+    }
+}
 
 /// Counts by address; an IPv6 address counts as its /64, which one customer has.
 #[derive(Debug)]
-pub struct Addresses {
-    counts: Mutex<HashMap<IpAddr, Count>>,
-    unauthenticated_max: usize,
+pub struct Addresses(Mutex<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    limits: AddressLimits,
+    streams: usize,
+    unauthenticated: HashMap<IpAddr, usize>,
+    failures: Tallies<IpAddr>,
+    /// Failures for an account from one address, and from anywhere.
+    pairs: Tallies<(BareJid, IpAddr)>,
+    accounts: Tallies<BareJid>,
+    /// Who authenticated from where.
+    known: Tallies<(BareJid, IpAddr)>,
+    registrations: Tallies<IpAddr>,
 }
 
-#[derive(Debug, Default)]
-struct Count {
-    unauthenticated: usize,
-    failures: u32,
-    failed: Option<Instant>,
-}
+/// A connection; counted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Entered(Arc<Addresses>);
 
 /// A connection that is not authenticated; counted until this is dropped.
 #[derive(Debug)]
@@ -27,80 +57,119 @@ pub(crate) struct Unauthenticated {
     address: IpAddr,
 }
 
+/// Whether a connection may try to authenticate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    /// Yes, after so long.
+    After(Duration),
+    /// Not for now.
+    Barred,
+}
+
 impl Default for Addresses {
     fn default() -> Self {
-        Self::new(UNAUTHENTICATED_MAX)
+        Self::new(AddressLimits::default())
     }
 }
 
 impl Addresses {
-    /// Lets each have so many connections that are not authenticated.
-    pub fn new(unauthenticated_max: usize) -> Self {
-        Self { counts: Mutex::default(), unauthenticated_max }
+    /// With these limits.
+    pub fn new(limits: AddressLimits) -> Self {
+        Self(Mutex::new(Counts {
+            limits,
+            streams: 0,
+            unauthenticated: HashMap::new(),
+            failures: Tallies::new(FAILURES_FORGOTTEN, ADDRESSES_MAX),
+            pairs: Tallies::new(FAILURES_FORGOTTEN, ADDRESSES_MAX),
+            accounts: Tallies::new(FAILURES_FORGOTTEN, ADDRESSES_MAX),
+            known: Tallies::new(KNOWN_FOR, ADDRESSES_MAX),
+            registrations: Tallies::new(Duration::from_secs(3_600), ADDRESSES_MAX),
+        }))
     }
 
-    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, Count>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Other limits from now on; connections that are open stay.
+    pub fn set_limits(&self, limits: AddressLimits) {
+        self.counts().limits = limits;
     }
 
-    /// A new connection; none if the address has as many as it may.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Unauthenticated> {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new connection; none if the address, or all together, have as many as they may.
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<(Entered, Unauthenticated)> {
         let address = network(address);
         let mut counts = self.counts();
-        if counts.len() >= ADDRESSES_MAX {
-            counts.retain(|_, count| !count.is_forgettable());
-        }
-        let count = counts.entry(address).or_default();
-        if count.unauthenticated >= self.unauthenticated_max {
+        let AddressLimits { unauthenticated_max, streams_max, .. } = counts.limits;
+        let here = counts.unauthenticated.get(&address).copied().unwrap_or(0);
+        if counts.streams >= streams_max || here >= unauthenticated_max {
             return None;
         }
-        count.unauthenticated += 1;
+        counts.streams += 1;
+        counts.unauthenticated.insert(address, here + 1);
         drop(counts);
-        Some(Unauthenticated { addresses: Arc::clone(self), address })
+        Some((Entered(Arc::clone(self)), Unauthenticated { addresses: Arc::clone(self), address }))
     }
 }
 
 impl Unauthenticated {
-    /// Authentication failed.
-    pub(crate) fn failed(&self) {
-        let mut counts = self.addresses.counts();
-        let count = counts.entry(self.address).or_default();
-        count.forget_old();
-        count.failures = count.failures.saturating_add(1);
-        count.failed = Some(Instant::now());
+    /// Somebody claims to be this account.
+    ///
+    /// What a stranger does never bars an account: a pair of account and address is barred, or an address. Where many
+    /// addresses try one account, those from which nobody has authenticated as it wait, the others do not.
+    pub(crate) fn attempt(&self, account: &BareJid, now: Instant) -> Attempt {
+        let counts = self.addresses.counts();
+        let pair = (account.clone(), self.address);
+        if counts.failures.count(&self.address, now) >= FAILURES_MAX
+            || counts.pairs.count(&pair, now) >= PAIR_FAILURES_MAX
+        {
+            return Attempt::Barred;
+        }
+        let is_attacked = counts.accounts.count(account, now) >= ACCOUNT_FAILURES_MAX;
+        let is_known = counts.known.count(&pair, now) > 0;
+        Attempt::After(if is_attacked && !is_known { ACCOUNT_DELAY } else { Duration::ZERO })
     }
 
-    /// Whether it failed so often that another try is refused for now.
-    pub(crate) fn is_barred(&self) -> bool {
+    /// Authentication failed.
+    pub(crate) fn failed(&self, account: Option<&BareJid>, now: Instant) {
         let mut counts = self.addresses.counts();
-        let count = counts.entry(self.address).or_default();
-        count.forget_old();
-        count.failures >= FAILURES_MAX
+        counts.failures.add(self.address, now);
+        if let Some(account) = account {
+            counts.pairs.add((account.clone(), self.address), now);
+            counts.accounts.add(account.clone(), now);
+        }
+    }
+
+    /// It succeeded.
+    pub(crate) fn succeeded(&self, account: &BareJid, now: Instant) {
+        self.addresses.counts().known.add((account.clone(), self.address), now);
+    }
+
+    /// Counts a registration; false if the address has had its share.
+    pub(crate) fn register(&self, now: Instant) -> bool {
+        let mut counts = self.addresses.counts();
+        if counts.registrations.count(&self.address, now) >= counts.limits.registrations_per_hour_max {
+            return false;
+        }
+        counts.registrations.add(self.address, now);
+        true
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut counts = self.0.counts();
+        counts.streams = counts.streams.saturating_sub(1);
     }
 }
 
 impl Drop for Unauthenticated {
     fn drop(&mut self) {
         let mut counts = self.addresses.counts();
-        if let Some(count) = counts.get_mut(&self.address) {
-            count.unauthenticated = count.unauthenticated.saturating_sub(1);
-            if count.is_forgettable() {
-                counts.remove(&self.address);
-            }
+        match counts.unauthenticated.get_mut(&self.address) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(counts.unauthenticated.remove(&self.address)),
         }
-    }
-}
-
-impl Count {
-    fn forget_old(&mut self) {
-        if self.failed.is_some_and(|failed| failed.elapsed() > FAILURES_FORGOTTEN) {
-            (self.failures, self.failed) = (0, None);
-        }
-    }
-
-    fn is_forgettable(&mut self) -> bool {
-        self.forget_old();
-        self.unauthenticated == 0 && self.failures == 0
     }
 }
 
@@ -115,29 +184,83 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_address_has_its_share_and_gets_it_back() {
-        let addresses = Arc::new(Addresses::new(2));
-        let same = ["2001:db8::1", "2001:db8::2"].map(|text| text.parse().unwrap());
-        let held: Vec<_> = same.iter().filter_map(|address| addresses.enter(*address)).collect();
-        assert_eq!(held.len(), 2);
-        assert!(addresses.enter("2001:db8::3".parse().unwrap()).is_none());
-        assert!(addresses.enter("2001:db8:0:1::3".parse().unwrap()).is_some());
-        assert!(addresses.enter("192.0.2.1".parse().unwrap()).is_some());
-        drop(held);
-        assert!(addresses.enter("2001:db8::3".parse().unwrap()).is_some());
+    fn addresses(unauthenticated_max: usize, streams_max: usize) -> Arc<Addresses> {
+        Arc::new(Addresses::new(AddressLimits {
+            unauthenticated_max,
+            streams_max,
+            ..AddressLimits::default()
+        }))
+    }
+
+    fn enter(addresses: &Arc<Addresses>, address: &str) -> Option<(Entered, Unauthenticated)> {
+        addresses.enter(address.parse().unwrap())
     }
 
     #[test]
-    fn many_failures_bar_an_address_and_nothing_is_kept_of_others() {
-        let addresses = Arc::new(Addresses::default());
-        let entered = addresses.enter("192.0.2.1".parse().unwrap()).unwrap();
-        for _ in 0..FAILURES_MAX {
-            assert!(!entered.is_barred());
-            entered.failed();
+    fn an_address_has_its_share_and_gets_it_back() {
+        let addresses = addresses(2, 100);
+        let held = ["2001:db8::1", "2001:db8::2"].map(|text| enter(&addresses, text).unwrap());
+        assert!(enter(&addresses, "2001:db8::3").is_none());
+        assert!(enter(&addresses, "2001:db8:0:1::3").is_some());
+        assert!(enter(&addresses, "192.0.2.1").is_some());
+        drop(held);
+        assert!(enter(&addresses, "2001:db8::3").is_some());
+        let counts = addresses.counts();
+        assert_eq!((counts.streams, counts.unauthenticated.len()), (0, 0));
+    }
+
+    #[test]
+    fn all_together_have_their_share() {
+        let addresses = addresses(10, 2);
+        let (one, unauthenticated) = enter(&addresses, "192.0.2.1").unwrap();
+        drop(unauthenticated); // It has authenticated, and is still a stream.
+        let _two = enter(&addresses, "192.0.2.2").unwrap();
+        assert!(enter(&addresses, "192.0.2.3").is_none());
+        drop(one);
+        assert!(enter(&addresses, "192.0.2.3").is_some());
+    }
+
+    #[test]
+    fn failures_bar_an_address_and_never_an_account() {
+        let addresses = addresses(100, 100);
+        let now = Instant::now();
+        let account = |name: &str| BareJid::parse(&format!("{name}@example.org")).unwrap();
+        let juliet = account("juliet");
+        let now_allowed = Attempt::After(Duration::ZERO);
+        let (_, home) = enter(&addresses, "192.0.2.1").unwrap();
+        home.succeeded(&juliet, now);
+        // One stranger: after some failures this address, for this account, is barred; nobody else is.
+        let (_, stranger) = enter(&addresses, "198.51.100.1").unwrap();
+        for _ in 0..PAIR_FAILURES_MAX {
+            assert_eq!(stranger.attempt(&juliet, now), now_allowed);
+            stranger.failed(Some(&juliet), now);
         }
-        assert!(entered.is_barred());
-        drop(addresses.enter("192.0.2.2".parse().unwrap()));
-        assert_eq!(addresses.counts().len(), 1);
+        assert_eq!(stranger.attempt(&juliet, now), Attempt::Barred);
+        assert_eq!(stranger.attempt(&account("romeo"), now), now_allowed);
+        assert_eq!(home.attempt(&juliet, now), now_allowed);
+        // Many: who is new waits, who is known does not.
+        for n in 0..ACCOUNT_FAILURES_MAX {
+            let (_, stranger) = enter(&addresses, &format!("203.0.113.{n}")).unwrap();
+            stranger.failed(Some(&juliet), now);
+        }
+        let (_, new) = enter(&addresses, "192.0.2.99").unwrap();
+        assert_eq!(new.attempt(&juliet, now), Attempt::After(ACCOUNT_DELAY));
+        assert_eq!(home.attempt(&juliet, now), now_allowed);
+        // One address through many accounts.
+        for n in 0..FAILURES_MAX {
+            new.failed(Some(&account(&n.to_string())), now);
+        }
+        assert_eq!(new.attempt(&account("romeo"), now), Attempt::Barred);
+        assert_eq!(new.attempt(&account("romeo"), now + FAILURES_FORGOTTEN), now_allowed);
+        assert_eq!(stranger.attempt(&juliet, now + FAILURES_FORGOTTEN), now_allowed);
+    }
+
+    #[test]
+    fn an_address_registers_so_often_in_an_hour() {
+        let addresses = addresses(10, 10);
+        let (_, entered) = enter(&addresses, "192.0.2.1").unwrap();
+        let now = Instant::now();
+        assert_eq!([0; 4].map(|_| entered.register(now)), [true, true, true, false]);
+        assert!(entered.register(now + Duration::from_secs(3_600)));
     }
 }

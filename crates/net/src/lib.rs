@@ -8,10 +8,11 @@ mod addresses;
 pub mod limits;
 mod listener;
 mod session;
+mod tally;
 mod tls;
 mod transport;
 
-pub use addresses::Addresses;
+pub use addresses::{AddressLimits, Addresses};
 pub use listener::{Listener, Security};
-pub use session::Services;
-pub use tls::{Certificates, HostCertificate, TlsError};
+pub use session::{Services, SessionLimits};
+pub use tls::{Certificates, HostCertificate, OldestTls, TlsError};

@@ -14,19 +14,32 @@ pub const UNREPORTED_MAX: u64 = 64;
 pub const UNREQUESTED_MAX: usize = 8;
 /// After fewer, it is asked this much later, so that a burst is acknowledged once.
 pub const REQUEST_AFTER: Duration = Duration::from_millis(1_500);
-/// A client that was asked and sends nothing for so long is gone, though its connection does not say so.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// A client that sent nothing for so long is asked whether it is there.
-pub const IDLE: Duration = Duration::from_secs(120);
-/// Connections of one address (IPv6: of one /64) that are not authenticated.
-pub const UNAUTHENTICATED_MAX: usize = 64;
+/// Bytes for a client that does not read them, at which nothing more is read of it: so it cannot make the server
+/// hold the answers to all it asks.
+pub const OUTPUT_BYTES_HOLD: usize = 64 * 1024;
+/// Bytes read, and not looked at, of a client whose stream has ended: with bytes unread, closing would take back
+/// the stream error that is on its way to it (RFC 9293 3.6.1: a reset).
+pub const LINGER_BYTES_MAX: usize = 1024 * 1024;
 /// Failed authentications of one address within [`FAILURES_FORGOTTEN`] after which no more are tried.
 pub const FAILURES_MAX: u32 = 30;
-/// When failed authentications of an address are forgotten.
+/// Those for one account from one address.
+pub const PAIR_FAILURES_MAX: u32 = 10;
+/// Those for one account from anywhere, after which addresses that are new to it wait for [`ACCOUNT_DELAY`].
+pub const ACCOUNT_FAILURES_MAX: u32 = 50;
+/// See [`ACCOUNT_FAILURES_MAX`].
+pub const ACCOUNT_DELAY: Duration = Duration::from_secs(2);
+/// For how long failed authentications are counted.
 pub const FAILURES_FORGOTTEN: Duration = Duration::from_secs(60);
-/// Addresses about which something is remembered; beyond, the oldest is forgotten.
+/// For how long an address from which an account authenticated is known to be its.
+pub const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// Checks of PLAIN under way, each of which takes a thread for some 10 ms.
+pub const CHECKS_MAX: usize = 2;
+/// Addresses about which something is remembered; beyond, another is forgotten.
 pub const ADDRESSES_MAX: usize = 100_000;
 /// Connections that wait to be accepted.
 pub const BACKLOG: i32 = 1_024;
 /// How long accepting pauses when the process has no file descriptor left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+const _: () = assert!(OUTPUT_BYTES_HOLD < OUTPUT_BYTES_MAX);
+const _: () = assert!(PAIR_FAILURES_MAX < FAILURES_MAX);

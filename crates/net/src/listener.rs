@@ -71,7 +71,7 @@ impl Listener {
         services: &Arc<Services>,
     ) {
         let Some(entered) = services.addresses.enter(peer.ip()) else {
-            return tracing::warn!(address = %peer.ip(), "an address has too many connections that are not authenticated");
+            return tracing::warn!(address = %peer.ip(), "a connection too many is refused");
         };
         // Moved as a plain socket: it is registered with the reactor of the arbiter on which it stays.
         let Ok(socket) = socket.into_std() else { return };

@@ -1,26 +1,38 @@
 //! TLS: a certificate for each virtual host, found by SNI (RFC 6066 3), replaced without a restart.
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
-use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use stentor_auth::{ChannelBindings, ClientIdentities, tls_server_end_point};
 use stentor_stream::TlsInfo;
 
-/// A host's certificate chain, leaf first, and its key.
+/// What a host shows, and from whom it takes certificates of clients.
 #[derive(Debug)]
 pub struct HostCertificate {
     /// The host's domain, prepared.
     pub domain: String,
-    /// The chain.
+    /// The chain, leaf first.
     pub chain: Vec<CertificateDer<'static>>,
     /// The leaf's key.
     pub key: PrivateKeyDer<'static>,
+    /// Who may issue certificates of this host's users (EXTERNAL); without any, they are not asked for one.
+    pub client_authorities: RootCertStore,
+}
+
+/// The oldest version of TLS that is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldestTls {
+    /// RFC 5246, with AEAD suites and the extended master secret only.
+    V1_2,
+    /// RFC 8446.
+    V1_3,
 }
 
 /// Why certificates cannot be used. Those of before stay in use.
@@ -45,66 +57,83 @@ pub struct Certificates {
 struct Configs {
     hosts: HashMap<String, Host>,
     /// For a client that names nothing, or something else.
-    first: String,
+    first: Host,
+    /// With TLS from the first byte, a client names its host inside the handshake.
+    direct: Arc<ServerConfig>,
 }
 
+#[derive(Clone)]
 struct Host {
+    domain: String,
     starttls: Arc<ServerConfig>,
-    direct: Arc<ServerConfig>,
     end_point: Option<Vec<u8>>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+/// A handshake to be done, and what it is done with: certificates may be replaced meanwhile.
+pub(crate) struct Handshake {
+    configs: Arc<Configs>,
+    /// The host of the stream on which TLS begins.
+    host: Option<Host>,
 }
 
 impl Certificates {
-    /// With these, the first being the default. `client_roots`: who may issue client certificates (EXTERNAL);
-    /// without any, clients are not asked for one.
+    /// With these, the first being the default.
     ///
     /// # Errors
     /// See [`TlsError`].
-    pub fn new(hosts: Vec<HostCertificate>, client_roots: rustls::RootCertStore) -> Result<Self, TlsError> {
-        Ok(Self { current: ArcSwap::from_pointee(configs(hosts, client_roots)?) })
+    pub fn new(hosts: Vec<HostCertificate>, oldest: OldestTls) -> Result<Self, TlsError> {
+        Ok(Self { current: ArcSwap::from_pointee(configs(hosts, oldest)?) })
     }
 
     /// New connections get these from now on; those that are open keep theirs.
     ///
     /// # Errors
     /// See [`TlsError`].
-    pub fn replace(
-        &self,
-        hosts: Vec<HostCertificate>,
-        client_roots: rustls::RootCertStore,
-    ) -> Result<(), TlsError> {
-        self.current.store(Arc::new(configs(hosts, client_roots)?));
+    pub fn replace(&self, hosts: Vec<HostCertificate>, oldest: OldestTls) -> Result<(), TlsError> {
+        self.current.store(Arc::new(configs(hosts, oldest)?));
         Ok(())
     }
 
     /// For STARTTLS on a stream to this host.
-    pub(crate) fn starttls(&self, host: &str) -> Option<Arc<ServerConfig>> {
-        let configs = self.current.load();
-        configs
-            .hosts
-            .get(host)
-            .or_else(|| configs.hosts.get(&configs.first))
-            .map(|host| Arc::clone(&host.starttls))
+    pub(crate) fn starttls(&self, host: &str) -> Handshake {
+        let configs = self.current.load_full();
+        let host = configs.hosts.get(host).unwrap_or(&configs.first).clone();
+        Handshake { configs, host: Some(host) }
     }
 
     /// For TLS from the first byte (XEP-0368).
-    pub(crate) fn direct(&self) -> Option<Arc<ServerConfig>> {
-        let configs = self.current.load();
-        configs.hosts.get(&configs.first).map(|host| Arc::clone(&host.direct))
+    pub(crate) fn direct(&self) -> Handshake {
+        Handshake { configs: self.current.load_full(), host: None }
+    }
+}
+
+impl Handshake {
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(self.host.as_ref().map_or(&self.configs.direct, |host| &host.starttls))
     }
 
-    /// What the stream is to know of a finished handshake. `fallback`: whose certificate was sent if the client
-    /// named none of ours.
-    pub(crate) fn info(&self, connection: &rustls::ServerConnection, fallback: Option<&str>) -> TlsInfo {
-        let configs = self.current.load();
+    /// What the stream is to know of it once it is done.
+    pub(crate) fn info(&self, connection: &rustls::ServerConnection) -> TlsInfo {
         let sni = connection.server_name().map(str::to_ascii_lowercase);
-        let host = sni.as_deref().and_then(|name| configs.hosts.get(name));
-        let host = host.or_else(|| configs.hosts.get(fallback.unwrap_or(&configs.first)));
-        let end_point = host.and_then(|host| host.end_point.clone());
+        let named = sni.as_deref().and_then(|name| self.configs.hosts.get(name));
+        let host = named.or(self.host.as_ref()).unwrap_or(&self.configs.first);
         let exporter = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None).ok();
-        let client = connection.peer_certificates().and_then(|chain| chain.first());
-        let client = client.and_then(|leaf| ClientIdentities::from_certificate(leaf).ok());
-        TlsInfo { bindings: ChannelBindings::new(exporter, end_point), client, sni }
+        let client = connection.peer_certificates().and_then(|chain| self.client(chain));
+        TlsInfo { bindings: ChannelBindings::new(exporter, host.end_point.clone()), client, sni }
+    }
+
+    /// Whom a client's certificate names. An authority speaks for the users of the host that trusts it, and for no
+    /// others, so each host's verdict counts for its own users.
+    fn client(&self, chain: &[CertificateDer<'_>]) -> Option<ClientIdentities> {
+        let (leaf, intermediates) = chain.split_first()?;
+        let identities = ClientIdentities::from_certificate(leaf).ok()?;
+        let now = UnixTime::now();
+        let trusts = |domain: &str| {
+            let clients = self.configs.hosts.get(domain).and_then(|host| host.clients.as_ref());
+            clients.is_some_and(|clients| clients.verify_client_cert(leaf, intermediates, now).is_ok())
+        };
+        Some(identities.retain_domains(trusts))
     }
 }
 
@@ -127,45 +156,71 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
-fn configs(hosts: Vec<HostCertificate>, client_roots: rustls::RootCertStore) -> Result<Configs, TlsError> {
+fn configs(hosts: Vec<HostCertificate>, oldest: OldestTls) -> Result<Configs, TlsError> {
     let provider = Arc::new(ring::default_provider());
-    let first = hosts.first().map(|host| host.domain.clone()).ok_or(TlsError::None)?;
     let mut keys = HashMap::new();
-    for HostCertificate { domain, chain, key } in hosts {
+    let mut all_authorities = RootCertStore::empty();
+    let mut given = Vec::new();
+    for HostCertificate { domain, chain, key, client_authorities } in hosts {
         let key = CertifiedKey::from_der(chain, key, &provider);
-        let key = key.map_err(|error| TlsError::Certificate(domain.clone(), error))?;
-        keys.insert(domain, Arc::new(key));
+        let key = Arc::new(key.map_err(|error| TlsError::Certificate(domain.clone(), error))?);
+        keys.insert(domain.clone(), Arc::clone(&key));
+        all_authorities.roots.extend(client_authorities.roots.iter().cloned());
+        given.push((domain, key, client_authorities));
     }
     let keys = Arc::new(keys);
-    let roots = (!client_roots.is_empty()).then(|| Arc::new(client_roots));
-    let config = |fallback: &Arc<CertifiedKey>, alpn: &[&[u8]]| {
-        let setup = |error: &dyn fmt::Display| TlsError::Setup(error.to_string());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(|error| setup(&error))?;
-        let builder = match &roots {
-            None => builder.with_no_client_auth(),
-            Some(roots) => {
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(&provider));
-                let verifier = verifier.allow_unauthenticated().build().map_err(|error| setup(&error))?;
-                builder.with_client_cert_verifier(verifier)
-            }
-        };
-        let resolver = Resolver { keys: Arc::clone(&keys), fallback: Arc::clone(fallback) };
-        let mut config = builder.with_cert_resolver(Arc::new(resolver));
-        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        // RFC 9266 4.2: on TLS 1.2 the exporter binds only with the extended master secret.
-        config.require_ems = true;
-        // Nothing of ours resumes TLS across members, and early data must not carry SASL (XEP-0388 6.3).
-        config.max_early_data_size = 0;
-        Ok(Arc::new(config))
-    };
-    let mut hosts = HashMap::new();
-    for (domain, key) in keys.iter() {
+    let mut hosts = Vec::new();
+    for (domain, key, authorities) in given {
+        let clients = verifier(authorities, &provider)?;
+        let starttls = config(&keys, &key, clients.clone(), &[], oldest, &provider)?;
         let end_point = key.cert.first().and_then(|leaf| tls_server_end_point(leaf));
-        let host = Host { starttls: config(key, &[])?, direct: config(key, &[b"xmpp-client"])?, end_point };
-        hosts.insert(domain.clone(), host);
+        hosts.push(Host { domain, starttls, end_point, clients });
     }
-    Ok(Configs { hosts, first })
+    let first = hosts.first().cloned().ok_or(TlsError::None)?;
+    let key = keys.get(&first.domain).ok_or(TlsError::None)?;
+    let clients = verifier(all_authorities, &provider)?;
+    let direct = config(&keys, key, clients, &[b"xmpp-client"], oldest, &provider)?;
+    let hosts = hosts.into_iter().map(|host| (host.domain.clone(), host)).collect();
+    Ok(Configs { hosts, first, direct })
+}
+
+/// Who judges certificates of clients; none if nobody may issue any.
+fn verifier(
+    authorities: RootCertStore,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
+    if authorities.is_empty() {
+        return Ok(None);
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::clone(provider));
+    builder.allow_unauthenticated().build().map(Some).map_err(|error| TlsError::Setup(error.to_string()))
+}
+
+fn config(
+    keys: &Arc<HashMap<String, Arc<CertifiedKey>>>,
+    fallback: &Arc<CertifiedKey>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+    alpn: &[&[u8]],
+    oldest: OldestTls,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let versions: &[_] = match oldest {
+        OldestTls::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],
+        OldestTls::V1_3 => &[&rustls::version::TLS13],
+    };
+    let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(versions)
+        .map_err(|error| TlsError::Setup(error.to_string()))?;
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => builder.with_client_cert_verifier(clients),
+    };
+    let resolver = Resolver { keys: Arc::clone(keys), fallback: Arc::clone(fallback) };
+    let mut config = builder.with_cert_resolver(Arc::new(resolver));
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    // RFC 9266 4.2: on TLS 1.2 the exporter binds only with the extended master secret.
+    config.require_ems = true;
+    // Nothing of ours resumes TLS across members, and early data must not carry SASL (XEP-0388 6.3).
+    config.max_early_data_size = 0;
+    Ok(Arc::new(config))
 }

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use stentor_engine::MemberId;
 use stentor_net::{Addresses, Certificates, Listener, Security, Services};
 use stentor_runtime::{Administration, Runtime, StoreCredentials};
@@ -136,15 +135,15 @@ async fn start_runtime(config: &Config, store: Store) -> Result<Runtime, ServeEr
 }
 
 fn services(config: &Config, runtime: &Runtime) -> Result<Arc<Services>, ServeError> {
-    let (hosts, authorities) = start::certificates(config)?;
     let secret = start::secret(&config.data)?;
-    Ok(Arc::new(Services {
-        settings: ArcSwap::from_pointee(start::stream_settings(config, secret)),
-        certificates: Certificates::new(hosts, authorities)?,
-        credentials: Arc::new(StoreCredentials::new(runtime.shared())),
-        addresses: Arc::new(Addresses::new(start::count(config.limits.unauthenticated_per_address_max))),
-        rate: start::rate(config),
-    }))
+    Ok(Arc::new(Services::new(
+        start::stream_settings(config, secret),
+        Certificates::new(start::certificates(config)?, start::oldest_tls(config))?,
+        Arc::new(StoreCredentials::new(runtime.shared())),
+        Addresses::new(start::address_limits(config)),
+        start::session_limits(config),
+        runtime.administration(),
+    )))
 }
 
 fn operator(config: &Config, runtime: &Runtime, services: &Services) -> Operator {
@@ -261,11 +260,14 @@ impl Server {
         let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         let changes = Config::diff(&config, &loaded.config);
         let next = config.reloaded(&loaded.config);
-        let (hosts, authorities) = start::certificates(&next).map_err(|error| refused(error.to_string()))?;
+        let hosts = start::certificates(&next).map_err(|error| refused(error.to_string()))?;
         let secret = start::secret(&next.data).map_err(|error| refused(error.to_string()))?;
         self.logs.set_filter(&next.log.filter).map_err(|error| refused(error.to_string()))?;
-        self.services.certificates.replace(hosts, authorities).map_err(|error| refused(error.to_string()))?;
+        let replaced = self.services.certificates.replace(hosts, start::oldest_tls(&next));
+        replaced.map_err(|error| refused(error.to_string()))?;
         self.services.settings.store(Arc::new(start::stream_settings(&next, secret)));
+        self.services.limits.store(Arc::new(start::session_limits(&next)));
+        self.services.addresses.set_limits(start::address_limits(&next));
         *config = next;
         loaded.warnings.log();
         for change in &changes.applied {

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use rustls::RootCertStore;
@@ -13,12 +13,12 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use stentor_auth::{Credential, Iterations, Salts, ServerSecret};
 use stentor_entities::{Hosts, UserLimits};
-use stentor_net::HostCertificate;
+use stentor_net::{AddressLimits, HostCertificate, OldestTls, SessionLimits};
 use stentor_runtime::Derive;
 use stentor_xml::{ElementBuilder, Limits};
 use stentor_xmpp::ns;
 
-use crate::config::{Config, ContactConfig, HostConfig, LimitsConfig, Mechanism, Registration};
+use crate::config::{Config, ContactConfig, HostConfig, LimitsConfig, Mechanism, Registration, TlsVersion};
 
 /// Something that the configuration names cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +84,13 @@ pub(crate) fn stream_settings(config: &Config, secret: ServerSecret) -> stentor_
         namespaces_max: limits.namespaces_max.try_into().unwrap_or(u16::MAX),
         ..settings.bound_limits
     };
+    settings.unbound_limits = Limits {
+        stanza_bytes_max: limits.unauthenticated_bytes_max.try_into().unwrap_or(u32::MAX),
+        elements_max: limits.unauthenticated_elements_max.try_into().unwrap_or(u32::MAX),
+        ..settings.unbound_limits
+    };
+    settings.authentications_max = config.auth.attempts_max.try_into().unwrap_or(u8::MAX);
+    settings.idle_seconds = Some(limits.idle_seconds.try_into().unwrap_or(u32::MAX));
     settings
 }
 
@@ -99,6 +106,7 @@ fn stream_host(config: &Config, host: &HostConfig) -> stentor_stream::Host {
         iterations: iterations(config),
         ..stentor_auth::Settings::default()
     };
+    stream.registration = host.registration == Registration::Open;
     stream.features = vec![
         ElementBuilder::new("ver", ns::ROSTER_VERSIONING).build(),
         ElementBuilder::new("sub", ns::PRE_APPROVAL).build(),
@@ -124,23 +132,32 @@ pub(crate) fn derive(config: &Config) -> Derive {
     })
 }
 
-/// The certificates of all hosts, the first host's first, and the authorities of client certificates.
-pub(crate) fn certificates(config: &Config) -> Result<(Vec<HostCertificate>, RootCertStore), Unusable> {
-    let mut hosts = Vec::new();
-    let mut roots = RootCertStore::empty();
-    for host in &config.hosts {
-        hosts.push(HostCertificate {
-            domain: host.domain.clone(),
-            chain: chain(&host.certificate)?,
-            key: PrivateKeyDer::from_pem_file(&host.key).map_err(|error| unusable(&host.key, error))?,
-        });
-        if let Some(path) = &host.client_authorities {
-            for authority in chain(path)? {
-                roots.add(authority).map_err(|error| unusable(path, error))?;
-            }
+/// The certificates of all hosts, the first host's first, with the authorities of their users' certificates.
+pub(crate) fn certificates(config: &Config) -> Result<Vec<HostCertificate>, Unusable> {
+    config.hosts.iter().map(certificate).collect()
+}
+
+fn certificate(host: &HostConfig) -> Result<HostCertificate, Unusable> {
+    let mut client_authorities = RootCertStore::empty();
+    if let Some(path) = &host.client_authorities {
+        for authority in chain(path)? {
+            client_authorities.add(authority).map_err(|error| unusable(path, error))?;
         }
     }
-    Ok((hosts, roots))
+    Ok(HostCertificate {
+        domain: host.domain.clone(),
+        chain: chain(&host.certificate)?,
+        key: PrivateKeyDer::from_pem_file(&host.key).map_err(|error| unusable(&host.key, error))?,
+        client_authorities,
+    })
+}
+
+/// The oldest version of TLS that is accepted.
+pub(crate) fn oldest_tls(config: &Config) -> OldestTls {
+    match config.tls.version_min {
+        TlsVersion::V1_2 => OldestTls::V1_2,
+        TlsVersion::V1_3 => OldestTls::V1_3,
+    }
 }
 
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
@@ -148,11 +165,26 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
     certificates.collect::<Result<_, _>>().map_err(|error| unusable(path, error))
 }
 
-/// Bytes per second and at once that a client may send; none if that is not limited.
-pub(crate) fn rate(config: &Config) -> Option<(u32, u32)> {
+/// What a connection may take.
+pub(crate) fn session_limits(config: &Config) -> SessionLimits {
     let limit = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
     let LimitsConfig { bytes_per_second, burst_bytes, .. } = config.limits;
-    (bytes_per_second > 0).then(|| (limit(bytes_per_second), limit(burst_bytes)))
+    SessionLimits {
+        rate: (bytes_per_second > 0).then(|| (limit(bytes_per_second), limit(burst_bytes))),
+        handshake: Duration::from_secs(config.limits.handshake_seconds_max),
+        login: Duration::from_secs(config.limits.login_seconds_max),
+        idle: Duration::from_secs(config.limits.idle_seconds),
+        answer: Duration::from_secs(config.limits.answer_seconds_max),
+    }
+}
+
+/// What all connections of an address may take.
+pub(crate) fn address_limits(config: &Config) -> AddressLimits {
+    AddressLimits {
+        unauthenticated_max: count(config.limits.unauthenticated_per_address_max),
+        streams_max: count(config.limits.streams_max),
+        registrations_per_hour_max: config.limits.registrations_per_hour_max.try_into().unwrap_or(u32::MAX),
+    }
 }
 
 /// The secret of this server, made at its first start and kept: it makes the salts of accounts that do not exist,

@@ -10,7 +10,6 @@ use stentor_xml::RawElement;
 use stentor_xmpp::{BareJid, IqType, Stanza, StanzaFault, StreamCondition, StreamError, ns};
 
 use crate::action::Action;
-use crate::limits::AUTHENTICATIONS_MAX;
 use crate::settings::Host;
 use crate::stage::{Layer, Next, Shared, Stage, append};
 
@@ -188,7 +187,7 @@ impl Authenticating {
         append(out, |out| failure.write_to(out));
         shared.action = Some(Action::AuthenticationFailed { account: self.account.take(), failure });
         self.failures = self.failures.saturating_add(1);
-        if self.failures >= AUTHENTICATIONS_MAX {
+        if self.failures >= shared.settings.authentications_max {
             let text = "Too many failed authentications.";
             return Err(StreamError::new(StreamCondition::PolicyViolation).with_text(text));
         }

@@ -10,10 +10,10 @@ use stentor_xmpp::{
 };
 
 use crate::action::{Action, Deadline, Progress};
+use crate::features;
 use crate::settings::{Connection, Settings, TlsInfo};
 use crate::stage::{Layer, Next, Sent, Shared, Stage, append};
 use crate::xep_0198::{self, Enabled};
-use crate::{features, limits};
 
 /// Fills a buffer from the system's random number generator (in the simulator: from the seed).
 pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
@@ -36,7 +36,7 @@ impl ClientStream {
             Connection::Tls(tls) => Layer::Tls { tls, host: None },
         };
         Self {
-            framer: Framer::new(limits::UNBOUND),
+            framer: Framer::new(settings.unbound_limits),
             stage: Stage::Header(layer),
             shared: Shared::new(settings, entropy),
         }

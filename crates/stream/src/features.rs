@@ -10,7 +10,6 @@ use stentor_xmpp::{StreamCondition, StreamError, ns};
 use crate::authentication::Authenticating;
 use crate::binding::Binding;
 use crate::header::Header;
-use crate::limits;
 use crate::settings::{Host, Settings, TlsInfo};
 use crate::stage::{Layer, Shared, Stage, append};
 
@@ -51,7 +50,7 @@ pub(crate) fn header(
             let security = Security::Tls { bindings: tls.bindings, client: tls.client };
             let offer = Offer::new(&host.authentication, &host.domain, security);
             append(out, |out| {
-                write_features(out, &settings, limits::UNBOUND, |out| {
+                write_features(out, &settings, settings.unbound_limits, |out| {
                     offer.write_features(out);
                     if host.registration {
                         let _ = write!(out, "<register xmlns='{}'/>", ns::REGISTER_FEATURE);

@@ -13,8 +13,12 @@ use crate::limits;
 pub struct Settings {
     hosts: HashMap<Box<str>, Arc<Host>>,
     pub(crate) secret: ServerSecret,
-    /// Limits once a resource is bound. Before: [`limits::UNBOUND`].
+    /// Limits once a resource is bound.
     pub bound_limits: Limits,
+    /// Limits before.
+    pub unbound_limits: Limits,
+    /// Failed authentications on one connection, the last of which ends the stream.
+    pub authentications_max: u8,
     /// XEP-0478 `<idle-seconds/>`: after how many silent seconds a client is pinged or its stream ended.
     pub idle_seconds: Option<u32>,
 }
@@ -55,7 +59,14 @@ impl Settings {
     /// Settings with the default limits. `secret` makes the fake salts of users who do not exist.
     pub fn new(secret: ServerSecret, hosts: impl IntoIterator<Item = Host>) -> Self {
         let hosts = hosts.into_iter().map(|host| (host.domain.clone().into(), Arc::new(host))).collect();
-        Self { hosts, secret, bound_limits: limits::BOUND, idle_seconds: None }
+        Self {
+            hosts,
+            secret,
+            bound_limits: limits::BOUND,
+            unbound_limits: limits::UNBOUND,
+            authentications_max: limits::AUTHENTICATIONS_MAX,
+            idle_seconds: None,
+        }
     }
 
     /// A host that is served, by its prepared domainpart.

@@ -1,11 +1,13 @@
 //! What the stream's state machine asks for.
 
 use super::{Phase, Session, token};
+use crate::addresses::Attempt;
 use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{AsyncContext, Context};
+use std::time::{Duration, Instant};
 use stentor_auth::SaslFailure;
 use stentor_engine::{FromSession, Key, StreamId};
-use stentor_stream::{Action, Deadline, Progress, limits as stream_limits};
+use stentor_stream::{Action, Progress, limits as stream_limits};
 use stentor_xmpp::{Condition, Counter, Stanza};
 
 impl Session {
@@ -27,6 +29,7 @@ impl Session {
             }
         }
         self.send_batch();
+        self.ask_what_is_handled();
     }
 
     fn room(&self) -> usize {
@@ -67,23 +70,19 @@ impl Session {
             Action::Verify(check) => self.verify(check, actor),
             Action::Authenticated { account, mechanism } => {
                 tracing::info!(%account, mechanism = mechanism.name(), address = %self.address, "authenticated");
-                self.entered = None;
+                if let Some(unauthenticated) = self.unauthenticated.take() {
+                    unauthenticated.succeeded(&account, Instant::now());
+                }
                 self.user = Some(Key::User(account));
             }
             Action::AuthenticationFailed { account, failure } => {
+                if let Some(unauthenticated) = &self.unauthenticated {
+                    unauthenticated.failed(account.as_ref(), Instant::now());
+                }
                 let account = account.map(|account| account.to_string()).unwrap_or_default();
                 tracing::info!(%account, ?failure, address = %self.address, "authentication failed");
-                if let Some(entered) = &self.entered {
-                    entered.failed();
-                }
             }
-            Action::Register { request, .. } => {
-                // No host offers registration yet, so none is asked for.
-                let answer = request.error_reply(Condition::ServiceUnavailable.into());
-                if let (Some(stream), Some(answer)) = (&mut self.stream, answer) {
-                    stream.registration_answered(&answer, &mut self.output);
-                }
-            }
+            Action::Register { host, request } => self.register(&host, *request, actor),
             Action::Closed => self.closed(),
             Action::Failed(error) => {
                 tracing::debug!(?error, address = %self.address, "a stream ended with an error")
@@ -113,13 +112,23 @@ impl Session {
     }
 
     fn look_up(&mut self, account: stentor_xmpp::BareJid, actor: &mut Context<Self>) {
-        if self.entered.as_ref().is_some_and(|entered| entered.is_barred()) {
-            if let Some(stream) = &mut self.stream {
-                stream.refuse_authentication(SaslFailure::TemporaryAuthFailure, &mut self.output);
+        let attempt = self.unauthenticated.as_ref().map(|one| one.attempt(&account, Instant::now()));
+        let wait = match attempt {
+            Some(Attempt::After(wait)) => wait,
+            Some(Attempt::Barred) | None => {
+                if let Some(stream) = &mut self.stream {
+                    stream.refuse_authentication(SaslFailure::TemporaryAuthFailure, &mut self.output);
+                }
+                return;
             }
-            return;
-        }
+        };
         let found = self.services.credentials.credential(&account);
+        let found = async move {
+            if wait > Duration::ZERO {
+                tokio::time::sleep(wait).await;
+            }
+            found.await
+        };
         let answer = wrap_future::<_, Self>(found).map(|found, session, actor| {
             if let Some(stream) = &mut session.stream {
                 stream.credentials(found, &mut session.output);
@@ -130,7 +139,11 @@ impl Session {
     }
 
     fn verify(&mut self, check: stentor_auth::PlainCheck, actor: &mut Context<Self>) {
-        let work = tokio::task::spawn_blocking(move || check.run());
+        let services = std::sync::Arc::clone(&self.services);
+        let work = async move {
+            let _permit = services.checks.acquire().await.ok();
+            tokio::task::spawn_blocking(move || check.run()).await
+        };
         let answer = wrap_future::<_, Self>(work).map(|verdict, session, actor| {
             if let Some(stream) = &mut session.stream {
                 match verdict {
@@ -146,7 +159,7 @@ impl Session {
     }
 
     /// What the stream waited for is there; it goes on with what it has not read.
-    fn answer_given(&mut self, actor: &mut Context<Self>) {
+    pub(super) fn answer_given(&mut self, actor: &mut Context<Self>) {
         self.go_on(actor);
         // A future that ends does not have the pump polled.
         self.wake();
@@ -182,9 +195,9 @@ impl Session {
     fn closed(&mut self) {
         match self.attachment.as_ref().map(|a| a.number()) {
             Some(attachment) => {
-                // XEP-0198 1.6.3, 4: a last `<a/>`; it comes back in order behind what the user still sends.
+                // A last `<a/>` comes back in order behind what the user still sends.
                 self.is_closing = true;
-                self.tell_user(FromSession::Request { attachment });
+                self.ask_at_last(attachment);
                 self.after(stream_limits::CLOSE_TIME_MAX, token::CLOSE);
             }
             None => self.close(),
@@ -196,9 +209,8 @@ impl Session {
         self.detach(false);
         if let Some(stream) = &mut self.stream {
             stream.close(&mut self.output);
-            if stream.deadline() == Deadline::Close {
-                self.after(stream_limits::CLOSE_TIME_MAX, token::CLOSE);
-            }
+            self.is_settling = true;
+            self.after(stream_limits::CLOSE_TIME_MAX, token::CLOSE);
         }
     }
 
@@ -207,6 +219,7 @@ impl Session {
         self.detach(false);
         if self.phase == Phase::Open {
             self.phase = Phase::Ending;
+            self.after(stream_limits::CLOSE_TIME_MAX, token::CLOSE);
         }
     }
 }

@@ -1,19 +1,23 @@
 //! XEP-0198 1.6.3 as a session does it: when it asks, when it answers.
 
+use super::pump::uptime;
 use super::{Session, token};
-use crate::limits::{ANSWER_WITHIN, REQUEST_AFTER, UNREQUESTED_MAX};
+use crate::limits::{REQUEST_AFTER, UNREQUESTED_MAX};
+use std::time::Duration;
 use stentor_engine::FromSession;
 use stentor_xmpp::{Counter, IqType, Stanza, ns};
 
 /// Acknowledgements under way.
 #[derive(Debug, Default)]
 pub(super) struct Acks {
-    /// The client asked, and the user has not answered.
-    is_owed: bool,
-    /// It asked again since; one more answer, when the first is there, says it all.
-    is_owed_again: bool,
+    /// The client asked since the user was asked last.
+    is_asked: bool,
+    /// Questions to the user that are not answered.
+    owed: u32,
     /// The client was asked, and has not answered.
     is_requested: bool,
+    /// When it was.
+    requested: Duration,
     /// It was asked, or is to be asked, by a timer.
     is_timed: bool,
     /// Whether anything was heard since the client was asked.
@@ -21,19 +25,33 @@ pub(super) struct Acks {
 }
 
 impl Session {
-    /// `<r/>`: the user says what may be acknowledged. Several in one read are one question.
+    /// `<r/>`. Several in one read are one question, put behind all that was read with them.
     pub(super) fn acknowledgement_requested(&mut self) {
-        let Some(attachment) = self.attachment.as_ref().map(|a| a.number()) else { return };
-        if std::mem::replace(&mut self.acks.is_owed, true) {
-            self.acks.is_owed_again = true;
-        } else {
+        self.acks.is_asked = true;
+    }
+
+    /// Asks the user what may be acknowledged, if the client asked and no such question is under way.
+    pub(super) fn ask_what_is_handled(&mut self) {
+        if let Some(attachment) = self.attachment.as_ref().map(|a| a.number())
+            && self.acks.is_asked
+            && self.acks.owed == 0
+        {
+            self.acks.is_asked = false;
+            self.acks.owed += 1;
             self.tell_user(FromSession::Request { attachment });
         }
     }
 
+    /// The client closed its stream: the last question (XEP-0198 1.6.3, 4).
+    pub(super) fn ask_at_last(&mut self, attachment: u64) {
+        self.acks.is_asked = false;
+        self.acks.owed += 1;
+        self.tell_user(FromSession::Request { attachment });
+    }
+
     /// The user's answer.
     pub(super) fn answer(&mut self, inbound: u64) {
-        self.acks.is_owed = false;
+        self.acks.owed = self.acks.owed.saturating_sub(1);
         let Some(attachment) = &mut self.attachment else { return };
         attachment.confirmed(inbound);
         if let Some(stream) = &mut self.stream
@@ -41,10 +59,10 @@ impl Session {
         {
             stream.handled(attachment.handled().0, &mut self.output);
         }
-        if self.is_closing {
-            self.close();
-        } else if std::mem::take(&mut self.acks.is_owed_again) {
-            self.acknowledgement_requested();
+        match self.is_closing {
+            true if self.acks.owed == 0 => self.close(),
+            true => {}
+            false => self.ask_what_is_handled(),
         }
     }
 
@@ -60,6 +78,7 @@ impl Session {
         }
         let attachment = attachment.number();
         self.tell_user(FromSession::Acknowledged { attachment, h });
+        self.consider_request();
     }
 
     /// Stanzas went out: the client is asked when there are many, or a little later.
@@ -89,7 +108,8 @@ impl Session {
             stream.request_ack(&mut self.output);
             self.acks.is_requested = true;
             self.acks.was_heard = false;
-            self.after(ANSWER_WITHIN, token::ANSWER);
+            self.acks.requested = uptime();
+            self.after(self.limits.answer, token::ANSWER);
         }
     }
 
@@ -101,7 +121,9 @@ impl Session {
 
     /// A client that was asked and was silent ever since is gone.
     pub(super) fn check_answer(&mut self) {
-        if self.acks.is_requested && !self.acks.was_heard {
+        // The timer may be that of an earlier question.
+        let is_due = uptime().saturating_sub(self.acks.requested) >= self.limits.answer;
+        if self.acks.is_requested && !self.acks.was_heard && is_due {
             tracing::debug!(address = %self.address, "a client does not acknowledge; its connection is given up");
             self.lose();
         }

@@ -3,12 +3,13 @@
 mod actions;
 mod management;
 mod pump;
+mod register;
 mod user;
 
-use crate::addresses::{Addresses, Unauthenticated};
-use crate::limits::IDLE;
+use crate::addresses::{Addresses, Entered, Unauthenticated};
+use crate::limits::CHECKS_MAX;
 use crate::listener::Security;
-use crate::tls::Certificates;
+use crate::tls::{Certificates, Handshake};
 use crate::transport::Transport;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler};
 use arc_swap::ArcSwap;
@@ -18,10 +19,11 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use stentor_auth::Credentials;
 use stentor_engine::{Attachment, FromSession, Key, SessionKey};
-use stentor_runtime::SessionMessage;
+use stentor_runtime::{Administration, SessionMessage};
 use stentor_stream::{ClientStream, Connection, Deadline, RateLimit, Settings, limits as stream_limits};
 use stentor_xmpp::{BareJid, Stanza, StreamCondition};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 /// What sessions are given: all of it shared.
 pub struct Services {
@@ -33,13 +35,66 @@ pub struct Services {
     pub credentials: Arc<dyn Credentials>,
     /// Counts by address.
     pub addresses: Arc<Addresses>,
+    /// What a connection may take. Replaced as a whole; a session keeps what it began with.
+    pub limits: ArcSwap<SessionLimits>,
+    /// Who makes accounts.
+    pub administration: Administration,
+    checks: Semaphore,
+}
+
+/// What a connection may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionLimits {
     /// Bytes per second and at once that a client may send; none: as many as it can.
     pub rate: Option<(u32, u32)>,
+    /// For the TLS handshake.
+    pub handshake: Duration,
+    /// From the connection to a bound or resumed resource.
+    pub login: Duration,
+    /// A client that sent nothing for so long is asked whether it is there.
+    pub idle: Duration,
+    /// A client that was asked and sends nothing for so long is gone, though its connection does not say so.
+    pub answer: Duration,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self {
+            rate: Some((stream_limits::RATE_BYTES_PER_SECOND, stream_limits::RATE_BURST_BYTES)),
+            handshake: stream_limits::HANDSHAKE_TIME_MAX,
+            login: stream_limits::NEGOTIATION_TIME_MAX,
+            idle: Duration::from_secs(300),
+            answer: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Services {
+    /// What sessions are given.
+    pub fn new(
+        settings: Settings,
+        certificates: Certificates,
+        credentials: Arc<dyn Credentials>,
+        addresses: Addresses,
+        limits: SessionLimits,
+        administration: Administration,
+    ) -> Self {
+        Self {
+            settings: ArcSwap::from_pointee(settings),
+            certificates,
+            credentials,
+            addresses: Arc::new(addresses),
+            limits: ArcSwap::from_pointee(limits),
+            administration,
+            checks: Semaphore::new(CHECKS_MAX),
+        }
+    }
 }
 
 /// See the module.
 pub(crate) struct Session {
     services: Arc<Services>,
+    limits: Arc<SessionLimits>,
     /// None until the actor has started.
     key: Option<SessionKey>,
     transport: Transport,
@@ -63,20 +118,27 @@ pub(crate) struct Session {
     acks: management::Acks,
     rate: Option<Box<RateLimit>>,
     is_held: bool,
-    /// The host for which TLS is to begin once `output` is written; then, whose certificate is sent to a client
-    /// that names none.
+    /// The host for which TLS is to begin once `output` is written.
     starting: Option<String>,
-    fallback: Option<String>,
+    /// What the handshake under way was begun with.
+    handshake: Option<Box<Handshake>>,
     /// The client closed its stream; ours is closed when the user has answered.
     is_closing: bool,
+    /// The client sends no more bytes.
+    is_at_end: bool,
+    /// Our stream is over, and the state machine has not been asked what that leads to.
+    is_settling: bool,
+    /// Bytes read since the stream ended.
+    lingered: usize,
     /// Has the pump polled from a future beside it.
     waker: Option<std::task::Waker>,
     /// Read since the last tick of the idle timer; whether it was asked if it is there.
     was_heard: bool,
     was_asked: bool,
     phase: Phase,
-    entered: Option<Unauthenticated>,
+    unauthenticated: Option<Unauthenticated>,
     address: IpAddr,
+    _entered: Entered,
     _load: Arc<AtomicUsize>,
 }
 
@@ -85,6 +147,8 @@ enum Phase {
     Open,
     /// Write what there is, then shut down.
     Ending,
+    /// All is written; the client may still send.
+    Lingering,
     /// Nothing more is written or read.
     Over,
 }
@@ -105,23 +169,25 @@ impl Session {
     pub(crate) fn start(
         socket: TcpStream,
         security: Security,
-        entered: Unauthenticated,
+        (entered, unauthenticated): (Entered, Unauthenticated),
         services: Arc<Services>,
         load: Arc<AtomicUsize>,
     ) {
         let Ok(peer) = socket.peer_addr() else { return };
         let mut transport = Transport::Clear(socket);
-        let stream = match security {
-            Security::StartTls => Some(new_stream(&services, Connection::Clear)),
+        let (stream, handshake) = match security {
+            Security::StartTls => (Some(new_stream(&services, Connection::Clear)), None),
             Security::Direct => {
-                let Some(config) = services.certificates.direct() else { return };
-                transport.start_tls(config);
-                None
+                let handshake = services.certificates.direct();
+                transport.start_tls(handshake.config());
+                (None, Some(Box::new(handshake)))
             }
         };
-        let rate = services.rate.map(|(rate, burst)| Box::new(RateLimit::new(rate, burst, pump::uptime())));
+        let limits = services.limits.load_full();
+        let rate = limits.rate.map(|(rate, burst)| Box::new(RateLimit::new(rate, burst, pump::uptime())));
         let session = Self {
             services,
+            limits,
             key: None,
             transport,
             security,
@@ -138,14 +204,18 @@ impl Session {
             rate,
             is_held: false,
             starting: None,
-            fallback: None,
+            handshake,
             is_closing: false,
+            is_at_end: false,
+            is_settling: false,
+            lingered: 0,
             waker: None,
             was_heard: false,
             was_asked: false,
             phase: Phase::Open,
-            entered: Some(entered),
+            unauthenticated: Some(unauthenticated),
             address: peer.ip(),
+            _entered: entered,
             _load: load,
         };
         Actor::start(session);
@@ -166,15 +236,19 @@ impl Session {
     /// Ends the stream with an error, and the connection once that is written.
     fn fail(&mut self, error: impl Into<stentor_xmpp::StreamError>) {
         match &mut self.stream {
-            Some(stream) => stream.fail(error, &mut self.output),
+            Some(stream) => {
+                stream.fail(error, &mut self.output);
+                self.is_settling = true;
+            }
             None => self.phase = Phase::Over,
         }
     }
 
-    /// The connection is gone, or as good as gone: the user keeps the stream, if it can be resumed.
+    /// The connection is gone, or as good as gone: the user keeps the stream, if it can be resumed and was not
+    /// closed.
     fn lose(&mut self) {
         self.phase = Phase::Over;
-        self.detach(true);
+        self.detach(!self.is_closing);
     }
 
     fn detach(&mut self, resumable: bool) {
@@ -221,7 +295,7 @@ impl Session {
             self.was_asked = true;
             self.ask_whether_there();
         }
-        let wait = if self.was_asked { crate::limits::ANSWER_WITHIN } else { IDLE };
+        let wait = if self.was_asked { self.limits.answer } else { self.limits.idle };
         self.after(wait, token::IDLE);
     }
 
@@ -250,15 +324,15 @@ impl Actor for Session {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.key = stentor_runtime::new_session(context.address().recipient());
-        self.after(stream_limits::NEGOTIATION_TIME_MAX, token::NEGOTIATION);
+        self.after(self.limits.login, token::NEGOTIATION);
         if self.security == Security::Direct {
-            self.after(stream_limits::HANDSHAKE_TIME_MAX, token::HANDSHAKE);
+            self.after(self.limits.handshake, token::HANDSHAKE);
         }
         context.spawn(pump::Pump);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        self.detach(true);
+        self.detach(!self.is_closing);
         if let Some(key) = self.key {
             stentor_runtime::forget_session(key);
         }

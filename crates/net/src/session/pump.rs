@@ -1,7 +1,9 @@
 //! The session's one loop: read, step, flush.
 
 use super::{Phase, Session};
-use crate::limits::{OUTPUT_BYTES_MAX, READ_BYTES, READS_MAX, UNREPORTED_MAX};
+use crate::limits::{
+    LINGER_BYTES_MAX, OUTPUT_BYTES_HOLD, OUTPUT_BYTES_MAX, READ_BYTES, READS_MAX, UNREPORTED_MAX,
+};
 use actix::fut::ActorFuture;
 use actix::{ActorContext, Context};
 use std::cell::RefCell;
@@ -9,7 +11,7 @@ use std::pin::Pin;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 use stentor_engine::FromSession;
-use stentor_stream::{Connection, limits as stream_limits};
+use stentor_stream::Connection;
 use tokio::io::ReadBuf;
 
 /// Runs as long as the actor.
@@ -54,23 +56,32 @@ impl Session {
             Poll::Ready(false) => return self.lose(),
             Poll::Ready(true) => {}
         }
-        if !self.input.is_empty() && self.is_ready() {
+        if self.is_settling || (!self.input.is_empty() && self.is_ready()) {
+            self.is_settling = false;
             self.go_on(actor);
         }
         let mut reads = 0;
-        while self.phase == Phase::Open && self.is_ready() && self.input.is_empty() && reads < READS_MAX {
+        // Whether the socket will have us polled when there is more to read.
+        let mut is_read_empty = false;
+        while self.is_reading() && reads < READS_MAX && !is_read_empty {
             reads += 1;
-            if !self.read(actor, context) {
-                break;
+            is_read_empty = !self.read(actor, context);
+            match self.poll_tls(context) {
+                Poll::Pending => return,
+                Poll::Ready(false) => return self.lose(),
+                Poll::Ready(true) => {}
             }
-            if self.poll_tls(context).is_pending() {
-                break;
-            }
-        }
-        if reads == READS_MAX {
-            context.waker().wake_by_ref();
         }
         self.write(context);
+        // Reads are left over, or writing made room for more: nothing else would have us polled for that.
+        if !is_read_empty && self.is_reading() {
+            context.waker().wake_by_ref();
+        }
+    }
+
+    fn is_reading(&self) -> bool {
+        let is_open = self.phase == Phase::Open && !self.is_at_end;
+        is_open && !self.is_settling && self.input.is_empty() && self.is_ready()
     }
 
     /// False: the handshake failed.
@@ -80,18 +91,15 @@ impl Session {
         }
         // What was written in clear, `<proceed/>` the last, goes out before the handshake begins.
         if let Some(host) = self.starting.take() {
+            self.write(context);
             if !self.output.is_empty() {
-                self.write(context);
-                if !self.output.is_empty() {
-                    self.starting = Some(host);
-                    return Poll::Pending;
-                }
+                self.starting = Some(host);
+                return Poll::Pending;
             }
-            let config = self.services.certificates.starttls(&host);
-            let Some(config) = config else { return Poll::Ready(false) };
-            self.transport.start_tls(config);
-            self.after(stream_limits::HANDSHAKE_TIME_MAX, super::token::HANDSHAKE);
-            self.fallback = Some(host);
+            let handshake = self.services.certificates.starttls(&host);
+            self.transport.start_tls(handshake.config());
+            self.handshake = Some(Box::new(handshake));
+            self.after(self.limits.handshake, super::token::HANDSHAKE);
         }
         match self.transport.poll_handshake(context) {
             Poll::Pending => return Poll::Pending,
@@ -101,8 +109,8 @@ impl Session {
                 return Poll::Ready(false);
             }
         }
-        if let Some(connection) = self.transport.tls() {
-            let info = self.services.certificates.info(connection, self.fallback.as_deref());
+        if let (Some(connection), Some(handshake)) = (self.transport.tls(), self.handshake.take()) {
+            let info = handshake.info(connection);
             match &mut self.stream {
                 Some(stream) => stream.tls_established(info),
                 None => self.stream = Some(super::new_stream(&self.services, Connection::Tls(info))),
@@ -114,7 +122,7 @@ impl Session {
     /// Whether more can be taken from the client now.
     fn is_ready(&self) -> bool {
         let has_room = self.attachment.as_ref().is_none_or(|attachment| attachment.room() > 0);
-        has_room && !self.is_held && self.output.len() < OUTPUT_BYTES_MAX
+        has_room && !self.is_held && self.output.len() - self.written < OUTPUT_BYTES_HOLD
     }
 
     /// One read; false if there is nothing to be read now.
@@ -124,6 +132,11 @@ impl Session {
             match self.transport.poll_read(context, &mut buffer) {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                // A client that closed its stream may close its half of the connection, and still read.
+                Poll::Ready(Ok(())) if self.is_closing => {
+                    self.is_at_end = true;
+                    return false;
+                }
                 // The end of the bytes without the end of the stream, or an error: the connection is lost.
                 Poll::Ready(_) => {
                     self.lose();
@@ -164,13 +177,7 @@ impl Session {
             match self.transport.poll_write(context, rest) {
                 Poll::Ready(Ok(written)) if written > 0 => self.written += written,
                 Poll::Ready(_) => return self.lose(),
-                Poll::Pending => {
-                    if self.output.len() - self.written > OUTPUT_BYTES_MAX {
-                        tracing::warn!(address = %self.address, "a client does not read; its connection is cut");
-                        self.lose();
-                    }
-                    return;
-                }
+                Poll::Pending => return self.cut_if_unread(),
             }
         }
         self.written = 0;
@@ -182,8 +189,44 @@ impl Session {
             Poll::Pending => return,
         }
         if self.phase == Phase::Ending && self.transport.poll_shutdown(context).is_ready() {
-            self.phase = Phase::Over;
+            self.phase = Phase::Lingering;
         }
+        if self.phase == Phase::Lingering {
+            self.linger(context);
+        }
+    }
+
+    /// What is written makes room; a client that does not read is cut, and can resume.
+    fn cut_if_unread(&mut self) {
+        if self.written >= OUTPUT_BYTES_HOLD {
+            self.output.drain(..self.written);
+            self.written = 0;
+        }
+        if self.output.len() - self.written > OUTPUT_BYTES_MAX {
+            tracing::warn!(address = %self.address, "a client does not read; its connection is cut");
+            self.lose();
+        }
+    }
+
+    /// Reads, and looks at nothing, until the client closes, too.
+    fn linger(&mut self, context: &mut task::Context<'_>) {
+        BUFFER.with_borrow_mut(|bytes| {
+            for _ in 0..READS_MAX {
+                let mut buffer = ReadBuf::new(bytes);
+                match self.transport.poll_read(context, &mut buffer) {
+                    Poll::Pending => return,
+                    Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                        self.lingered += buffer.filled().len();
+                    }
+                    Poll::Ready(_) => self.phase = Phase::Over,
+                }
+                if self.phase == Phase::Over || self.lingered > LINGER_BYTES_MAX {
+                    self.phase = Phase::Over;
+                    return;
+                }
+            }
+            context.waker().wake_by_ref();
+        });
     }
 
     fn flushed(&mut self) {

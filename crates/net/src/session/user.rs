@@ -1,7 +1,6 @@
 //! What the user tells its session.
 
 use super::{Phase, Session, token};
-use crate::limits::IDLE;
 use stentor_engine::{Attachment, ToSession};
 use stentor_stream::Enabled;
 use stentor_xmpp::Condition;
@@ -49,7 +48,7 @@ impl Session {
             ToSession::Bound { attachment, jid } => {
                 stream.bound(&jid, output);
                 self.attachment = Some(Attachment::bound(attachment, jid));
-                self.after(IDLE, token::IDLE);
+                self.after(self.limits.idle, token::IDLE);
             }
             ToSession::BindRefused(error) => stream.bind_refused(&error, output),
             ToSession::Resumed { attachment, jid, stream: id, handled, unmanaged, acknowledged, again } => {
@@ -61,7 +60,7 @@ impl Session {
                     output.extend_from_slice(stanza);
                 }
                 self.consider_request();
-                self.after(IDLE, token::IDLE);
+                self.after(self.limits.idle, token::IDLE);
             }
             ToSession::ResumeFailed { handled } => {
                 stream.resume_failed(Condition::ItemNotFound, handled.map(|h| h.0), output);

@@ -32,6 +32,8 @@ pub struct LimitsConfig {
     pub login_seconds_max: u64,
     /// Seconds without a byte before a client is asked whether it is there.
     pub idle_seconds: u64,
+    /// Seconds that a client has to answer that it is there.
+    pub answer_seconds_max: u64,
     /// Resources of one account at a time.
     pub resources_max: u64,
     /// Contacts on one roster.
@@ -60,6 +62,7 @@ impl Default for LimitsConfig {
             handshake_seconds_max: 10,
             login_seconds_max: 30,
             idle_seconds: 300,
+            answer_seconds_max: 30,
             resources_max: 20,
             roster_contacts_max: 2_000,
             offline_messages_max: 1_000,
@@ -106,7 +109,8 @@ impl Component for LimitsConfig {
             &At(|c: &mut Self| &mut c.handshake_seconds_max, between(1, 120, "seconds")),
         ),
         live("login_seconds_max", &At(|c: &mut Self| &mut c.login_seconds_max, between(5, 600, "seconds"))),
-        live("idle_seconds", &At(|c: &mut Self| &mut c.idle_seconds, between(30, 86_400, "seconds"))),
+        live("idle_seconds", &At(|c: &mut Self| &mut c.idle_seconds, between(5, 86_400, "seconds"))),
+        live("answer_seconds_max", &At(|c: &mut Self| &mut c.answer_seconds_max, between(1, 600, "seconds"))),
         live("resources_max", &At(|c: &mut Self| &mut c.resources_max, between(1, 1_000, "resources"))),
         live(
             "roster_contacts_max",

@@ -115,7 +115,7 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
         &[
             "/etc/s.toml:6:13: limits.depth_max: is 1000; allowed: 16 to 128 elements",
             "/etc/s.toml:7:18: limits.attributes_max: is -1; allowed: 16 to 256 attributes",
-            "/etc/s.toml:8:16: limits.idle_seconds: is text; allowed: 30 to 86400 seconds",
+            "/etc/s.toml:8:16: limits.idle_seconds: is text; allowed: 5 to 86400 seconds",
             "/etc/s.toml:9:17: limits.resources_max: is a number with a fraction; allowed: 1 to 1000 resources",
         ],
     );
@@ -123,7 +123,7 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
         "HOST\n[limits]\ndepth_max = 99999999999999999999\nidle_seconds = 1979-05-27\n",
         &[
             "/etc/s.toml:6:13: limits.depth_max: is a number that is too big; allowed: 16 to 128 elements",
-            "/etc/s.toml:7:16: limits.idle_seconds: is a date or time; allowed: 30 to 86400 seconds",
+            "/etc/s.toml:7:16: limits.idle_seconds: is a date or time; allowed: 5 to 86400 seconds",
         ],
     );
     check(

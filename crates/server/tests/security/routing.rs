@@ -1,0 +1,239 @@
+//! Sections E and F: addresses; roster, presence and stream management. The delivery and subscription tables of
+//! RFC 6121 are tests of `crates/entities`; here is what needs a stream of the real server.
+
+use crate::Row;
+use crate::client::Client;
+use crate::server::{Server, address};
+
+pub(crate) const ROWS: &[Row] = &[
+    ("S090 S092 spellings of an address", spellings),
+    ("S093 S094 addresses at their limits, and keys", limits_and_keys),
+    ("S096 what peers write does not forge the log", log_injection),
+    ("S100 S118 'from' of a client", from_of_a_client),
+    ("S101 a roster is its owner's", roster_of_another),
+    ("S104 forged ids and delays", forged_ids),
+    ("S109 what a stranger learns", stranger_learns_nothing),
+    ("S112 counts that cannot be", impossible_counts),
+    ("S115 times far away", times_far_away),
+];
+
+fn spellings(server: &Server) {
+    server.account("s090@example.org");
+    let from = address("S090");
+    let mut client = Client::online(server, from, "s090@example.org/A");
+    for to in ["S090@EXAMPLE.ORG/A", "s\u{ff10}90@example.org/A", "s090@example.org./A"] {
+        client.send(&format!("<message to='{to}' id='m'><body>same</body></message>"));
+        let message = client.until("</message>");
+        assert!(message.contains("<body>same"), "{to}: {message}");
+    }
+    // Resources differ by case; addresses that are none are answered with an error.
+    client.send("<iq type='get' id='q' to='s090@example.org/a'><x xmlns='urn:x'/></iq>");
+    assert!(client.until("</iq>").contains("<service-unavailable"));
+    for to in ["s090@example.org/\u{202e}", "@example.org", "s090@", "a@b@c", "s090@exa mple.org", "s 090@example.org",
+        "xn--a@xn--a.example", "s090@xn--example-.org", "s090@-example.org/"] {
+        client.send(&format!("<iq type='get' id='q' to='{to}'><x xmlns='urn:x'/></iq>"));
+        let answer = client.until("</iq>");
+        assert!(answer.contains("type='error'"), "{to}: {answer}");
+    }
+}
+
+fn limits_and_keys(server: &Server) {
+    let from = address("S093");
+    server.account("s093@example.org");
+    let mut client = Client::online(server, from, "s093@example.org/a");
+    let name = |bytes: usize| "n".repeat(bytes);
+    for (to, is_address) in [
+        (format!("{}@example.org", name(1_023)), true),
+        (format!("{}@example.org", name(1_024)), false),
+        (format!("s093@example.org/{}", name(1_023)), true),
+        (format!("s093@example.org/{}", name(1_024)), false),
+    ] {
+        client.send(&format!("<iq type='get' id='q' to='{to}'><x xmlns='urn:x'/></iq>"));
+        let answer = client.until("</iq>");
+        let expected = if is_address { "<service-unavailable" } else { "<jid-malformed" };
+        assert!(answer.contains(expected), "{}: {answer}", to.len());
+    }
+    // Accounts whose names mean something to file systems and databases.
+    for (n, name) in ["..", "a%2e%2e", "user%host", "a\\20b", "robert;drop", "-x", "con", "%00"].iter().enumerate() {
+        let jid = format!("{name}@example.org");
+        server.account(&jid);
+        let mut one = Client::online(server, address(&format!("S094 {n}")), &format!("{jid}/a"));
+        one.send(&format!("<message to='{jid}/a'><body>to myself</body></message>"));
+        one.until("<body>to myself");
+    }
+    assert!(!server.folder().parent().unwrap().join("data").exists());
+}
+
+fn log_injection(server: &Server) {
+    let from = address("S096");
+    let (mut client, _) = Client::starttls(server, from, "example.org");
+    let name = "a\u{1b}[31m\n{\"level\":\"FORGED\"}";
+    let failure = client.log_in("SCRAM-SHA-256", name, "x", &crate::scram::Binding::None);
+    assert!(failure.is_err());
+    for line in server.log() {
+        assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{line}");
+        assert!(!line.contains('\u{1b}') && !line.starts_with("{\"level\":\"FORGED"), "{line}");
+    }
+}
+
+fn from_of_a_client(server: &Server) {
+    let address = address("S100");
+    server.account("s100@example.org");
+    for (from, is_accepted) in [
+        ("s100@example.org/a", true),
+        ("s100@example.org", true),
+        ("S100@example.org/a", true),
+        ("s100@example.org/b", false),
+        ("healthy@example.org", false),
+        ("example.org", false),
+        ("example.com", false),
+        ("not an @ address", false),
+    ] {
+        let mut client = Client::online(server, address, "s100@example.org/a");
+        client.send(&format!("<message from='{from}' to='s100@example.org/a'><body>.</body></message>"));
+        if is_accepted {
+            let message = client.until("</message>");
+            assert!(message.contains("from='s100@example.org/a'"), "{message}");
+        } else {
+            let end = client.to_end();
+            assert!(end.contains("<invalid-from") || end.contains("<jid-malformed"), "{from}: {end}");
+            assert!(!end.contains("<body"), "{from}: {end}");
+        }
+    }
+}
+
+fn roster_of_another(server: &Server) {
+    let from = address("S101");
+    server.account("s101@example.org");
+    server.account("mallory@example.org");
+    let mut owner = Client::online(server, from, "s101@example.org/a");
+    owner.send("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>");
+    owner.until("</iq>");
+    let mut mallory = Client::online(server, from, "mallory@example.org/a");
+    let push = "<query xmlns='jabber:iq:roster'><item jid='evil@example.org' subscription='both'/></query>";
+    for (to, expected) in [("s101@example.org", "type='error'"), ("s101@example.org/a", "type='error'")] {
+        for kind in ["set", "get"] {
+            mallory.send(&format!("<iq type='{kind}' id='x' to='{to}'>{push}</iq>"));
+            if to.ends_with('a') {
+                // It is forwarded as any request between users is, with a stranger's 'from'; or it is refused.
+                let got = owner.settle();
+                assert!(!got.contains("evil") || got.contains("from='mallory@example.org/a'"), "{got}");
+                if got.contains("evil") {
+                    owner.send("<iq type='error' id='x' to='mallory@example.org/a'/>");
+                }
+            }
+            let answer = mallory.until("id='x'") + &mallory.until(">");
+            assert!(answer.contains(expected), "{to} {kind}: {answer}");
+        }
+    }
+    owner.send("<iq type='get' id='r2'><query xmlns='jabber:iq:roster'/></iq>");
+    let roster = owner.until("r2") + &owner.until(">");
+    assert!(!roster.contains("evil"), "{roster}");
+}
+
+fn forged_ids(server: &Server) {
+    let from = address("S104");
+    server.account("s104@example.org");
+    let mut client = Client::online(server, from, "s104@example.org/a");
+    let forged = "<stanza-id xmlns='urn:xmpp:sid:0' by='s104@example.org' id='forged'/>".repeat(5);
+    let by_prefix = "<f:stanza-id xmlns:f='urn:xmpp:sid:0' by='S104@example.org' id='forged'/>".repeat(5);
+    client.send(&format!(
+        "<message to='s104@example.org/a' type='chat'>{forged}<body>.</body>{by_prefix}</message>"
+    ));
+    let message = client.until("</message>");
+    assert!(!message.contains("forged"), "{message}");
+    assert_eq!(message.matches("stanza-id").count(), 1, "{message}");
+    // The server's own stamp on what waited, beside one of the sender's.
+    let mut sender = Client::online(server, from, "s104@example.org/b");
+    server.account("away104@example.org");
+    let delays = "<delay xmlns='urn:xmpp:delay' from='example.org' stamp='2001-01-01T00:00:00Z'/>".repeat(5);
+    sender.send(&format!("<message to='away104@example.org' type='chat'><body>late</body>{delays}</message>"));
+    sender.settle();
+    let mut away = Client::bound(server, from, "away104@example.org/a");
+    away.send("<presence/>");
+    away.until("<message");
+    let message = away.until("</message>");
+    assert!(!message.contains("2001-01-01"), "a stamp in the server's name: {message}");
+}
+
+fn stranger_learns_nothing(server: &Server) {
+    let from = address("S109");
+    server.account("s109@example.org");
+    server.account("stranger@example.org");
+    let mut online = Client::online(server, from, "s109@example.org/a");
+    let mut stranger = Client::online(server, from, "stranger@example.org/a");
+    let mut ask = |text: &str, local: &str| {
+        stranger.send(&text.replace("NAME", local));
+        stranger.settle().replace(local, "NAME")
+    };
+    for text in [
+        "<presence type='probe' to='NAME@example.org'/>",
+        "<presence type='probe' to='NAME@example.org/a'/>",
+        "<presence type='unsubscribe' to='NAME@example.org'/>",
+        "<iq type='get' id='1' to='NAME@example.org'><query xmlns='jabber:iq:last'/></iq>",
+        "<iq type='get' id='2' to='NAME@example.org'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>",
+        "<iq type='get' id='3' to='NAME@example.org'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>",
+        "<iq type='get' id='4' to='NAME@example.org'><ping xmlns='urn:xmpp:ping'/></iq>",
+        "<iq type='get' id='5' to='NAME@example.org'><query xmlns='jabber:iq:version'/></iq>",
+        "<iq type='get' id='6' to='NAME@example.org'><vCard xmlns='vcard-temp'/></iq>",
+        "<iq type='get' id='7' to='NAME@example.org'><query xmlns='jabber:iq:roster'/></iq>",
+        "<iq type='get' id='8' to='NAME@example.org'><query xmlns='jabber:iq:register'/></iq>",
+        "<iq type='get' id='9' to='NAME@example.org/guess'><ping xmlns='urn:xmpp:ping'/></iq>",
+    ] {
+        let (of_user, of_nobody) = (ask(text, "s109"), ask(text, "nobody109"));
+        assert_eq!(of_user, of_nobody, "{text}");
+    }
+    let seen = online.settle();
+    assert!(!seen.contains("stranger"), "{seen}");
+}
+
+fn impossible_counts(server: &Server) {
+    let from = address("S112");
+    server.account("s112@example.org");
+    let sm = "xmlns='urn:xmpp:sm:3'";
+    for (sent, expected) in [
+        (format!("<a {sm} h='1'/>"), "<handled-count-too-high"),
+        (format!("<a {sm} h='4294967295'/>"), "<handled-count-too-high"),
+        (format!("<a {sm} h='4294967296'/>"), "<stream:error"),
+        (format!("<a {sm} h='-1'/>"), "<stream:error"),
+        (format!("<a {sm}/>"), "<stream:error"),
+    ] {
+        let mut client = Client::online(server, from, "s112@example.org/a");
+        client.enable();
+        client.send(&sent);
+        let end = client.to_end();
+        assert!(end.contains(expected), "{sent}: {end}");
+    }
+    let mut client = Client::online(server, from, "s112@example.org/a");
+    let id = client.enable();
+    client.send(&format!("<enable {sm} resume='true'/>"));
+    client.until("<failed");
+    client.until("<unexpected-request");
+    client.until("</failed>");
+    // A count that goes back, and acknowledgements again and again, say nothing new.
+    client.send("<message to='s112@example.org/a'><body>1</body></message>");
+    client.until("</message>");
+    for _ in 0..200 {
+        client.send(&format!("<a {sm} h='1'/>"));
+    }
+    client.settle();
+    client.cut();
+    let mut again = Client::authenticated(server, from, "s112@example.org");
+    again.send(&format!("<resume {sm} previd='{id}' h='77'/>"));
+    let answer = again.until(">");
+    assert!(answer.contains("<failed") || answer.contains("<stream:error"), "{answer}");
+}
+
+fn times_far_away(server: &Server) {
+    let from = address("S115");
+    server.account("s115@example.org");
+    let mut client = Client::online(server, from, "s115@example.org/a");
+    for stamp in ["9999999-01-01T00:00:00Z", "0000-00-00T00:00:00Z", "-1", "2026-13-45T99:99:99+99:99", ""] {
+        client.send(&format!(
+            "<message to='s115@example.org/a' type='chat'><body>.</body>\
+             <delay xmlns='urn:xmpp:delay' from='elsewhere.example' stamp='{stamp}'/></message>"
+        ));
+        client.until("</message>");
+    }
+    client.settle();
+}

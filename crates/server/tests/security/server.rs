@@ -1,0 +1,260 @@
+//! The server as a process: its folder, its log, its memory.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rcgen::{CertificateParams, KeyPair};
+use rustix::process::{Pid, Signal, kill_process};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use tempfile::TempDir;
+
+use crate::certificates::Authority;
+
+/// What every account here has.
+pub(crate) const PASSWORD: &str = "pencil-8f3a1c";
+
+/// Only against hanging.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A running server. It ends with the test.
+pub(crate) struct Server {
+    process: Child,
+    folder: Arc<TempDir>,
+    authority: Arc<Authority>,
+    settings: BTreeMap<&'static str, String>,
+    log: Arc<Mutex<Vec<String>>>,
+    /// Where STARTTLS comes first.
+    pub(crate) clear: SocketAddr,
+    /// Where TLS comes first.
+    pub(crate) direct: SocketAddr,
+}
+
+impl Server {
+    /// A fresh one for `example.org` and `example.net`, the latter open for registration. `settings` override the
+    /// configuration by their names in the environment.
+    pub(crate) fn start(settings: &[(&'static str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for domain in ["example.org", "example.net"] {
+            write_certificate(folder.path(), domain);
+        }
+        let authority = Authority::new();
+        authority.write(&folder.path().join("clients.crt"));
+        fs::write(folder.path().join("stentor.toml"), CONFIGURATION).expect("written");
+        let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Self::run(Arc::new(folder), Arc::new(authority), settings)
+    }
+
+    fn run(
+        folder: Arc<TempDir>,
+        authority: Arc<Authority>,
+        settings: BTreeMap<&'static str, String>,
+    ) -> Self {
+        let mut process = stentor(folder.path(), &["serve"])
+            .envs(&settings)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let events = follow(process.stderr.take().expect("it is piped"), Arc::clone(&log));
+        let mut addresses = BTreeMap::new();
+        loop {
+            let event = events.recv_timeout(DEADLINE).unwrap_or_else(|_| {
+                panic!("the server did not start: {:#?}", log.lock().expect("no panic"));
+            });
+            match event.get("message").and_then(|m| m.as_str()) {
+                Some("listening") => {
+                    let text = |name: &str| event.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+                    let address: SocketAddr =
+                        text("address").and_then(|a| a.parse().ok()).expect("an address");
+                    addresses.insert(text("security").expect("a kind"), address);
+                }
+                Some("ready") => break,
+                _ => {}
+            }
+        }
+        let (clear, direct) = (addresses["StartTls"], addresses["Direct"]);
+        Self { process, folder, authority, settings, log, clear, direct }
+    }
+
+    /// `kill -9`, then another process on the same data.
+    pub(crate) fn kill_and_restart(mut self) -> Self {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it ends");
+        Self::run(Arc::clone(&self.folder), Arc::clone(&self.authority), self.settings.clone())
+    }
+
+    /// SIGTERM, the end with code 0, then another process on the same data.
+    pub(crate) fn stop_and_restart(mut self) -> Self {
+        self.signal(Signal::TERM);
+        assert!(self.process.wait().expect("it ends").success());
+        Self::run(Arc::clone(&self.folder), Arc::clone(&self.authority), self.settings.clone())
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).expect("it runs");
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.process.wait().expect("it ends").code()
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Who certifies users of `example.org`.
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// A command to the running server.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Output {
+        stentor(self.folder.path(), arguments).envs(&self.settings).output().expect("it runs")
+    }
+
+    /// Makes an account, if there is none yet.
+    pub(crate) fn account(&self, jid: &str) {
+        let output = self.command(&["user", "add", jid, "--password", PASSWORD]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() || text.contains("already"), "{jid}: {text}");
+    }
+
+    /// The log so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().expect("no panic").clone()
+    }
+
+    /// Waits for a line of the log that contains this.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        wait_for(text, || self.log().iter().any(|line| line.contains(text)));
+    }
+
+    /// Sessions that the server knows of.
+    pub(crate) fn sessions(&self) -> u64 {
+        let status = self.command(&["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect("JSON");
+        status["sessions"].as_u64().expect("a count")
+    }
+
+    pub(crate) fn is_alive(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// Resident memory in bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is there");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1_024
+    }
+
+    /// Open file descriptors.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("it runs").count()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Waits until it is so.
+pub(crate) fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < DEADLINE, "waited in vain: {what}");
+        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+fn stentor(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stentor"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("STENTOR") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Keeps the log, and hands out its events.
+fn follow(log: ChildStderr, lines: Arc<Mutex<Vec<String>>>) -> Receiver<serde_json::Value> {
+    let (send, events) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            if let Ok(event) = serde_json::from_str(&line) {
+                let _ = send.send(event);
+            }
+            lines.lock().expect("no panic").push(line);
+        }
+    });
+    events
+}
+
+/// Every setting that is not the default is there for a row, or so that a row need not wait.
+const CONFIGURATION: &str = r#"
+[[host]]
+domain = "example.org"
+certificate = "example.org.crt"
+key = "example.org.key"
+client_authorities = "clients.crt"
+
+[[host]]
+domain = "example.net"
+certificate = "example.net.crt"
+key = "example.net.key"
+registration = "open"
+
+[listen]
+c2s = ["127.0.0.1:0"]
+c2s_tls = ["127.0.0.1:0"]
+
+[auth]
+mechanisms = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "EXTERNAL"]
+
+[limits]
+bytes_per_second = 1_000_000_000
+burst_bytes = 1_000_000_000
+"#;
+
+fn write_private(path: &Path, text: &str) {
+    fs::write(path, text).expect("written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("ours");
+}
+
+/// A new certificate of the host; the old one, if any, is replaced.
+pub(crate) fn write_certificate(folder: &Path, domain: &str) {
+    let key = KeyPair::generate().expect("a key");
+    let certificate = CertificateParams::new([domain.to_owned()]).expect("a name").self_signed(&key);
+    fs::write(folder.join(format!("{domain}.crt")), certificate.expect("signed").pem()).expect("written");
+    write_private(&folder.join(format!("{domain}.key")), &key.serialize_pem());
+}
+
+/// The host's certificate, as the server reads it.
+pub(crate) fn certificate(folder: &Path, domain: &str) -> CertificateDer<'static> {
+    CertificateDer::from_pem_file(folder.join(format!("{domain}.crt"))).expect("it is there")
+}
+
+/// An address of this machine for one row, so that rows do not share what is counted by address.
+pub(crate) fn address(row: &str) -> IpAddr {
+    let mut text = String::from("127.");
+    let hash = row.bytes().fold(7_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    let [a, b, c, _] = hash.to_le_bytes();
+    let _ = write!(text, "{}.{}.{}", a.max(1), b, c.clamp(1, 254));
+    text.parse().expect("an address")
+}

@@ -1,0 +1,120 @@
+//! Streams over sockets: XEP-0198 1.6.3, order, floods, the end.
+
+use crate::Row;
+use crate::client::Client;
+use crate::server::{Server, address};
+
+pub(crate) const ROWS: &[Row] = &[
+    ("XEP-0198 4: acknowledged", acknowledged),
+    ("XEP-0198 5: resumed", resumed),
+    ("XEP-0198 5: resumed while attached", resumed_while_attached),
+    ("S043 a thousand stanzas in one write", thousand_in_one_write),
+    ("S044 floods of <r/> and of whitespace", request_flood),
+    ("RFC 6120 4.4: closed both ways", closed_both_ways),
+];
+
+const SM: &str = "urn:xmpp:sm:3";
+
+fn message(to: &str, body: &str) -> String {
+    format!("<message to='{to}' type='chat'><body>{body}</body></message>")
+}
+
+fn acknowledged(server: &Server) {
+    let from = address("acknowledged");
+    server.account("ack@example.org");
+    let mut client = Client::online(server, from, "ack@example.org/a");
+    client.enable();
+    let mut burst = format!("<r xmlns='{SM}'/>");
+    for n in 0..100 {
+        burst += &message("ack@example.org/nowhere", &n.to_string());
+    }
+    burst += &format!("<r xmlns='{SM}'/>");
+    client.send(&burst);
+    client.until("h='100'");
+    // What came behind an `<r/>` under way is answered, too.
+    for n in 101..=120 {
+        let text = message("ack@example.org/nowhere", "x");
+        client.send(&format!("<r xmlns='{SM}'/>{text}<r xmlns='{SM}'/>"));
+        client.until(&format!("h='{n}'"));
+    }
+}
+
+fn resumed(server: &Server) {
+    let from = address("resumed");
+    server.account("resume@example.org");
+    let mut client = Client::online(server, from, "resume@example.org/a");
+    let id = client.enable();
+    client.send(&message("resume@example.org/a", "before"));
+    client.until("before");
+    client.send(&message("resume@example.org/a", "while cut"));
+    client.cut();
+    let mut again = Client::authenticated(server, from, "resume@example.org");
+    again.send(&format!("<resume xmlns='{SM}' previd='{id}' h='1'/>"));
+    let resumed = again.until("<resumed") + &again.until(">");
+    assert!(resumed.contains("h='1'") || resumed.contains("h='2'"), "{resumed}");
+    if resumed.contains("h='1'") {
+        // The last one was lost with its connection: the client sends it again.
+        again.send(&message("resume@example.org/a", "while cut"));
+    }
+    let before = again.until("while cut");
+    assert!(!before.contains("<body>before"), "acknowledged by h, and sent again: {before}");
+    again.settle();
+}
+
+fn resumed_while_attached(server: &Server) {
+    let from = address("attached");
+    server.account("attached@example.org");
+    let mut old = Client::online(server, from, "attached@example.org/a");
+    let id = old.enable();
+    old.settle();
+    let mut new = Client::authenticated(server, from, "attached@example.org");
+    new.send(&format!("<resume xmlns='{SM}' previd='{id}' h='1'/>"));
+    new.until("<resumed");
+    let end = old.to_end();
+    assert!(end.contains("<conflict"), "{end}");
+    assert!(end.ends_with("</stream:stream>"), "{end}");
+    new.send(&message("attached@example.org/a", "still here"));
+    new.until("still here");
+}
+
+fn thousand_in_one_write(server: &Server) {
+    let from = address("thousand");
+    server.account("thousand@example.org");
+    let mut client = Client::online(server, from, "thousand@example.org/a");
+    client.enable();
+    let mut burst = String::new();
+    for n in 0..1_000 {
+        burst += &message("thousand@example.org/a", &format!("n{n}."));
+    }
+    client.send(&burst);
+    for n in 0..1_000 {
+        let text = client.until("</body>");
+        assert!(text.contains(&format!("<body>n{n}.</body>")), "{n}: {text}");
+    }
+}
+
+fn request_flood(server: &Server) {
+    let from = address("flood");
+    server.account("flood@example.org");
+    let mut client = Client::online(server, from, "flood@example.org/a");
+    client.enable();
+    let flood = format!("<r xmlns='{SM}'/>").repeat(400);
+    client.send(&flood);
+    client.until("<a ");
+    let rest = client.settle();
+    // 400 of 25 bytes are one read, or two where the kernel splits them.
+    assert!(rest.matches("<a ").count() <= 3, "{rest}");
+    client.send(&" ".repeat(100_000));
+    client.settle();
+}
+
+fn closed_both_ways(server: &Server) {
+    let from = address("closed");
+    server.account("closed@example.org");
+    let mut client = Client::online(server, from, "closed@example.org/a");
+    client.enable();
+    client.send(&(message("closed@example.org/nowhere", "last") + "</stream:stream>"));
+    let end = client.to_end();
+    assert!(end.contains("h='1'"), "{end}");
+    assert!(end.ends_with("</stream:stream>"), "{end}");
+}

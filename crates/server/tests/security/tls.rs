@@ -1,0 +1,342 @@
+//! Section B: connections and TLS.
+
+use std::io::{Read, Write};
+
+use rustix::process::Signal;
+
+use crate::Row;
+use crate::client::{Client, TlsSetup, connect, header};
+use crate::scram::{self, Binding};
+use crate::server::{PASSWORD, Server, address, certificate, wait_for, write_certificate};
+
+pub(crate) const ROWS: &[Row] = &[
+    ("S030 STARTTLS injection", starttls_injection),
+    ("S031 state before TLS is forgotten", state_is_forgotten),
+    ("S032 nothing but TLS before TLS", nothing_before_tls),
+    ("S034 old versions of TLS", old_tls),
+    ("S035 a flood of key updates", key_updates),
+    ("S036 a ClientHello in pieces, alerts, garbage", fragmented_hello),
+    ("S037 no early data", early_data),
+    ("S038 SNI and hosts", hosts),
+    ("S039 ALPN", alpn),
+    ("S041 connections of one address", connections_of_one_address),
+    ("S045 another host after authentication", another_host),
+    ("S046 certificates are replaced", certificates_are_replaced),
+];
+
+const TLS12: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
+
+const STARTTLS: &str = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+
+fn starttls_injection(server: &Server) {
+    let from = address("S030");
+    server.account("s030@example.org");
+    let mut client = Client::clear(server, from);
+    client.open();
+    client.until("</stream:features>");
+    let injected = header("example.org")
+        + "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AHMwMzAAcGVuY2lsLThmM2ExYw==</auth>";
+    client.send(&(STARTTLS.to_owned() + &injected));
+    client.until("<proceed");
+    client.until("/>");
+    client.secure(&TlsSetup::new("example.org")).expect("what was injected is gone, TLS is not disturbed");
+    client.open();
+    let first = client.until("</stream:features>");
+    assert_eq!(first.matches("<stream:stream").count(), 1, "{first}");
+    assert!(first.contains("<mechanisms"), "{first}");
+    // Nothing of it is answered later, either.
+    client.log_in("SCRAM-SHA-256", "s030", PASSWORD, &Binding::None).unwrap();
+}
+
+fn state_is_forgotten(server: &Server) {
+    let from = address("S031");
+    server.account("s031@example.org");
+    let mut client = Client::clear(server, from);
+    client.send(&header("example.org").replace("<stream:stream ", "<stream:stream xml:lang='tlh' "));
+    let first = client.until("</stream:features>");
+    client.send(STARTTLS);
+    client.until("<proceed");
+    client.until("/>");
+    client.secure(&TlsSetup::new("example.org")).unwrap();
+    client.open();
+    let second = client.until("</stream:features>");
+    client.log_in("SCRAM-SHA-256", "s031", PASSWORD, &Binding::None).unwrap();
+    client.bind("a");
+    client.send("<message to='s031@example.org/a'><body>hi</body></message>");
+    let message = client.until("</message>");
+    assert!(!message.contains("tlh"), "the language of the stream in clear: {message}");
+    let id = |text: &str| text.split(" id='").nth(1).unwrap().split('\'').next().unwrap().to_owned();
+    assert_ne!(id(&first), id(&second));
+    assert!(!second.contains("<starttls"), "{second}");
+    // Neither prefixes nor anything else of an earlier stream's header is known.
+    let mut client = Client::clear(server, from);
+    client.send(&header("example.org").replace("<stream:stream ", "<stream:stream xmlns:x='urn:x' "));
+    client.until("</stream:features>");
+    client.send(STARTTLS);
+    client.until("<proceed");
+    client.until("/>");
+    client.secure(&TlsSetup::new("example.org")).unwrap();
+    client.open();
+    client.until("</stream:features>");
+    client.send("<x:a/>");
+    let end = client.to_end();
+    assert!(end.contains("<not-well-formed") || end.contains("<bad-namespace-prefix"), "{end}");
+}
+
+fn nothing_before_tls(server: &Server) {
+    for (n, (sent, expected)) in [
+        (
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth>",
+            "<encryption-required",
+        ),
+        (
+            "<compress xmlns='http://jabber.org/protocol/compress'><method>zlib</method></compress>",
+            "<unsupported-method",
+        ),
+        (
+            "<iq type='set' id='1'><query xmlns='jabber:iq:register'><username>a</username>\
+          <password>b</password></query></iq>",
+            "<not-authorized",
+        ),
+        ("<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", "<not-authorized"),
+        ("<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>", "<unexpected-request"),
+        ("<message to='healthy@example.org'><body>x</body></message>", "<not-authorized"),
+        ("<presence/>", "<not-authorized"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut client = Client::clear(server, address(&format!("S032 {n}")));
+        // S032 on a host that registers accounts.
+        client.domain = "example.net".to_owned();
+        client.open();
+        let features = client.until("</stream:features>");
+        assert!(features.contains("<required/>") && !features.contains("<mechanisms"), "{features}");
+        client.send(sent);
+        client.until(expected);
+    }
+}
+
+fn old_tls(server: &Server) {
+    // A ClientHello of TLS 1.1 that offers nothing newer, with a suite that every server once had.
+    let mut hello = vec![0x03, 0x02];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0x00, 0x2f, 1, 0]);
+    let mut record = vec![0x16, 0x03, 0x01, 0, (hello.len() + 4) as u8, 1, 0, 0, hello.len() as u8];
+    record.extend(&hello);
+    let mut socket = connect(server.direct, address("S034"));
+    socket.write_all(&record).unwrap();
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer);
+    // An alert, fatal, or nothing; never a ServerHello.
+    assert!(answer.first().is_none_or(|kind| *kind == 0x15), "{answer:?}");
+    // 1.2 is spoken, with AEAD.
+    let setup = TlsSetup { versions: TLS12, ..TlsSetup::new("example.org") };
+    let mut client = Client::direct(server, address("S034"), &setup).unwrap();
+    let suite = client.tls().conn.negotiated_cipher_suite().unwrap().suite();
+    let name = format!("{suite:?}");
+    assert!(name.contains("GCM") || name.contains("POLY1305"), "{name}");
+}
+
+fn key_updates(server: &Server) {
+    let (mut client, _) = Client::starttls(server, address("S035"), "example.org");
+    let mut updates = 0;
+    // rustls answers a request for an update, and does not read on over many of them in a row.
+    let refused = loop {
+        if client.tls().conn.refresh_traffic_keys().is_err() || client.send_bytes(b"").is_err() {
+            break true;
+        }
+        updates += 1;
+        if updates == 100_000 {
+            break false;
+        }
+    };
+    drop(client);
+    println!("S035: {updates} updates, refused: {refused}");
+}
+
+fn fragmented_hello(server: &Server) {
+    let from = address("S036");
+    let mut hello = Vec::new();
+    let setup = TlsSetup { alpn: vec![b"xmpp-client".to_vec()], ..TlsSetup::new("example.org") };
+    setup.connection().write_tls(&mut hello).unwrap();
+    // One byte at a time; the handshake goes on as if it had come at once.
+    let mut socket = connect(server.direct, from);
+    for byte in &hello {
+        socket.write_all(&[*byte]).unwrap();
+    }
+    let mut kind = [0];
+    socket.read_exact(&mut kind).unwrap();
+    assert_eq!(kind, [0x16]);
+    drop(socket);
+    for sent in [
+        &[0x15, 3, 3, 0, 2, 1, 0][..],            // close_notify (RUSTSEC-2024-0336)
+        &[0x15, 3, 3, 0, 2, 2, 80],               // internal_error
+        &[0x14, 3, 3, 0, 1, 1],                   // ChangeCipherSpec
+        &[0x17, 3, 3, 0, 1, 0],                   // data
+        &[0x16, 3, 3, 0xff, 0xff],                // a record that is too long
+        &[0x16, 3, 3, 0, 4, 1, 0xff, 0xff, 0xff], // a message that is too long
+        b"<?xml version='1.0'?>",
+        b"GET / HTTP/1.1\r\n\r\n",
+    ] {
+        let mut socket = connect(server.direct, from);
+        socket.write_all(sent).unwrap();
+        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        let _ = socket.read_to_end(&mut answer);
+        assert!(answer.first().is_none_or(|kind| *kind == 0x15), "{sent:?}: {answer:?}");
+    }
+}
+
+fn early_data(server: &Server) {
+    let setup = TlsSetup::new("example.org");
+    let mut client = Client::direct(server, address("S037"), &setup).unwrap();
+    client.open();
+    client.until("</stream:features>");
+    assert!(!client.tls().conn.is_early_data_accepted());
+    assert!(client.tls().conn.early_data().is_none());
+}
+
+fn hosts(server: &Server) {
+    let from = address("S038");
+    for to in
+        ["example.com", "127.0.0.1", "[::1]", "user@example.org", "example.org/x", "xn--80ak6aa92e.example"]
+    {
+        let mut client = Client::clear(server, from);
+        client.domain = to.to_owned();
+        client.open();
+        let end = client.to_end();
+        assert!(end.contains("<host-unknown") || end.contains("<improper-addressing"), "{to}: {end}");
+        assert!(end.ends_with("</stream:stream>"), "{to}: {end}");
+    }
+    for (sni, to, is_served) in [
+        ("example.org", "example.org", true),
+        ("example.net", "example.net", true),
+        ("EXAMPLE.net", "example.net", true),
+        // A name that is not ours gets the first host's certificate, and the client has judged that.
+        ("elsewhere.example", "example.net", true),
+        ("example.org", "example.net", false),
+        ("example.net", "example.org", false),
+    ] {
+        let mut client = Client::direct(server, from, &TlsSetup::new(sni)).unwrap();
+        let shown = client.tls().conn.peer_certificates().unwrap()[0].clone().into_owned();
+        let expected = if sni.eq_ignore_ascii_case("example.net") { "example.net" } else { "example.org" };
+        assert_eq!(shown, certificate(server.folder(), expected), "{sni}");
+        client.domain = to.to_owned();
+        client.open();
+        if is_served {
+            client.until("</stream:features>");
+        } else {
+            let end = client.to_end();
+            assert!(end.contains("<host-unknown"), "{sni} {to}: {end}");
+        }
+    }
+}
+
+fn alpn(server: &Server) {
+    let from = address("S039");
+    for (offered, is_accepted) in [
+        (&["xmpp-client"][..], true),
+        (&["http/1.1", "xmpp-client"], true),
+        (&[], true),
+        (&["xmpp-server"], false),
+        (&["http/1.1"], false),
+        (&["h2", "http/1.1"], false),
+    ] {
+        let alpn = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let client = Client::direct(server, from, &TlsSetup { alpn, ..TlsSetup::new("example.org") });
+        assert_eq!(client.is_ok(), is_accepted, "{offered:?}");
+        if let Ok(mut client) = client {
+            let chosen = client.tls().conn.alpn_protocol().map(<[u8]>::to_vec);
+            assert_eq!(chosen.as_deref(), (!offered.is_empty()).then_some(&b"xmpp-client"[..]));
+        }
+    }
+    // A server's stream on a port for clients.
+    let (mut client, _) = Client::starttls(server, from, "example.org");
+    client.send(&"<presence/>".replace("/>", " xmlns='jabber:server'/>"));
+    let end = client.to_end();
+    assert!(end.contains("<stream:error"), "{end}");
+    let mut client = Client::clear(server, from);
+    client.send(&header("example.org").replace("jabber:client", "jabber:server"));
+    let end = client.to_end();
+    assert!(end.contains("<invalid-namespace"), "{end}");
+}
+
+fn connections_of_one_address(server: &Server) {
+    let (one, other) = (address("S041 one"), address("S041 other"));
+    server.account("s041@example.org");
+    // Who has authenticated does not count.
+    let mut inside: Vec<Client> =
+        (0..3).map(|n| Client::online(server, one, &format!("s041@example.org/{n}"))).collect();
+    let mut open: Vec<Client> = (0..10).map(|_| Client::clear(server, one)).collect();
+    for client in &mut open {
+        client.open();
+        client.until("</stream:features>");
+    }
+    let mut refused = Client::clear(server, one);
+    let _ = refused.send_bytes(header("example.org").as_bytes());
+    assert_eq!(refused.to_end(), "");
+    let mut elsewhere = Client::online(server, other, "s041@example.org/elsewhere");
+    elsewhere.settle();
+    inside.iter_mut().for_each(|client| drop(client.settle()));
+    drop(open);
+    wait_for("the address has its share again", || {
+        let mut again = Client::clear(server, one);
+        again.send_bytes(header("example.org").as_bytes()).is_ok() && again.to_features()
+    });
+}
+
+fn another_host(server: &Server) {
+    let from = address("S045");
+    server.account("s045@example.org");
+    let (mut client, _) = Client::starttls(server, from, "example.org");
+    scram::run(&mut client, "SCRAM-SHA-256", "s045", PASSWORD, &Binding::None).unwrap();
+    client.domain = "example.net".to_owned();
+    client.open();
+    let end = client.to_end();
+    assert!(end.contains("<not-authorized"), "{end}");
+    assert!(!end.contains("<bind"), "{end}");
+    // Between STARTTLS and SASL, too.
+    let mut client = Client::clear(server, from);
+    client.open();
+    client.until("</stream:features>");
+    client.send(STARTTLS);
+    client.until("<proceed");
+    client.until("/>");
+    client.secure(&TlsSetup::new("example.org")).unwrap();
+    client.domain = "example.net".to_owned();
+    client.open();
+    let end = client.to_end();
+    assert!(end.contains("<not-authorized") || end.contains("<host-unknown"), "{end}");
+}
+
+fn certificates_are_replaced(server: &Server) {
+    let from = address("S046");
+    let shown = |server: &Server| {
+        let mut client = Client::direct(server, from, &TlsSetup::new("example.net")).unwrap();
+        client.tls().conn.peer_certificates().unwrap()[0].clone().into_owned()
+    };
+    server.account("s046@example.net");
+    let mut open = Client::online(server, from, "s046@example.net/a");
+    let old = shown(server);
+    write_certificate(server.folder(), "example.net");
+    let new = certificate(server.folder(), "example.net");
+    assert_ne!(old, new);
+    assert_eq!(shown(server), old, "nothing changes before a reload");
+    assert!(server.command(&["reload"]).status.success());
+    assert_eq!(shown(server), new);
+    open.settle();
+    // A key that does not fit: the certificates of before stay.
+    let crt = server.folder().join("example.net.crt");
+    let kept = std::fs::read(&crt).unwrap();
+    std::fs::copy(server.folder().join("example.org.crt"), &crt).unwrap();
+    assert!(!server.command(&["reload"]).status.success());
+    assert_eq!(shown(server), new);
+    std::fs::write(&crt, kept).unwrap();
+    // By a signal.
+    write_certificate(server.folder(), "example.net");
+    let newest = certificate(server.folder(), "example.net");
+    server.signal(Signal::HUP);
+    wait_for("the newest certificate", || shown(server) == newest);
+    open.settle();
+}

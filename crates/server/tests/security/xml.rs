@@ -1,0 +1,348 @@
+//! Section A: what a stream may consist of. That the scanner does as it should is tested in `crates/xml`, in detail;
+//! here, that a stream of the real server ends as it must, before and after authentication.
+
+use crate::Row;
+use crate::client::{Client, header};
+use crate::server::{Server, address, wait_for};
+
+pub(crate) const ROWS: &[Row] = &[
+    ("S001 S002 S003 entities", entities),
+    ("S004 S005 S006 S007 S009 S011 S013 what is not restricted XML", malformed),
+    ("S008 encodings", encodings),
+    ("S012 prefixes", prefixes),
+    ("S014 S015 S016 S018 beyond a limit", beyond_limits),
+    ("S017 a stanza that never ends", endless_stanza),
+    ("S019 limits of strangers", limits_of_strangers),
+    ("S020 connections that come and go", come_and_go),
+    ("S022 many connections with partial stanzas", partial_stanzas),
+    ("S024 quoting", quoting),
+    ("S025 seeded garbage", garbage),
+];
+
+/// Sends `text` on a stream that is not authenticated, and on one that is bound; answers how each ended.
+fn both(server: &Server, row: &str, text: &[u8]) -> [String; 2] {
+    let from = address(row);
+    let (mut stranger, _) = Client::starttls(server, from, "example.org");
+    let mut user = Client::bound(server, from, "xml@example.org/a");
+    [&mut stranger, &mut user].map(|client| {
+        let _ = client.send_bytes(text);
+        client.to_end()
+    })
+}
+
+fn check(server: &Server, row: &str, text: &[u8], expected: &[&str]) {
+    for end in both(server, row, text) {
+        let shown = String::from_utf8_lossy(&text[..text.len().min(120)]);
+        assert!(expected.iter().any(|expected| end.contains(expected)), "{shown:?}: {end}");
+        assert!(end.ends_with("</stream:stream>"), "{shown:?}: {end}");
+    }
+}
+
+const NOT_WELL_FORMED: &[&str] = &["<not-well-formed", "<restricted-xml", "<invalid-xml", "<bad-namespace-prefix"];
+
+fn laughs() -> String {
+    let mut dtd = "<!DOCTYPE s [<!ENTITY e0 'ha'>".to_owned();
+    for n in 1..10 {
+        let before = format!("&e{};", n - 1).repeat(10);
+        dtd += &format!("<!ENTITY e{n} '{before}'>");
+    }
+    dtd + "]>"
+}
+
+fn entities(server: &Server) {
+    server.account("xml@example.org");
+    for text in [
+        laughs() + "<message><body>&e9;</body></message>",
+        "<message><body>&e9;</body></message>".to_owned(),
+        "<message a='&e9;'/>".to_owned(),
+        "<!DOCTYPE a SYSTEM 'file:///etc/passwd'><message/>".to_owned(),
+        "<message><!ENTITY a 'b'></message>".to_owned(),
+    ] {
+        check(server, "S001", text.as_bytes(), NOT_WELL_FORMED);
+    }
+    // Before the header of the stream, in clear and in TLS.
+    let mut client = Client::clear(server, address("S001"));
+    client.send(&(laughs() + &header("example.org")));
+    let end = client.to_end();
+    assert!(NOT_WELL_FORMED.iter().any(|e| end.contains(e)), "{end}");
+}
+
+fn malformed(server: &Server) {
+    server.account("xml@example.org");
+    for text in [
+        &b"<message><!-- comment --></message>"[..],
+        b"<message><?php ?></message>",
+        b"<?xml version='1.0'?><message/>",
+        b"<message>&#0;</message>",
+        b"<message>&#x1;</message>",
+        b"<message>&#xD800;</message>",
+        b"<message>&#xFFFE;</message>",
+        b"<message>&nbsp;</message>",
+        b"<message>\x00</message>",
+        b"<message>\x01</message>",
+        b"<message>\x1f</message>",
+        b"<message>\xff</message>",
+        b"<message>\xc0\xaf</message>",
+        b"<message>\xed\xa0\x80</message>",
+        b"<message>\xf4\x90\x80\x80</message>",
+        b"<message a='\xe2\x82'/>",
+        b"<message>\xef\xbf\xbe</message>",
+        b"<message a='1' a='2'/>",
+        b"<message xmlns:a='urn:a' xmlns:a='urn:b'/>",
+        b"<message xmlns:a='urn:a' xmlns:b='urn:a' a:x='1' b:x='2'/>",
+        b"<message xmlns:xml='urn:a'/>",
+        b"<message xmlns:xmlns='urn:a'/>",
+        b"<a:message/>",
+        b"<message a:b='c'/>",
+        b"<message xmlns:a=''/>",
+        b"</message>",
+        b"<message></iq>",
+        b"<message></message a='b'>",
+        b"<message></stream:stream>",
+        b"<message><a></message></a>",
+        b"<message a=b/>",
+        b"<message a/>",
+        b"<message a='<'/>",
+        b"<message>]]></message>",
+        b"<1/>",
+        b"<>",
+        b"<message/ >",
+        b"text outside of a stanza",
+        b"<![CDATA[outside]]>",
+    ] {
+        check(server, "S004", text, NOT_WELL_FORMED);
+    }
+    check(
+        server,
+        "S011",
+        header("example.org").replace("<?xml version='1.0'?>", "").as_bytes(),
+        &["<invalid-xml", "<not-well-formed", "<unsupported-stanza-type"],
+    );
+    // S009: a namespace that only looks like the right one.
+    for ns in ["jabber:client\n", " jabber:client", "jabber:client#", "jabber:client x"] {
+        let text = format!("<message xmlns='{ns}'/>");
+        check(server, "S009", text.as_bytes(), &["<unsupported-stanza-type", "<invalid-namespace"]);
+    }
+}
+
+fn encodings(server: &Server) {
+    let from = address("S008");
+    for encoding in ["UTF-16", "ISO-8859-1", "UTF-7", "US-ASCII", "utf-32"] {
+        let mut client = Client::clear(server, from);
+        client.send(&header("example.org").replace("version='1.0'?>", &format!("version='1.0' encoding='{encoding}'?>")));
+        let end = client.to_end();
+        assert!(end.contains("<unsupported-encoding"), "{encoding}: {end}");
+    }
+    let mut client = Client::clear(server, from);
+    let utf_16: Vec<u8> = header("example.org").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let _ = client.send_bytes(&[&[0xff, 0xfe], &utf_16[..]].concat());
+    let end = client.to_end();
+    assert!(end.contains("<stream:error"), "{end}");
+}
+
+/// What goes out means what came in, whatever prefixes the client's header declared.
+fn prefixes(server: &Server) {
+    let from = address("S012");
+    server.account("s012@example.org");
+    let (mut client, _) = Client::starttls(server, from, "example.org");
+    crate::scram::run(&mut client, "SCRAM-SHA-256", "s012", crate::server::PASSWORD, &crate::scram::Binding::None)
+        .unwrap();
+    client.send(
+        "<?xml version='1.0'?><stream:stream to='example.org' version='1.0' xmlns='jabber:client' \
+         xmlns:m='http://jabber.org/protocol/muc#user' xmlns:stream='http://etherx.jabber.org/streams'>",
+    );
+    client.until("</stream:features>");
+    client.bind("a");
+    // MUC's own payload by a prefix of the header, with a child that is not in its namespace.
+    client.send("<message to='s012@example.org/a'><m:x><item affiliation='owner'/></m:x><body>.</body></message>");
+    let message = client.until("</message>");
+    let is_declared = message.contains("xmlns:m='http://jabber.org/protocol/muc#user'")
+        || message.contains("<x xmlns='http://jabber.org/protocol/muc#user'");
+    assert!(is_declared, "{message}");
+    // The child is still in jabber:client, not in that of the prefix.
+    let item = message.split("<item").nth(1).unwrap().split('>').next().unwrap();
+    let is_muc_default = message.contains("<x xmlns='http://jabber.org/protocol/muc#user'");
+    assert!(!is_muc_default || item.contains("xmlns='jabber:client'"), "{message}");
+}
+
+fn beyond_limits(server: &Server) {
+    server.account("xml@example.org");
+    let attributes = (0..5_000).map(|n| format!(" a{n}=''")).collect::<String>();
+    let declarations = (0..10_000).map(|n| format!(" xmlns:a{n}='u'")).collect::<String>();
+    for text in [
+        format!("<message{attributes}/>"),
+        format!("<message{declarations}/>"),
+        "<a>".repeat(100_000),
+        format!("<message>{}{}</message>", "<a>".repeat(100_000), "</a>".repeat(100_000)),
+        format!("<{}", "x".repeat(500_000)),
+        format!("<message {}=''/>", "x".repeat(500_000)),
+        format!("<message a='{}'/>", "x".repeat(500_000)),
+        format!("<message>{}", "x".repeat(500_000)),
+        format!("<message><![CDATA[{}", "]".repeat(500_000)),
+    ] {
+        check(server, "S014", text.as_bytes(), &["<policy-violation"]);
+    }
+}
+
+fn endless_stanza(server: &Server) {
+    let from = address("S017");
+    server.account("s017@example.org");
+    let mut client = Client::bound(server, from, "s017@example.org/a");
+    client.send("<message to='s017@example.org'><body>");
+    let before = server.resident();
+    let mut sent = 0;
+    while sent < 64 * 1024 * 1024 && client.send_bytes(&[b'x'; 1_024]).is_ok() {
+        sent += 1_024;
+    }
+    assert!(sent < 16 * 1024 * 1024, "read on beyond the limit: {sent}");
+    let end = client.to_end();
+    assert!(end.is_empty() || end.contains("<policy-violation"), "{end}");
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 8 * 1024 * 1024, "{grown} bytes for one stanza");
+    // In bytes of their own, too.
+    let (mut client, _) = Client::starttls(server, from, "example.org");
+    client.send("<auth");
+    let mut sent = 0;
+    while sent < 200_000 && client.send_bytes(b"x").is_ok() {
+        sent += 1;
+    }
+    assert!(sent < 200_000);
+}
+
+fn limits_of_strangers(server: &Server) {
+    let from = address("S019");
+    for text in [
+        format!("<auth>{}</auth>", "<a/>".repeat(33)),
+        format!("<auth>{}</auth>", "x".repeat(9_000)),
+        "<a>".repeat(9),
+    ] {
+        let (mut client, _) = Client::starttls(server, from, "example.org");
+        let _ = client.send_bytes(text.as_bytes());
+        let end = client.to_end();
+        assert!(end.contains("<policy-violation"), "{end}");
+        let mut client = Client::clear(server, from);
+        client.open();
+        client.until("</stream:features>");
+        let _ = client.send_bytes(text.as_bytes());
+        let end = client.to_end();
+        assert!(end.contains("<policy-violation"), "{end}");
+    }
+    let (_, features) = Client::starttls(server, from, "example.org");
+    assert!(features.contains("<max-bytes>8192</max-bytes>"), "{features}");
+}
+
+fn come_and_go(server: &Server) {
+    let base = server.descriptors();
+    let round = |n: usize| {
+        let from = address(&format!("S020 {}", n % 7));
+        match n % 4 {
+            0 => drop(Client::clear(server, from)),
+            1 => {
+                let mut client = Client::clear(server, from);
+                client.open();
+                client.until("</stream:features>");
+            }
+            2 => {
+                let mut client = Client::clear(server, from);
+                client.open();
+                client.until("</stream:features>");
+                client.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+                client.until("<proceed");
+                client.cut();
+            }
+            _ => drop(Client::starttls(server, from, "example.org")),
+        }
+    };
+    (0..400).for_each(round);
+    wait_for("descriptors are closed", || server.descriptors() <= base);
+    let before = server.resident();
+    (0..2_000).for_each(round);
+    wait_for("descriptors are closed", || server.descriptors() <= base);
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 4 * 1024 * 1024, "{grown} bytes for 2,000 connections that are gone");
+}
+
+fn partial_stanzas(server: &Server) {
+    server.account("s022@example.org");
+    let base = server.descriptors();
+    let before = server.resident();
+    let mut held = Vec::new();
+    for n in 0..20 {
+        let from = address(&format!("S022 {n}"));
+        let mut client = Client::bound(server, from, &format!("s022@example.org/{n}"));
+        client.send("<message><body>");
+        client.send(&"x".repeat(200_000));
+        held.push(client);
+    }
+    // Each may hold its one stanza, which is not whole, and little beside it.
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 20 * 1024 * 1024, "{grown} bytes for 20 stanzas of 200 kB");
+    drop(held);
+    wait_for("descriptors are closed", || server.descriptors() <= base);
+}
+
+fn quoting(server: &Server) {
+    let from = address("S024");
+    server.account("s024@example.org");
+    let mut client = Client::online(server, from, "s024@example.org/a");
+    let payload = "<x xmlns='urn:x' a='&quot;&apos;&lt;&gt;&amp;&#10;&#9;&#13;'>&lt;&gt;&amp;&quot;&apos;]]&gt;\
+        <![CDATA[<b>&amp;]]>\u{e9}\u{1f600}\u{fffd}&#13;</x>";
+    client.send(&format!("<message to='s024@example.org/a'>{payload}</message>"));
+    let message = client.until("</message>");
+    let sent = roxmltree::Document::parse(payload).unwrap();
+    let read = roxmltree::Document::parse(message.trim()).unwrap();
+    let x = read.descendants().find(|node| node.has_tag_name(("urn:x", "x"))).unwrap();
+    assert_eq!(x.text_storage_all(), sent.root_element().text_storage_all(), "{message}");
+    assert_eq!(x.attribute("a"), sent.root_element().attribute("a"), "{message}");
+    // And in what the server writes of it by itself: an address in an error, an id.
+    client.send("<iq type='get' id='&quot;&apos;&lt;&gt;&amp;&#10;' to='s024@example.org/a&quot;&amp;&apos;'><x xmlns='urn:x'/></iq>");
+    let answer = client.until("</iq>");
+    let read = roxmltree::Document::parse(answer.trim()).unwrap();
+    assert_eq!(read.root_element().attribute("id"), Some("\"'<>&\n"), "{answer}");
+}
+
+trait TextStorage {
+    fn text_storage_all(&self) -> String;
+}
+
+impl TextStorage for roxmltree::Node<'_, '_> {
+    fn text_storage_all(&self) -> String {
+        self.descendants().filter(|node| node.is_text()).filter_map(|node| node.text()).collect()
+    }
+}
+
+fn garbage(server: &Server) {
+    server.account("s025@example.org");
+    let mut seed = 0x5eed_u64;
+    let mut next = move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let valid = "<message to='s025@example.org/a' type='chat' id='1'><body>Art thou &lt;not&gt; Romeo?</body>\
+                 <active xmlns='http://jabber.org/protocol/chatstates'/></message>"
+        .as_bytes();
+    for n in 0..150 {
+        let from = address(&format!("S025 {}", n % 9));
+        let mut bytes = valid.to_vec();
+        for _ in 0..=next() % 4 {
+            let at = next() as usize % bytes.len();
+            match next() % 3 {
+                0 => bytes[at] = next() as u8,
+                1 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, next() as u8),
+            }
+        }
+        let (mut stranger, _) = Client::starttls(server, from, "example.org");
+        let _ = stranger.send_bytes(&bytes);
+        let mut clear = Client::clear(server, from);
+        let _ = clear.send_bytes(&bytes);
+        if n % 5 == 0 {
+            let mut user = Client::bound(server, from, "s025@example.org/a");
+            let _ = user.send_bytes(&bytes);
+            let _ = user.send_bytes(b"</stream:stream>");
+            user.to_end();
+        }
+    }
+}
