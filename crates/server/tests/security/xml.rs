@@ -38,7 +38,8 @@ fn check(server: &Server, row: &str, text: &[u8], expected: &[&str]) {
     }
 }
 
-const NOT_WELL_FORMED: &[&str] = &["<not-well-formed", "<restricted-xml", "<invalid-xml", "<bad-namespace-prefix"];
+const NOT_WELL_FORMED: &[&str] =
+    &["<not-well-formed", "<restricted-xml", "<invalid-xml", "<bad-namespace-prefix"];
 
 fn laughs() -> String {
     let mut dtd = "<!DOCTYPE s [<!ENTITY e0 'ha'>".to_owned();
@@ -115,7 +116,7 @@ fn malformed(server: &Server) {
     check(
         server,
         "S011",
-        header("example.org").replace("<?xml version='1.0'?>", "").as_bytes(),
+        (header("example.org").replace("<?xml version='1.0'?>", "") + "</stream:stream>").as_bytes(),
         &["<invalid-xml", "<not-well-formed", "<unsupported-stanza-type"],
     );
     // S009: a namespace that only looks like the right one.
@@ -129,7 +130,10 @@ fn encodings(server: &Server) {
     let from = address("S008");
     for encoding in ["UTF-16", "ISO-8859-1", "UTF-7", "US-ASCII", "utf-32"] {
         let mut client = Client::clear(server, from);
-        client.send(&header("example.org").replace("version='1.0'?>", &format!("version='1.0' encoding='{encoding}'?>")));
+        client.send(
+            &header("example.org")
+                .replace("version='1.0'?>", &format!("version='1.0' encoding='{encoding}'?>")),
+        );
         let end = client.to_end();
         assert!(end.contains("<unsupported-encoding"), "{encoding}: {end}");
     }
@@ -145,8 +149,14 @@ fn prefixes(server: &Server) {
     let from = address("S012");
     server.account("s012@example.org");
     let (mut client, _) = Client::starttls(server, from, "example.org");
-    crate::scram::run(&mut client, "SCRAM-SHA-256", "s012", crate::server::PASSWORD, &crate::scram::Binding::None)
-        .unwrap();
+    crate::scram::run(
+        &mut client,
+        "SCRAM-SHA-256",
+        "s012",
+        crate::server::PASSWORD,
+        &crate::scram::Binding::None,
+    )
+    .unwrap();
     client.send(
         "<?xml version='1.0'?><stream:stream to='example.org' version='1.0' xmlns='jabber:client' \
          xmlns:m='http://jabber.org/protocol/muc#user' xmlns:stream='http://etherx.jabber.org/streams'>",
@@ -154,7 +164,9 @@ fn prefixes(server: &Server) {
     client.until("</stream:features>");
     client.bind("a");
     // MUC's own payload by a prefix of the header, with a child that is not in its namespace.
-    client.send("<message to='s012@example.org/a'><m:x><item affiliation='owner'/></m:x><body>.</body></message>");
+    client.send(
+        "<message to='s012@example.org/a'><m:x><item affiliation='owner'/></m:x><body>.</body></message>",
+    );
     let message = client.until("</message>");
     let is_declared = message.contains("xmlns:m='http://jabber.org/protocol/muc#user'")
         || message.contains("<x xmlns='http://jabber.org/protocol/muc#user'");
@@ -202,11 +214,13 @@ fn endless_stanza(server: &Server) {
     // In bytes of their own, too.
     let (mut client, _) = Client::starttls(server, from, "example.org");
     client.send("<auth");
-    let mut sent = 0;
-    while sent < 200_000 && client.send_bytes(b"x").is_ok() {
-        sent += 1;
+    for _ in 0..10_000 {
+        if client.send_bytes(b"x").is_err() {
+            break;
+        }
     }
-    assert!(sent < 200_000);
+    let end = client.to_end();
+    assert!(end.contains("<policy-violation"), "{end}");
 }
 
 fn limits_of_strangers(server: &Server) {
@@ -320,9 +334,10 @@ fn garbage(server: &Server) {
         seed ^= seed << 17;
         seed
     };
-    let valid = "<message to='s025@example.org/a' type='chat' id='1'><body>Art thou &lt;not&gt; Romeo?</body>\
+    let valid =
+        "<message to='s025@example.org/a' type='chat' id='1'><body>Art thou &lt;not&gt; Romeo?</body>\
                  <active xmlns='http://jabber.org/protocol/chatstates'/></message>"
-        .as_bytes();
+            .as_bytes();
     for n in 0..150 {
         let from = address(&format!("S025 {}", n % 9));
         let mut bytes = valid.to_vec();
