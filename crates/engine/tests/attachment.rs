@@ -6,7 +6,7 @@ use stentor_engine::{Attachment, FromSession, StreamId};
 use stentor_xmpp::{Counter, FullJid, MessageType, Stanza};
 
 fn attachment() -> Attachment {
-    Attachment::bound(1, FullJid::parse("a@example.org/x").unwrap())
+    Attachment::bound(1, FullJid::parse("a@example.org/x").expect("an address"))
 }
 
 fn stanzas(count: usize) -> Vec<Stanza> {
@@ -82,7 +82,7 @@ fn what_was_not_sent_cannot_be_acknowledged() {
 
 #[test]
 fn a_resumed_stream_goes_on_counting() {
-    let jid = FullJid::parse("a@example.org/x").unwrap();
+    let jid = FullJid::parse("a@example.org/x").expect("an address");
     let again = [Bytes::from_static(b"again")];
     let mut attachment = Attachment::resumed(2, jid, StreamId(7), (10, 4), Counter(20), &again);
     assert_eq!(attachment.handled(), Counter(6));

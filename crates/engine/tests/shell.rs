@@ -40,7 +40,7 @@ impl Entity for Scripted {
 }
 
 fn shell(outputs: &mut Vec<Output>) -> Shell<Scripted> {
-    Shell::new(Key::User(BareJid::parse("a@example.org").unwrap()), &(), outputs)
+    Shell::new(Key::User(BareJid::parse("a@example.org").expect("an address")), &(), outputs)
 }
 
 fn asks(outputs: &[Output]) -> Vec<u64> {

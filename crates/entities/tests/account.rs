@@ -15,7 +15,7 @@ const SESSION: SessionKey = SessionKey { member: MemberId(1), arbiter: 0, serial
 fn new_user(now: Now) -> User {
     let host = Host { domain: "example.org".into(), keep: true, contacts: Vec::new(), registration: false };
     let hosts = Arc::new(Hosts::new(vec![host], UserLimits::default(), "1", 0));
-    let (mut user, _) = User::new(Key::User(BareJid::parse("a@example.org").unwrap()), &hosts);
+    let (mut user, _) = User::new(Key::User(BareJid::parse("a@example.org").expect("an address")), &hosts);
     let nothing = || Rows::Records(Vec::new());
     let log = Rows::Log(Vec::new());
     let rows =
@@ -38,8 +38,8 @@ fn send(user: &mut User, now: Now, messages: u64) -> Vec<u64> {
         _ => None,
     });
     let text = "<message xmlns='jabber:client' to='b@example.org'><body>x</body></message>";
-    let stanzas = (0..messages).map(|_| Stanza::parse(text).unwrap()).collect();
-    let inbound = FromSession::Inbound { attachment: bound.unwrap(), first: 1, stanzas };
+    let stanzas = (0..messages).map(|_| Stanza::parse(text).expect("a stanza")).collect();
+    let inbound = FromSession::Inbound { attachment: bound.expect("it is bound"), first: 1, stanzas };
     let mut effects = Effects::new();
     user.handle(now, Event::Session(SESSION, inbound), &mut effects);
     let appended = effects.writes().iter().filter_map(|write| match write {
