@@ -264,6 +264,9 @@ impl User {
         if let (Some(session), Some(error)) = (resource.session, error) {
             effects.session(session, ToSession::End(error));
         }
+        if self.resources.is_empty() && self.account.is_some() {
+            self.write_accepted(now, effects);
+        }
         let over = resource.counter();
         let Some(management) = resource.management else { return };
         if let Some((stream, count)) = over.filter(|_| management.is_named) {

@@ -5,6 +5,7 @@ use super::account::{Account, CREDENTIALS};
 use super::collection::{ACCOUNT, ROSTER, SEEN, STATE, STREAMS};
 use super::entry::{Entry, Way};
 use super::outbox::Outbox;
+use super::resent::Accepted;
 use super::roster::{Item, Roster};
 use super::{Inbox, timer};
 use crate::UserLimits;
@@ -102,6 +103,7 @@ impl User {
         for record in records {
             match &*record.key {
                 "roster" => self.roster.version = field(&record.value, "version").unwrap_or(0),
+                super::resent::RECORD => self.accepted.recover_record(&record.value),
                 "created" => self.begin_at(field(&record.value, "at").unwrap_or(0)),
                 "last" => {
                     let status = serde_json::from_slice::<Value>(&record.value).ok();
@@ -117,6 +119,9 @@ impl User {
     fn load_log(&mut self, rows: &[LogRow]) {
         for row in rows {
             let Ok(entry) = Entry::parse(&row.value) else { continue };
+            if !matches!(entry.way, Way::In(_)) {
+                self.accepted.recover(&entry.stanza, entry.at);
+            }
             if let Some((stream, count)) = entry.way.counted() {
                 self.note_stream(stream, count, entry.at);
             }
@@ -164,6 +169,7 @@ impl User {
     pub(crate) fn forget_all(&mut self) {
         self.roster = Roster::default();
         self.outbox = Outbox::default();
+        self.accepted = Accepted::default();
         self.inbox = Inbox::default();
         self.settled.clear();
         self.streams.clear();

@@ -13,6 +13,7 @@ mod iq;
 mod load;
 mod outbox;
 mod received;
+mod resent;
 mod resource;
 mod rfc_6121_delivery;
 mod rfc_6121_presence;
@@ -34,6 +35,7 @@ use account::Account;
 use inbox::Inbox;
 use load::Over;
 use outbox::Outbox;
+use resent::Accepted;
 use resource::Resource;
 use roster::Roster;
 use std::collections::BTreeMap;
@@ -78,6 +80,7 @@ pub struct User {
     /// The last id used in the log.
     tail: LogId,
     outbox: Outbox,
+    accepted: Accepted,
     inbox: Inbox,
     /// Log entries that are settled, to be removed with a later write.
     settled: Vec<(LogId, Option<(StreamId, u64)>)>,
@@ -109,6 +112,7 @@ impl Entity for User {
             attachments: 0,
             tail: LogId(0),
             outbox: Outbox::default(),
+            accepted: Accepted::default(),
             inbox: Inbox::default(),
             settled: Vec::new(),
             is_settle_due: false,

@@ -93,6 +93,7 @@ impl User {
     /// Gives the sender's client the one error of a kept stanza that was refused. It is as safe as the stanza was:
     /// written with what settles the stanza, and there until a client has it.
     pub(crate) fn bounce(&mut self, now: Now, stanza: &Stanza, error: StanzaError, effects: &mut Effects) {
+        self.forget_sent(stanza);
         let Some(reply) = stanza.error_reply(error) else { return };
         if self.has_room_for_error(reply.size()) {
             self.take_in(now, reply, Way::In(For::Named), effects);

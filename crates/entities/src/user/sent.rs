@@ -115,6 +115,9 @@ impl User {
         super::xep_0359_stanza_ids::strip_forged(&mut stanza, &self.hosts);
         let keeps = self.host.as_ref().is_some_and(|host| host.keep);
         let is_kept = keeps && super::xep_0334_hints::is_kept(&stanza);
+        if is_kept && self.is_resent(now, &stanza) {
+            return;
+        }
         let is_full = is_kept && self.outbox.len() >= self.hosts.limits.outbox_max;
         let target = match self.destination(stanza.to()) {
             Destination::Own | Destination::Local(_) if is_full => Err(Condition::ResourceConstraint),

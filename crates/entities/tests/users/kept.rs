@@ -286,3 +286,61 @@ fn errors_are_kept() {
     assert_eq!(got.iter().filter(|stanza| stanza.contains("type='error' id='1'")).count(), 1, "{got:?}");
     assert_settled(&mut scene);
 }
+
+/// A client that never learned of its message sends it again on a new stream, perhaps with `<delay/>`: it is not
+/// delivered again, for a day, also after a restart. What differs, or was refused, is another.
+#[test]
+fn sent_again() {
+    let message = |to: &str, origin: &str, body: &str, delay: &str| {
+        let origin = format!("<origin-id xmlns='urn:xmpp:sid:0' id='{origin}'/>");
+        format!("<message to='{to}' type='chat' id='1'><body>{body}</body>{origin}{delay}</message>")
+    };
+    let delay = "<delay xmlns='urn:xmpp:delay' stamp='2023-11-14T22:13:20Z'/>";
+    let alice = "alice@a.example";
+    for way in ["closed", "dropped and restarted", "restarted before it was settled"] {
+        let mut scene = Scene::online(&[A, B]);
+        scene.sends(B, &message(alice, "1", "b", ""));
+        assert_eq!(scene.take(A).len(), 1);
+        match way {
+            "closed" => scene.closes(B),
+            "restarted before it was settled" => scene.restarts(),
+            _ => {
+                scene.drops(B);
+                scene.passes(400);
+                scene.restarts();
+            }
+        }
+        scene.come_online(&[A, B]);
+        scene.sends(B, &message(alice, "1", "b", delay));
+        scene.sends(B, &message(alice, "1", "b", ""));
+        assert_eq!(scene.take(A).len(), 0, "{way}");
+        for other in [message(alice, "2", "b", ""), message(alice, "1", "c", ""), message(A, "1", "b", "")] {
+            scene.sends(B, &other);
+            assert_eq!(scene.take(A).len(), 1, "{way}: {other}");
+        }
+        scene.passes(25 * 3_600);
+        scene.sends(B, &message(alice, "1", "b", delay));
+        assert_eq!(scene.take(A).len(), 1, "{way}, a day later");
+    }
+    let mut scene = Scene::online(&[B]);
+    for _ in 0..2 {
+        scene.sends(B, &message("nobody@a.example", "1", "b", ""));
+        scene.gets(B, &["<message …type='error'…"]);
+    }
+    // Without an origin-id each is its own.
+    scene.come_online(&[A]);
+    for _ in 0..2 {
+        scene.sends(B, &chat(alice, "1"));
+        assert_eq!(scene.take(A).len(), 1);
+    }
+    // Only so many are remembered.
+    for n in 0..300 {
+        scene.sends(B, &message(alice, &n.to_string(), "b", ""));
+    }
+    scene.flushes(A, 1_000);
+    scene.clear();
+    scene.sends(B, &message(alice, "299", "b", ""));
+    assert_eq!(scene.take(A).len(), 0);
+    scene.sends(B, &message(alice, "0", "b", ""));
+    assert_eq!(scene.take(A).len(), 1);
+}
