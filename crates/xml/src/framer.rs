@@ -51,6 +51,8 @@ pub struct Framer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// As `Start`, but white space may come first: it ended the stream before (`</auth>` and a line feed).
+    Restarted,
     /// At the stream's first byte, where an XML declaration may stand.
     Start,
     Header,
@@ -106,6 +108,7 @@ impl Framer {
     /// Forgets the stream and everything read but not yet framed: a new header is expected (after TLS, after SASL).
     pub fn restart(&mut self) {
         *self = Self::new(self.limits);
+        self.stage = Stage::Restarted;
     }
 
     /// Whether a frame was begun and not finished (a time limit on slow senders hangs on this).
@@ -176,6 +179,13 @@ impl Framer {
 
     /// Skips white space to where a frame begins. Whether there is one.
     fn begin(&mut self, input: &mut &[u8]) -> Result<bool, Error> {
+        if self.stage == Stage::Restarted {
+            *input = input.get(char_class::run(input, BLANK)..).unwrap_or_default();
+            if input.is_empty() {
+                return Ok(false);
+            }
+            self.stage = Stage::Start;
+        }
         // XML 1.0 2.8: nothing stands before an XML declaration.
         if self.stage != Stage::Start || input.first().is_some_and(|&byte| char_class::is(byte, BLANK)) {
             let blanks = char_class::run(input, BLANK);

@@ -117,6 +117,22 @@ fn a_restart_forgets_the_stream() {
 }
 
 #[test]
+fn white_space_that_ended_the_stream_before_is_not_of_the_next() {
+    let declared = "<?xml version='1.0'?><a>";
+    let mut framer = Framer::new(Limits::CLIENT);
+    assert_eq!(framer.next(&mut format!("\n{declared}").as_bytes()).err(), Some(Error::Restricted(1)));
+    for split in 0..2 + declared.len() {
+        let mut framer = Framer::new(Limits::CLIENT);
+        framer.restart();
+        let text = format!("\r\n{declared}");
+        let (mut first, mut second) = text.as_bytes().split_at(split);
+        let early = framer.next(&mut first).expect("well-formed").is_some();
+        let late = framer.next(&mut second).expect("well-formed").is_some();
+        assert!(early ^ late, "split at {split}");
+    }
+}
+
+#[test]
 fn limits_change_with_the_next_frame() {
     let mut framer = Framer::new(Limits::CLIENT);
     let small = Limits { stanza_bytes_max: 8, ..Limits::CLIENT };
