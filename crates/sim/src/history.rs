@@ -197,6 +197,13 @@ impl History {
                 return;
             }
             Event::Confirm(confirm) => confirm,
+            Event::Relay(stanza) if stanza.is_error() => {
+                // Where nothing is kept, the error of a client that is gone goes nowhere.
+                if let Some(id) = Id::find(&stanza.to_bytes()) {
+                    self.message(id).is_handed_over = true;
+                }
+                return;
+            }
             _ => return,
         };
         if confirm.outcome == Outcome::Gap {

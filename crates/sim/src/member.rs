@@ -87,7 +87,8 @@ impl Member {
                 // A reader may or may not see what is on its way to the disk.
                 let sees_all = stage.random.chance(500);
                 let state = if sees_all { stage.disk.applied() } else { stage.disk.durable() };
-                let rows = queries.iter().map(|query| state.query(&key, query)).collect();
+                let rows: Vec<_> = queries.iter().map(|query| state.query(&key, query)).collect();
+                stage.trace(|| format!("{} asks {token:?}: {queries:?} {rows:?}", key.jid()));
                 let delay = stage.random.below(stage.plan.commit_most + 1);
                 stage.after(delay, ToMember::Rows(key, token, rows));
             }

@@ -32,6 +32,8 @@ pub(crate) struct Session {
     is_requested: bool,
     is_timed: bool,
     was_heard: bool,
+    requests: u64,
+    watched: Option<u64>,
     is_closing: bool,
     is_over: bool,
     /// Its stream was managed when it ended.
@@ -55,6 +57,8 @@ impl Session {
             is_requested: false,
             is_timed: false,
             was_heard: false,
+            requests: 0,
+            watched: None,
             is_closing: false,
             is_over: false,
             was_managed: false,
@@ -256,8 +260,16 @@ impl Session {
     fn request(&mut self, stage: &mut Stage) {
         self.is_requested = true;
         self.was_heard = false;
+        self.requests += 1;
         self.write(FromServer::Request, stage);
-        stage.after(ANSWER_WITHIN, ToMember::SessionTimer(self.key.serial, SessionTimer::Answer));
+        self.watch(stage);
+    }
+
+    fn watch(&mut self, stage: &mut Stage) {
+        if self.watched.is_none() {
+            self.watched = Some(self.requests);
+            stage.after(ANSWER_WITHIN, ToMember::SessionTimer(self.key.serial, SessionTimer::Answer));
+        }
     }
 
     pub(crate) fn timer(&mut self, timer: SessionTimer, stage: &mut Stage) {
@@ -271,8 +283,13 @@ impl Session {
                 }
             }
             SessionTimer::Answer => {
+                let watched = self.watched.take();
                 if self.is_requested && !self.was_heard {
-                    self.lose(stage);
+                    if watched == Some(self.requests) {
+                        self.lose(stage);
+                    } else {
+                        self.watch(stage);
+                    }
                 }
             }
         }

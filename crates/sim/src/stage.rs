@@ -29,6 +29,8 @@ pub(crate) enum Happening {
     Crash(u32),
     /// A member starts.
     Start,
+    /// Things go wrong from now on.
+    Trouble(Box<Plan>),
     /// Faults and load stop.
     Heal,
 }

@@ -37,6 +37,8 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Time in which accounts are made, before anything goes wrong.
+const SET_UP: u64 = 2_000;
 /// How long it takes until all is quiet, after faults and load are over.
 const QUIET_AFTER: u64 = 240_000;
 /// More than any run needs; beyond, something goes round in circles.
@@ -84,6 +86,10 @@ impl World {
     fn new(seed: u64, options: Options) -> Self {
         let mut stage = Stage::new(Random::new(seed), options.traces);
         stage.trace(|| format!("{:?}", stage.plan));
+        let mut quiet = stage.plan.clone();
+        quiet.heal();
+        let plan = std::mem::replace(&mut stage.plan, quiet);
+        stage.queue.after(SET_UP, Happening::Trouble(Box::new(plan.clone())));
         let member = Member::start(&mut stage, options.planted);
         let mut clients = Vec::new();
         for index in 0..stage.plan.clients {
@@ -91,13 +97,14 @@ impl World {
             let account =
                 if index < stage.plan.accounts { index } else { stage.random.below(stage.plan.accounts) };
             clients.push(Client::new(index as usize, account, &mut stage));
-            let delay = 2_000 + stage.random.below(5_000);
+            let delay = SET_UP + stage.random.below(5_000);
             stage.queue.after(delay, Happening::Wake(index as usize));
         }
         let mut world = Self { stage, member: Some(member), clients, planted: options.planted, crashes: 0 };
         world.make_accounts();
         let length = world.stage.plan.length;
         world.stage.queue.after(length, Happening::Heal);
+        world.stage.plan.crash_every = plan.crash_every;
         world.plan_crash();
         world
     }
@@ -162,6 +169,7 @@ impl World {
                 self.member = Some(Member::start(stage, self.planted));
                 self.plan_crash();
             }
+            Happening::Trouble(plan) => stage.plan = *plan,
             Happening::Heal => {
                 stage.is_ending = true;
                 stage.plan.heal();

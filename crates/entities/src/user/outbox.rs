@@ -10,6 +10,8 @@ use stentor_xmpp::{Stanza, StanzaError};
 
 /// Milliseconds after which a forward that nobody confirmed is sent again.
 const REPEAT_AFTER: u64 = 5_000;
+/// Milliseconds for which further gaps are taken to be from before the last repeat.
+const GAP_PAUSE: u64 = 1_000;
 
 /// Forwards by their position in the log.
 #[derive(Debug, Default)]
@@ -23,8 +25,10 @@ struct Unsettled {
     target: Key,
     stanza: Stanza,
     counted: Option<(StreamId, u64)>,
-    /// When it was last sent, on the monotonic clock; zero if it was not since it was loaded.
+    /// When it was last sent, on the monotonic clock, zero if it was not since it was loaded; and whether that was
+    /// again.
     sent: u64,
+    is_repeated: bool,
 }
 
 impl Outbox {
@@ -41,7 +45,7 @@ impl Outbox {
         stanza: Stanza,
         counted: Option<(StreamId, u64)>,
     ) {
-        self.unsettled.insert(id, Unsettled { target, stanza, counted, sent: 0 });
+        self.unsettled.insert(id, Unsettled { target, stanza, counted, sent: 0, is_repeated: false });
     }
 
     fn previous(&self, id: LogId, target: &Key) -> Option<LogId> {
@@ -64,8 +68,13 @@ impl User {
         effects.append(Append { id, keys: Vec::new(), value: entry.to_bytes() });
         let previous = self.outbox.previous(id, &target);
         let stanza = entry.stanza;
-        let entry =
-            Unsettled { target: target.clone(), stanza: stanza.clone(), counted, sent: now.monotonic };
+        let entry = Unsettled {
+            target: target.clone(),
+            stanza: stanza.clone(),
+            counted,
+            sent: now.monotonic,
+            is_repeated: false,
+        };
         self.outbox.unsettled.insert(id, entry);
         let name = ForwardName { sender: self.key.clone(), id };
         effects.send(target, Event::Forward(Forward { name, previous, stanza }));
@@ -75,7 +84,7 @@ impl User {
     /// The fate of one of our forwards.
     pub(crate) fn confirmed(&mut self, now: Now, confirm: Confirm, effects: &mut Effects) {
         match confirm.outcome {
-            Outcome::Gap => self.repeat(now, Some(&confirm.target), effects),
+            Outcome::Gap => self.repeat_after_gap(now, &confirm.target, effects),
             Outcome::Accepted => {
                 if let Some(entry) = self.outbox.unsettled.remove(&confirm.id) {
                     self.settle(confirm.id, entry.counted);
@@ -102,6 +111,15 @@ impl User {
         }
     }
 
+    /// One is missing there. Each that followed it says so; all are sent again at the first word, and then not
+    /// before that can have been taken: gaps must not multiply.
+    fn repeat_after_gap(&mut self, now: Now, target: &Key, effects: &mut Effects) {
+        let missing = self.outbox.unsettled.values().find(|entry| entry.target == *target);
+        if missing.is_some_and(|entry| !entry.is_repeated || entry.sent + GAP_PAUSE <= now.monotonic) {
+            self.repeat(now, Some(target), effects);
+        }
+    }
+
     /// Forwards again whatever has waited too long, or all for one target.
     pub(crate) fn repeat(&mut self, now: Now, only: Option<&Key>, effects: &mut Effects) {
         let is_due = |entry: &Unsettled| match only {
@@ -113,6 +131,7 @@ impl User {
         for id in due {
             let Some(entry) = self.outbox.unsettled.get_mut(&id) else { continue };
             entry.sent = now.monotonic;
+            entry.is_repeated = true;
             let (target, stanza) = (entry.target.clone(), entry.stanza.clone());
             let previous = self.outbox.previous(id, &target);
             let name = ForwardName { sender: self.key.clone(), id };
