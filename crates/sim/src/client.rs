@@ -66,6 +66,9 @@ pub(crate) struct Client {
     /// The period in which it takes messages, if it does, as the server has shown it.
     period: u64,
     is_ready: bool,
+    /// What it has said of itself and not yet heard from the server; whether the last of it was that it takes messages.
+    unheard: u32,
+    takes_messages: bool,
     silent_until: u64,
     /// Arrived and not read.
     inbox: VecDeque<FromServer>,
@@ -105,6 +108,8 @@ impl Client {
             is_available: false,
             period: 0,
             is_ready: false,
+            unheard: 0,
+            takes_messages: false,
             silent_until: 0,
             inbox: VecDeque::new(),
             view: BTreeMap::new(),
@@ -207,7 +212,7 @@ impl Client {
         if self.connection.is_none() {
             self.connect(stage);
         } else if self.is_bound() {
-            if !self.is_available || !self.is_ready {
+            if !self.takes_messages {
                 self.announce(PresenceType::Available, 0, stage);
             }
             if self.unrest() == Some("waits for an acknowledgement") {
@@ -333,6 +338,8 @@ impl Client {
             self.is_ready = false;
         }
         self.is_available = kind == PresenceType::Available;
+        self.takes_messages = self.is_available && priority >= 0;
+        self.unheard += u32::from(self.is_available);
         self.send(None, stanza, stage);
     }
 
@@ -448,6 +455,7 @@ impl Client {
         self.jid = Some(jid);
         self.is_ready = false;
         self.view.clear();
+        self.unheard = 0;
         if self.habits.is_hasty {
             self.announce(PresenceType::Available, 0, stage);
         }
@@ -540,7 +548,10 @@ impl Client {
         let Some(from) = stanza.from() else { return };
         let is_own = self.jid.as_ref().is_some_and(|jid| jid.as_str() == from.as_str());
         match stanza.presence_type() {
-            PresenceType::Available if is_own => self.is_ready = self.is_available,
+            PresenceType::Available if is_own => {
+                self.unheard = self.unheard.saturating_sub(1);
+                self.is_ready = self.unheard == 0 && self.takes_messages;
+            }
             PresenceType::Available => {
                 self.view.insert(from.as_str().into(), true);
             }
