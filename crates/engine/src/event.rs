@@ -27,6 +27,18 @@ pub enum Event {
     Command(Ask, Command),
 }
 
+impl Event {
+    /// Whether a full gate refuses it. What ends something under way is always admitted: it is bounded by what began
+    /// it, and refusing it would lock full entities against each other, or leave sessions that are gone.
+    pub fn is_gated(&self) -> bool {
+        match self {
+            Self::Session(_, FromSession::Gone | FromSession::Detached { .. }) => false,
+            Self::Session(..) | Self::Forward(_) | Self::Relay(_) | Self::Command(..) => true,
+            Self::Confirm(_) | Self::Rows(..) | Self::Derived(..) | Self::Timer(_) => false,
+        }
+    }
+}
+
 /// The name of a forward: who sends it and where it stands in the sender's log, which is also the outbox.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ForwardName {
@@ -158,6 +170,8 @@ pub enum FromSession {
         /// The number.
         outbound: u64,
     },
+    /// The connection is gone before the answer to `Bind` or `Resume` came: whatever the answer was.
+    Gone,
     /// The stream is gone.
     Detached {
         /// Whose.

@@ -179,10 +179,7 @@ impl Local {
             Some(handle) if handle.address.connected() => handle.clone(),
             _ => self.spawn(key.clone()),
         };
-        // What ends something under way is always admitted: it is bounded by what began it, and refusing it would
-        // lock full entities against each other.
-        let is_gated =
-            matches!(event, Event::Session(..) | Event::Forward(_) | Event::Relay(_) | Event::Command(..));
+        let is_gated = event.is_gated();
         match handle.gate.enter() {
             Err(why) if is_gated => self.refused(why, event),
             entered => post_entity(&handle.address, Deliver(event, entered.is_ok())),

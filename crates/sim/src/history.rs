@@ -248,7 +248,6 @@ impl History {
     /// What a crash left.
     pub(crate) fn recover(&mut self, disk: &Memory) {
         self.entries.clear();
-        self.connected.clear();
         self.messages.values_mut().for_each(|message| message.entries = 0);
         for row in disk.rows() {
             let stentor_store::Row::Entry { id, value, .. } = row.row else { continue };
@@ -257,6 +256,8 @@ impl History {
             }
         }
         self.is_dirty = true;
+        self.check();
+        self.connected.clear();
     }
 
     /// After a step: whatever was acknowledged is kept, or has arrived.

@@ -139,8 +139,7 @@ impl Member {
         if !self.entities.contains_key(&key) {
             self.spawn(&key, stage);
         }
-        let is_gated =
-            matches!(event, Event::Session(..) | Event::Forward(_) | Event::Relay(_) | Event::Command(..));
+        let is_gated = event.is_gated();
         let is_refused =
             matches!(event, Event::Forward(_)) && stage.random.chance(stage.plan.forward_refused);
         if is_refused {

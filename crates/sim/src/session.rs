@@ -35,6 +35,8 @@ pub(crate) struct Session {
     requests: u64,
     watched: Option<u64>,
     is_closing: bool,
+    /// It has asked for a resource, and has no answer yet.
+    is_binding: bool,
     is_over: bool,
     /// Its stream was managed when it ended.
     was_managed: bool,
@@ -60,6 +62,7 @@ impl Session {
             requests: 0,
             watched: None,
             is_closing: false,
+            is_binding: false,
             is_over: false,
             was_managed: false,
             outbound: 0,
@@ -124,11 +127,13 @@ impl Session {
             FromClient::Open { .. } | FromClient::Stanza(_) => {}
             FromClient::Bind(resource) => {
                 self.is_waiting = true;
+                self.is_binding = true;
                 let random = u128::from(stage.random.next());
                 self.tell_user(FromSession::Bind { resource, random, peer: None }, stage);
             }
             FromClient::Resume(stream, h) => {
                 self.is_waiting = true;
+                self.is_binding = true;
                 self.tell_user(FromSession::Resume { stream, h, peer: None }, stage);
             }
             FromClient::Enable(resume) => {
@@ -192,15 +197,18 @@ impl Session {
             ToSession::Answer { attachment, inbound } => self.answer(attachment, inbound, stage),
             ToSession::Bound { attachment, jid } => {
                 self.is_waiting = false;
+                self.is_binding = false;
                 self.attachment = Some(Attachment::bound(attachment, jid.clone()));
                 self.write(FromServer::Bound(jid), stage);
             }
             ToSession::BindRefused(_) => {
                 self.is_waiting = false;
+                self.is_binding = false;
                 self.write(FromServer::BindRefused, stage);
             }
             ToSession::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, again } => {
                 self.is_waiting = false;
+                self.is_binding = false;
                 let attached =
                     Attachment::resumed(attachment, jid, stream, (handled, unmanaged), acknowledged, &again);
                 self.write(FromServer::Resumed(attached.handled()), stage);
@@ -212,6 +220,7 @@ impl Session {
             }
             ToSession::ResumeFailed { handled } => {
                 self.is_waiting = false;
+                self.is_binding = false;
                 self.write(FromServer::Failed(handled), stage);
             }
             ToSession::ManagementEnabled { resumable, .. } => {
@@ -318,6 +327,8 @@ impl Session {
         if let Some(attachment) = self.attachment.take() {
             self.was_managed = attachment.is_managed();
             self.tell_user(FromSession::Detached { attachment: attachment.number(), resumable }, stage);
+        } else if self.is_binding {
+            self.tell_user(FromSession::Gone, stage);
         }
     }
 

@@ -1,11 +1,11 @@
 //! Attachments: sessions that bind a resource, resume a stream, acknowledge, go.
 
 use super::load::Over;
-use super::resource::{Management, Resource, Source};
+use super::resource::{Management, Pending, Resource, Source};
 use super::{User, timer};
 use core::net::IpAddr;
 use stentor_engine::{Effects, FromSession, Now, Planted, SessionKey, StreamId, ToSession};
-use stentor_xmpp::{Condition, Counter, StreamCondition, StreamError};
+use stentor_xmpp::{Condition, Counter, StreamCondition, StreamError, Unacknowledged};
 
 impl User {
     /// What a session asks or tells.
@@ -48,6 +48,12 @@ impl User {
                     resource.flushed(outbound);
                 }
                 self.read_on(index, effects);
+            }
+            FromSession::Gone => {
+                let Some(index) = self.resources.iter().position(|r| r.session == Some(session)) else {
+                    return;
+                };
+                self.detached(now, index, true, effects);
             }
             FromSession::Detached { attachment, resumable } => {
                 let Some(index) = self.attached(attachment) else { return };
@@ -93,6 +99,7 @@ impl User {
         let attachment = self.next_attachment();
         let mut resource = Resource::new(jid.clone(), session, attachment, now.unix);
         resource.peer = peer;
+        resource.reached = self.tail;
         self.resources.push(resource);
         effects.session(session, ToSession::Bound { attachment, jid });
     }
@@ -191,8 +198,9 @@ impl User {
             Ok(settled) => self.settle_sources(settled),
             Err(error) => {
                 // The session checks the count before; this is for what it could not know.
-                if let Some(session) = resource.session {
+                if let Some(session) = resource.session.take() {
                     effects.session(session, ToSession::End(error.into()));
+                    effects.timer(0, timer::expiry(resource.attachment));
                 }
             }
         }
@@ -235,18 +243,15 @@ impl User {
         let Some(management) = &mut resource.management else { return };
         let is_full = management.queue.len() > limits.unacknowledged_stanzas_max
             || management.queue.bytes() > limits.unacknowledged_bytes_max;
-        if is_full && !management.is_overfull {
-            management.is_overfull = true;
+        if is_full && !std::mem::replace(&mut management.is_overfull, true) {
             management.is_resumable = false;
-            match resource.session {
-                Some(session) => {
-                    let text = "too many stanzas wait for your acknowledgement";
-                    let error = StreamError::new(StreamCondition::ResourceConstraint).with_text(text);
-                    effects.session(session, ToSession::End(error));
-                }
-                // Nobody is there to be told: as if its time were over.
-                None => effects.timer(0, timer::expiry(resource.attachment)),
+            if let Some(session) = resource.session.take() {
+                let text = "too many stanzas wait for your acknowledgement";
+                let error = StreamError::new(StreamCondition::ResourceConstraint).with_text(text);
+                effects.session(session, ToSession::End(error));
             }
+            // As if its time were over; others are being sent to just now.
+            effects.timer(0, timer::expiry(resource.attachment));
         }
     }
 
@@ -268,16 +273,23 @@ impl User {
             self.write_accepted(now, effects);
         }
         let over = resource.counter();
-        let Some(management) = resource.management else { return };
-        if let Some((stream, count)) = over.filter(|_| management.is_named) {
-            let recorded = management.recorded;
-            self.stream_over(stream, Over { handled: count, at: now.unix, recorded }, effects);
+        if let Some(management) = resource.management {
+            if let Some((stream, count)) = over.filter(|_| management.is_named) {
+                let recorded = management.recorded;
+                self.stream_over(stream, Over { handled: count, at: now.unix, recorded }, effects);
+            }
+            self.give_back(now, management.queue, effects);
         }
+        self.settle_taken();
+        self.offer_waiting(effects);
+    }
+
+    /// What a client that is gone did not acknowledge.
+    fn give_back(&mut self, now: Now, queue: Unacknowledged<Pending>, effects: &mut Effects) {
         if self.hosts.planted.is_on(Planted::FORGET_ON_DISCONNECT) {
-            let sources = management.queue.into_iter().map(|pending| pending.source).collect();
-            return self.settle_sources(sources);
+            return self.settle_sources(queue.into_iter().map(|pending| pending.source).collect());
         }
-        for pending in management.queue.into_iter() {
+        for pending in queue {
             match pending.source {
                 Source::Log(id) => self.given_back(id),
                 Source::Memory(is_taken) if Source::is_last(&is_taken) => {
@@ -286,6 +298,5 @@ impl User {
                 Source::Memory(_) | Source::Passing => {}
             }
         }
-        self.offer_waiting(effects);
     }
 }

@@ -2,41 +2,49 @@
 
 use super::User;
 use super::entry::{Entry, For, Way};
-use super::resource::{Reading, Source};
 use crate::user::collection::SEEN;
-use crate::user::xep_0359_stanza_ids;
-use crate::xep_0203_delay;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use stentor_engine::{
-    Append, Confirm, Effects, Event, Forward, ForwardName, Key, LogId, LogRow, Now, Outcome, Planted, Query,
-    StreamId,
+    Append, Confirm, Effects, Event, Forward, ForwardName, Key, LogId, Now, Outcome, Planted, StreamId,
 };
 use stentor_xmpp::{Condition, Stanza};
 
-/// Entries read at a time by a resource that catches up.
-const PAGE: u32 = 50;
+/// Entries that a client has and that stay for others of the account; beyond, who lags loses its claim.
+const TAKEN_MAX: usize = 1_000;
 /// Senders whose last forward is remembered.
 const SENDERS_MAX: usize = 10_000;
 
 /// Received and not settled, by position in the log.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    waiting: BTreeMap<LogId, Waiting>,
+    pub(super) waiting: BTreeMap<LogId, Waiting>,
+    /// How many of them were taken.
+    taken: usize,
+    /// Bytes of those that were not.
     bytes: usize,
     seen: HashMap<Key, Seen>,
 }
 
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     bytes: usize,
     /// Resources to which it was sent that may still acknowledge it.
-    holders: u32,
+    pub(super) holders: u32,
+    /// A client has it, and another for which it is has yet to read it.
+    is_taken: bool,
     /// The resource that it is for; nobody else's as long as that is here.
-    named: Option<Box<str>>,
+    pub(super) named: Option<Box<str>>,
     /// Where it stands in the stream of this user's own that brought it.
     counted: Option<(StreamId, u64)>,
+}
+
+impl Waiting {
+    /// Whether nobody has been sent it, or nobody who may still acknowledge it.
+    pub(super) fn is_free(&self) -> bool {
+        self.holders == 0 && !self.is_taken
+    }
 }
 
 /// The last forward taken from a sender: what it says of earlier ones follows from their order.
@@ -57,7 +65,7 @@ impl Inbox {
         };
         let named = entry.stanza.to().and_then(|to| to.resource()).filter(|_| whom == For::Named);
         let (named, counted) = (named.map(Into::into), entry.way.counted());
-        self.waiting.insert(id, Waiting { bytes, holders: 0, named, counted });
+        self.waiting.insert(id, Waiting { bytes, holders: 0, is_taken: false, named, counted });
         self.bytes += bytes;
     }
 
@@ -69,14 +77,43 @@ impl Inbox {
 
     /// How many messages wait.
     pub(crate) fn len(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() - self.taken
     }
 
     /// An entry that cannot be read is not offered again. It stays in the log.
-    fn forget(&mut self, id: LogId) {
-        if let Some(waiting) = self.waiting.remove(&id) {
-            self.bytes -= waiting.bytes;
+    pub(super) fn forget(&mut self, id: LogId) {
+        self.take(id);
+        if self.waiting.remove(&id).is_some() {
+            self.taken -= 1;
         }
+    }
+
+    /// A client has it; it stays only for others that have yet to read it.
+    pub(super) fn take(&mut self, id: LogId) {
+        if let Some(waiting) = self.waiting.get_mut(&id).filter(|waiting| !waiting.is_taken) {
+            waiting.is_taken = true;
+            self.bytes -= waiting.bytes;
+            self.taken += 1;
+        }
+    }
+
+    /// Removes what was taken and nobody has yet to read: there are resources that have yet to read what is after
+    /// `lagging`.
+    pub(super) fn sweep(&mut self, lagging: Option<LogId>) -> Vec<(LogId, Option<(StreamId, u64)>)> {
+        if self.taken == 0 {
+            return Vec::new();
+        }
+        // Who lags too far behind gets no more than the account has room for.
+        let mut excess = self.taken.saturating_sub(TAKEN_MAX);
+        let is_swept = |id: &LogId, waiting: &mut Waiting| {
+            let is_swept = waiting.is_taken && (excess > 0 || lagging.is_none_or(|lagging| *id <= lagging));
+            excess = excess.saturating_sub(usize::from(is_swept));
+            is_swept
+        };
+        let swept: Vec<_> =
+            self.waiting.extract_if(.., is_swept).map(|(id, waiting)| (id, waiting.counted)).collect();
+        self.taken -= swept.len();
+        swept
     }
 
     fn seen(&self, name: &ForwardName, previous: Option<LogId>) -> Sight {
@@ -164,164 +201,24 @@ impl User {
     /// Whether one more message of so many bytes may wait here.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
         let limits = &self.hosts.limits;
-        self.inbox.waiting.len() < limits.offline_messages_max
-            && self.inbox.bytes + bytes <= limits.offline_bytes_max
+        self.inbox.len() < limits.offline_messages_max && self.inbox.bytes + bytes <= limits.offline_bytes_max
     }
 
     /// The same for the error of a message of this user's own, which must not be lost because others sent much.
     pub(crate) fn has_room_for_error(&self, bytes: usize) -> bool {
         let limits = &self.hosts.limits;
-        self.inbox.waiting.len() < limits.offline_messages_max + limits.outbox_max
+        self.inbox.len() < limits.offline_messages_max + limits.outbox_max
             && self.inbox.bytes + bytes <= 2 * limits.offline_bytes_max
     }
 
-    /// Appends a message to the log, and hands it to those resources that take messages as they come.
-    pub(crate) fn take_in(&mut self, now: Now, stanza: Stanza, way: Way, effects: &mut Effects) {
-        let id = self.append_in(now, &stanza, way, effects);
-        let bytes = self.stamped(id, &stanza).to_bytes();
-        let takers: Vec<usize> = (0..self.resources.len()).filter(|index| self.is_for(id, *index)).collect();
-        for index in takers {
-            let Some(resource) = self.resources.get_mut(index) else { break };
-            if resource.reading == Reading::Live && resource.is_behind() {
-                // A slow client falls back to the log, so that live never overtakes backlog.
-                resource.reading = Reading::CatchingUp(None);
-            }
-            if resource.reading == Reading::Live {
-                self.hand_out(index, id, bytes.clone(), effects);
-            }
-        }
-    }
-
-    fn append_in(&mut self, now: Now, stanza: &Stanza, way: Way, effects: &mut Effects) -> LogId {
+    /// Appends a message to the log.
+    pub(crate) fn append_in(&mut self, now: Now, stanza: &Stanza, way: Way, effects: &mut Effects) -> LogId {
         let id = self.next_id();
         let entry = Entry { at: now.unix, way, stanza: stanza.clone() };
         let value = entry.to_bytes();
         self.inbox.recover(id, &entry, value.len());
         effects.append(Append { id, keys: Vec::new(), value });
         id
-    }
-
-    /// Whether an entry that waits is for this resource.
-    fn is_for(&self, id: LogId, index: usize) -> bool {
-        let (Some(waiting), Some(resource)) = (self.inbox.waiting.get(&id), self.resources.get(index)) else {
-            return false;
-        };
-        match waiting.named.as_deref() {
-            Some(name) if name == resource.name() => true,
-            Some(name) if self.resources.iter().any(|other| other.name() == name) => false,
-            _ => resource.takes_messages(),
-        }
-    }
-
-    /// The oldest entry for this resource that nobody has been sent, or nobody who may still acknowledge it.
-    fn next_for(&self, index: usize) -> Option<LogId> {
-        let free = self.inbox.waiting.iter().filter(|(_, waiting)| waiting.holders == 0);
-        free.map(|(id, _)| *id).find(|id| self.is_for(*id, index))
-    }
-
-    /// As a client gets it: with the id by which the archive and any later delivery name it.
-    fn stamped(&self, id: LogId, stanza: &Stanza) -> Stanza {
-        let mut stanza = stanza.clone();
-        if !stanza.is_error() {
-            xep_0359_stanza_ids::stamp(&mut stanza, &self.jid, id);
-        }
-        stanza
-    }
-
-    /// Sends an entry to a resource, which holds it until it is acknowledged.
-    fn hand_out(&mut self, index: usize, id: LogId, bytes: Bytes, effects: &mut Effects) {
-        let Some(resource) = self.resources.get_mut(index) else { return };
-        if resource.deliver(bytes, Source::Log(id), effects) {
-            self.taken(id);
-        } else if let Some(waiting) = self.inbox.waiting.get_mut(&id) {
-            waiting.holders += 1;
-        }
-        self.check_queue(index, effects);
-    }
-
-    /// A client has it: the entry is settled.
-    pub(crate) fn taken(&mut self, id: LogId) {
-        if let Some(waiting) = self.inbox.waiting.remove(&id) {
-            self.inbox.bytes -= waiting.bytes;
-            self.settle(id, waiting.counted);
-        }
-    }
-
-    /// A resource that held an entry is gone without acknowledging it. It waits again.
-    pub(crate) fn given_back(&mut self, id: LogId) {
-        if let Some(waiting) = self.inbox.waiting.get_mut(&id) {
-            waiting.holders = waiting.holders.saturating_sub(1);
-        }
-    }
-
-    /// Every resource reads what waits for it, oldest first.
-    pub(crate) fn offer_waiting(&mut self, effects: &mut Effects) {
-        for index in 0..self.resources.len() {
-            self.begin_reading(index, effects);
-        }
-    }
-
-    /// A resource begins with what waits for it, before it takes anything as it comes.
-    pub(crate) fn begin_reading(&mut self, index: usize, effects: &mut Effects) {
-        if let Some(resource) = self.resources.get_mut(index)
-            && resource.reading == Reading::Live
-        {
-            resource.reading = Reading::CatchingUp(None);
-            self.read_on(index, effects);
-        }
-    }
-
-    /// Asks for the next page of a resource that catches up, or ends its catching up.
-    pub(crate) fn read_on(&mut self, index: usize, effects: &mut Effects) {
-        if self.resources.get(index).is_none_or(|resource| resource.reading != Reading::CatchingUp(None)) {
-            return;
-        }
-        let next = self.next_for(index);
-        let Some(resource) = self.resources.get_mut(index) else { return };
-        match next {
-            None => resource.reading = Reading::Live,
-            Some(id) if resource.session.is_some() && !resource.is_behind() => {
-                resource.reading = Reading::CatchingUp(Some(id));
-                let after = LogId(id.0.saturating_sub(1));
-                effects.query(resource.attachment, vec![Query::LogAfter { after, limit: PAGE }]);
-            }
-            // It goes on once the session has passed on what it has, or the stream is resumed.
-            Some(_) => {}
-        }
-    }
-
-    /// A page of the log for the resource with this attachment; none if it could not be read.
-    pub(crate) fn page(&mut self, attachment: u64, rows: Option<&[LogRow]>, effects: &mut Effects) {
-        let Some(index) = self.resources.iter().position(|r| r.attachment == attachment) else { return };
-        let Some(resource) = self.resources.get_mut(index) else { return };
-        let asked = match resource.reading {
-            Reading::CatchingUp(asked) => asked,
-            Reading::Live => None,
-        };
-        for row in rows.into_iter().flatten() {
-            let is_free = self.inbox.waiting.get(&row.id).is_some_and(|waiting| waiting.holders == 0);
-            if is_free && self.is_for(row.id, index) {
-                self.hand_out_row(index, row, effects);
-            }
-        }
-        if let (Some(asked), Some(rows)) = (asked, rows)
-            && rows.iter().all(|row| row.id != asked)
-        {
-            self.inbox.forget(asked);
-        }
-        if let Some(resource) = self.resources.get_mut(index)
-            && asked.is_some()
-        {
-            resource.reading = Reading::CatchingUp(None);
-            self.read_on(index, effects);
-        }
-    }
-
-    fn hand_out_row(&mut self, index: usize, row: &LogRow, effects: &mut Effects) {
-        let Ok(entry) = Entry::parse(&row.value) else { return self.inbox.forget(row.id) };
-        let mut stanza = self.stamped(row.id, &entry.stanza);
-        xep_0203_delay::stamp(&mut stanza, self.jid.domain(), entry.at);
-        self.hand_out(index, row.id, stanza.to_bytes(), effects);
     }
 
     /// A message that only memory had and whose client went: into the log, from where others read it, or back to

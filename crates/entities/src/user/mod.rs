@@ -12,6 +12,7 @@ mod inbox;
 mod iq;
 mod load;
 mod outbox;
+mod reading;
 mod received;
 mod resent;
 mod resource;

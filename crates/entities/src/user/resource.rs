@@ -40,6 +40,9 @@ pub(crate) struct Resource {
     #[expect(clippy::box_collection, reason = "few have any, and a set is three words where it is none")]
     pub directed: Option<Box<BTreeSet<Jid>>>,
     pub reading: Reading,
+    /// The last entry of the log that it was given or passed by. What comes after it is for this resource whoever else
+    /// has it; of what is before, only what nobody has.
+    pub reached: LogId,
 }
 
 /// How kept messages reach a resource, of those that it takes.
@@ -149,6 +152,7 @@ impl Resource {
             is_interested: false,
             directed: None,
             reading: Reading::Live,
+            reached: LogId(0),
         }
     }
 

@@ -21,6 +21,9 @@ impl User {
         let is_initial = resource.presence.is_none();
         let took_messages = resource.takes_messages();
         resource.presence = Some(Box::new(Available { stanza: stanza.clone(), priority }));
+        if priority >= 0 && !took_messages {
+            resource.reached = self.tail;
+        }
         self.broadcast(&stanza, effects);
         if is_initial {
             self.probe_contacts(index, effects);

@@ -57,6 +57,7 @@ impl Session {
             Action::Bind { jid } => {
                 self.user = Some(Key::User(jid.to_bare()));
                 let resource = Some(jid.resource().into());
+                self.is_binding = true;
                 self.tell_user(FromSession::Bind { resource, random: 0, peer: Some(self.address) });
             }
             Action::Resume { previd, h } => self.resume(&previd, Counter(h)),
@@ -181,6 +182,7 @@ impl Session {
         match (StreamId::parse(previd), self.account()) {
             (Some(stream), Some(account)) => {
                 self.user = Some(Key::User(account));
+                self.is_binding = true;
                 self.tell_user(FromSession::Resume { stream, h, peer: Some(self.address) });
             }
             _ => {

@@ -130,6 +130,8 @@ pub(crate) struct Session {
     is_settling: bool,
     /// Bytes read since the stream ended.
     lingered: usize,
+    /// The user was asked for a resource, and has not answered.
+    is_binding: bool,
     /// Has the pump polled from a future beside it.
     waker: Option<std::task::Waker>,
     /// Read since the last tick of the idle timer; whether it was asked if it is there.
@@ -209,6 +211,7 @@ impl Session {
             is_at_end: false,
             is_settling: false,
             lingered: 0,
+            is_binding: false,
             waker: None,
             was_heard: false,
             was_asked: false,
@@ -254,6 +257,8 @@ impl Session {
     fn detach(&mut self, resumable: bool) {
         if let Some(attachment) = self.attachment.take() {
             self.tell_user(FromSession::Detached { attachment: attachment.number(), resumable });
+        } else if std::mem::take(&mut self.is_binding) {
+            self.tell_user(FromSession::Gone);
         }
     }
 

@@ -44,6 +44,9 @@ impl Session {
     fn negotiated(&mut self, message: ToSession) {
         let Some(stream) = &mut self.stream else { return };
         let output = &mut self.output;
+        if !matches!(message, ToSession::ManagementEnabled { .. }) {
+            self.is_binding = false;
+        }
         match message {
             ToSession::Bound { attachment, jid } => {
                 stream.bound(&jid, output);
