@@ -69,6 +69,8 @@ pub(crate) struct Client {
     /// What it has said of itself and not yet heard from the server; whether the last of it was that it takes messages.
     unheard: u32,
     takes_messages: bool,
+    /// It was unavailable before it last said what it is.
+    is_new: bool,
     silent_until: u64,
     /// Arrived and not read.
     inbox: VecDeque<FromServer>,
@@ -110,6 +112,7 @@ impl Client {
             is_ready: false,
             unheard: 0,
             takes_messages: false,
+            is_new: false,
             silent_until: 0,
             inbox: VecDeque::new(),
             view: BTreeMap::new(),
@@ -333,6 +336,7 @@ impl Client {
             let priority = ElementBuilder::new("priority", ns::CLIENT).text(&priority.to_string());
             stanza.push(&priority.build());
         }
+        self.is_new |= kind == PresenceType::Unavailable;
         if kind == PresenceType::Unavailable || priority < 0 {
             self.period += 1;
             self.is_ready = false;
@@ -454,7 +458,7 @@ impl Client {
         self.stream = Some(Stream { number: self.streams, ..Stream::default() });
         self.jid = Some(jid);
         self.is_ready = false;
-        self.view.clear();
+        self.is_new = true;
         self.unheard = 0;
         if self.habits.is_hasty {
             self.announce(PresenceType::Available, 0, stage);
@@ -550,6 +554,10 @@ impl Client {
         match stanza.presence_type() {
             PresenceType::Available if is_own => {
                 self.unheard = self.unheard.saturating_sub(1);
+                // What it was told before it was unavailable is old; all is told anew after this.
+                if std::mem::take(&mut self.is_new) {
+                    self.view.clear();
+                }
                 self.is_ready = self.unheard == 0 && self.takes_messages;
             }
             PresenceType::Available => {
