@@ -4,7 +4,7 @@ use super::User;
 use super::resource::Source;
 use super::rfc_6121_subscription::SubscriptionType;
 use stentor_engine::{Effects, Event, Key, Now, ToSession};
-use stentor_xmpp::{Condition, IqType, Jid, Kind, PresenceType, Stanza};
+use stentor_xmpp::{Condition, IqType, Jid, Kind, PresenceType, Stanza, StreamCondition};
 
 /// Inbound stanzas handled without telling the session; its window is several times as large.
 const UNTOLD_STANZAS_MAX: u64 = 16;
@@ -34,6 +34,9 @@ impl User {
         effects: &mut Effects,
     ) {
         let Some(attachment) = self.resources.get(index).map(|r| r.attachment) else { return };
+        if self.has_hole(index, first, effects) {
+            return;
+        }
         for (number, stanza) in (first..).zip(stanzas) {
             // A stanza may end a resource (its own conflict, a removed account).
             let Some(index) = self.resources.iter().position(|r| r.attachment == attachment) else { return };
@@ -50,6 +53,17 @@ impl User {
         if let Some(index) = index {
             self.tell_handled(index, effects);
         }
+    }
+
+    /// Whether stanzas before this one never came, since the gate before this user refused them. What comes after a
+    /// hole is not taken: the client sends all of it again once it has resumed.
+    fn has_hole(&self, index: usize, number: u64, effects: &mut Effects) -> bool {
+        let Some(resource) = self.resources.get(index) else { return true };
+        let has_hole = number > resource.handled + 1;
+        if let (true, Some(session)) = (has_hole, resource.session) {
+            effects.session(session, ToSession::End(StreamCondition::ResourceConstraint.into()));
+        }
+        has_hole
     }
 
     /// Opens the session's window again, now and then.
@@ -72,6 +86,9 @@ impl User {
         answer: Option<&Stanza>,
         effects: &mut Effects,
     ) {
+        if self.has_hole(index, number, effects) {
+            return;
+        }
         let Some(resource) = self.resources.get_mut(index) else { return };
         if number > resource.handled {
             resource.handled = number;

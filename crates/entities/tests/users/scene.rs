@@ -148,6 +148,12 @@ impl Scene {
         self.tell(client, |attachment| FromSession::Inbound { attachment, first, stanzas: vec![stanza] });
     }
 
+    /// Sends a stanza that never reaches its user.
+    pub(crate) fn loses(&mut self, client: &str, xml: &str) {
+        Stanza::parse(xml).unwrap();
+        self.clients.get_mut(client).unwrap().sent += 1;
+    }
+
     /// Acknowledges all up to `h`.
     pub(crate) fn acks(&mut self, client: &str, h: u32) {
         self.tell(client, |attachment| FromSession::Acknowledged { attachment, h: Counter(h) });
@@ -318,6 +324,7 @@ impl Client {
             }
             ToSession::Resumed { attachment, handled, unmanaged, acknowledged, again, .. } => {
                 self.attachment = attachment;
+                self.sent = handled;
                 let h = handled - unmanaged;
                 self.got.push(format!("resumed, handled {h}, acknowledged {acknowledged}"));
                 self.got.extend(again.iter().map(|stanza| text(stanza)));

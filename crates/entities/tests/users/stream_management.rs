@@ -242,3 +242,20 @@ fn without_keeping() {
     scene.sends("mia@memory.example/y", "<presence/>");
     assert_eq!(bodies(&mut scene, "mia@memory.example/y"), ["1"]);
 }
+
+/// Stanzas that never came, since the gate refused them, are not counted by what comes after them.
+#[test]
+fn a_hole_is_not_handled() {
+    let mut scene = scene();
+    scene.sends(A, &message("bob@b.example", "1"));
+    scene.loses(A, &message("bob@b.example", "2"));
+    scene.sends(A, &message("bob@b.example", "3"));
+    scene.take(B);
+    scene.gets(A, &["end: resource-constraint"]);
+    scene.drops(A);
+    scene.resumes(A, 0);
+    scene.gets(A, &["resumed, handled 1, acknowledged 0"]);
+    scene.sends(A, &message("bob@b.example", "2"));
+    scene.gets(A, &[]);
+    assert_eq!(bodies(&mut scene, B), ["2"]);
+}
