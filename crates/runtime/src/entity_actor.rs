@@ -143,6 +143,7 @@ impl Handler<Committed> for EntityActor {
             Ok(()) => self.step(|shell, outputs| shell.committed(ticket, outputs)),
             Err(error) => {
                 tracing::error!(entity = %self.key.jid(), %error, "a commit was refused");
+                self.shared.check_store();
                 self.stale = self.shell.as_ref().map_or(0, Shell::issued).saturating_sub(ticket);
                 let outputs = self.abandon();
                 self.carry_out(outputs);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use stentor_engine::{Ask, Command, Event, Key, MemberId, Reply};
 use stentor_entities::Hosts;
 use stentor_store::Store;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 /// Derives the keys of a password: blocking work, with salts of the system's generator. None if it cannot be one.
 pub type Derive = Arc<dyn Fn(&str) -> Option<Bytes> + Send + Sync>;
@@ -23,6 +23,8 @@ pub struct Shared {
     hosts: Arc<Hosts>,
     derive: Derive,
     deriving: Semaphore,
+    /// Why the store commits nothing any more.
+    failure: watch::Sender<Option<String>>,
     asks: Mutex<HashMap<Ask, oneshot::Sender<Reply>>>,
     next_ask: AtomicU64,
 }
@@ -50,6 +52,13 @@ impl Shared {
         let _permit = self.deriving.acquire().await.ok()?;
         let derive = Arc::clone(&self.derive);
         tokio::task::spawn_blocking(move || derive(&password)).await.ok().flatten()
+    }
+
+    /// After a refused commit: whether the store itself has failed, and not one owner's writes.
+    pub(crate) fn check_store(&self) {
+        if let Some(why) = self.store.failure() {
+            self.failure.send_if_modified(|failure| failure.replace(why).is_none());
+        }
     }
 
     /// Hands the answer to whoever asked, if he still waits.
@@ -170,6 +179,7 @@ impl Runtime {
             hosts,
             derive,
             deriving: Semaphore::new(DERIVING_MAX),
+            failure: watch::Sender::new(None),
             asks: Mutex::new(HashMap::new()),
             next_ask: AtomicU64::new(1),
         });
@@ -196,6 +206,17 @@ impl Runtime {
         if let Some((arbiter, load)) = least {
             let load = Arc::clone(load);
             arbiter.spawn_fn(move || f(load));
+        }
+    }
+
+    /// Resolves when the store has failed, with its reason. Nothing is acknowledged after that, and nothing will be:
+    /// the process is to end and to open the store anew.
+    pub async fn store_failed(&self) -> String {
+        let mut failure = self.shared.failure.subscribe();
+        match failure.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            // The sender lives in `shared`.
+            Err(_) => std::future::pending().await,
         }
     }
 

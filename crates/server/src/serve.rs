@@ -40,6 +40,9 @@ pub enum ServeError {
     /// The store cannot be opened.
     #[error("store: {0}")]
     Store(#[from] stentor_store::OpenError),
+    /// The store failed while the server ran. What was acknowledged is in it; nothing else can be.
+    #[error("the store failed, and the server ends so that it is opened anew: {0}")]
+    StoreFailed(String),
     /// A port cannot be had.
     #[error("{address} cannot be listened on: {source}")]
     Listen {
@@ -92,6 +95,7 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
         tokio::select! {
             change = phase.changed() => if change.is_err() { break },
             () = signals.wait(&server) => {}
+            why = runtime.store_failed() => return Err(ServeError::StoreFailed(why)),
         }
     }
     tracing::info!("ending");

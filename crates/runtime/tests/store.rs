@@ -1,0 +1,81 @@
+//! What the runtime does with the store's verdicts.
+
+use bytes::Bytes;
+use std::sync::Arc;
+use stentor_engine::{Batch, Command, CommitError, Key, MemberId, Reply};
+use stentor_entities::{Host, Hosts, UserLimits};
+use stentor_runtime::{Derive, Runtime};
+use stentor_store::{Backend, Fault, MemoryBackend, OwnedRow, Reader, Refusal, Store};
+use stentor_xmpp::BareJid;
+
+/// A disk that fails at the commit with this number, and with it for good.
+struct Failing {
+    inner: MemoryBackend,
+    commits: u32,
+    fails_at: u32,
+}
+
+impl Backend for Failing {
+    fn commit(&mut self, batch: &Batch) -> Vec<Refusal> {
+        self.commits += 1;
+        if self.commits < self.fails_at {
+            return self.inner.commit(batch);
+        }
+        let refuse = |owner: &Key| (owner.clone(), CommitError::Store("EIO".to_owned()));
+        batch.sets.iter().map(|set| refuse(&set.owner)).collect()
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        self.inner.reader()
+    }
+
+    fn failure(&self) -> Option<String> {
+        (self.commits >= self.fails_at).then(|| "EIO".to_owned())
+    }
+
+    fn restore(&mut self, rows: Vec<OwnedRow>) -> Result<(), Fault> {
+        self.inner.restore(rows)
+    }
+}
+
+async fn runtime(fails_at: u32) -> Runtime {
+    let host = Host { domain: "a.example".into(), keep: true, contacts: Vec::new(), registration: false };
+    let hosts = Arc::new(Hosts::new(vec![host], UserLimits::default(), "0", 0));
+    let store = Store::over(Box::new(Failing { inner: MemoryBackend::new(), commits: 0, fails_at })).unwrap();
+    let derive: Derive = Arc::new(|_| None);
+    Runtime::start(2, MemberId(1), hosts, store, derive).await.unwrap()
+}
+
+fn user(name: &str) -> Key {
+    Key::User(BareJid::parse(&format!("{name}@a.example")).unwrap())
+}
+
+fn create() -> Command {
+    Command::CreateAccount(Bytes::from_static(b"{\"v\":1}"))
+}
+
+#[actix_rt::test]
+async fn an_account_is_there_once_it_is_durable() {
+    let runtime = runtime(u32::MAX).await;
+    let administration = runtime.administration();
+    assert_eq!(administration.ask(user("alice"), create()).await, Some(Reply::Done));
+    assert_eq!(administration.ask(user("alice"), create()).await, Some(Reply::Exists));
+    assert_eq!(administration.ask(user("bob"), Command::Sessions).await, Some(Reply::NotFound));
+    assert_eq!(administration.ask(user("alice"), Command::RemoveAccount).await, Some(Reply::Done));
+    assert_eq!(administration.ask(user("alice"), Command::Describe).await, Some(Reply::NotFound));
+    runtime.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_store_that_fails_answers_nothing_and_is_told() {
+    let runtime = runtime(2).await;
+    let administration = runtime.administration();
+    assert_eq!(administration.ask(user("alice"), create()).await, Some(Reply::Done));
+    let refused = administration.ask(user("bob"), create());
+    tokio::pin!(refused);
+    // The answer would wait for its commit for ever; the failure is told instead.
+    tokio::select! {
+        reply = &mut refused => panic!("answered {reply:?} without a commit"),
+        why = runtime.store_failed() => assert_eq!(why, "EIO"),
+    }
+}
