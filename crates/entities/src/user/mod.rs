@@ -149,7 +149,11 @@ impl Entity for User {
         self.settle_along(now, effects);
     }
 
-    fn abandon(self, effects: &mut Effects) {
+    fn abandon(mut self, effects: &mut Effects) {
+        // Whoever was told that a resource is there would never learn that it went.
+        for index in 0..self.resources.len() {
+            self.becomes_unavailable(Now::default(), index, None, effects);
+        }
         for session in self.resources.iter().filter_map(|resource| resource.session) {
             effects.session(session, ToSession::Reattach);
         }

@@ -44,7 +44,7 @@ impl User {
             if number <= resource.handled {
                 continue;
             }
-            if stanza.kind() == Kind::Message && !self.can_answer() {
+            if stanza.kind() == Kind::Message && resource.owes_acknowledgements() && !self.can_answer() {
                 return self.stop_short(index, effects);
             }
             let Some(resource) = self.resources.get_mut(index) else { return };

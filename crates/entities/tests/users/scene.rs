@@ -204,6 +204,14 @@ impl Scene {
         self.passes(1);
     }
 
+    /// The store has refused a commit of this account's.
+    pub(crate) fn abandons(&mut self, jid: &str) {
+        let mut out = Vec::new();
+        self.shells.remove(&key(jid)).unwrap().abandon(&mut out);
+        self.carry_out(&key(jid), out);
+        self.run();
+    }
+
     /// Time passes, and timers run out.
     pub(crate) fn passes(&mut self, seconds: u64) {
         let end = self.now.monotonic + seconds * 1_000;
@@ -258,6 +266,10 @@ impl Scene {
     /// Delivers an event, and all that follows from it.
     pub(crate) fn give(&mut self, key: Key, event: Event) {
         self.events.push_back((key, event));
+        self.run();
+    }
+
+    fn run(&mut self) {
         while let Some((key, event)) = self.events.pop_front() {
             let mut out = Vec::new();
             let now = self.now;
