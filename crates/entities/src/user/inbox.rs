@@ -13,6 +13,9 @@ use stentor_xmpp::{Condition, Stanza};
 
 /// Entries that a client has and that stay for others of the account; beyond, who lags loses its claim.
 const TAKEN_MAX: usize = 1_000;
+/// Errors of messages of this user's own that no client has acknowledged, beside what waits otherwise. Of more, who
+/// loses the connection before reading them never learns: closing the stream instead could go on for ever.
+const ERRORS_MAX: usize = 1_024;
 /// Senders whose last forward is remembered.
 const SENDERS_MAX: usize = 10_000;
 
@@ -207,7 +210,7 @@ impl User {
     /// The same for the error of a message of this user's own, which must not be lost because others sent much.
     pub(crate) fn has_room_for_error(&self, bytes: usize) -> bool {
         let limits = &self.hosts.limits;
-        self.inbox.len() < limits.offline_messages_max + limits.outbox_max
+        self.inbox.len() < limits.offline_messages_max + limits.outbox_max + ERRORS_MAX
             && self.inbox.bytes + bytes <= 2 * limits.offline_bytes_max
     }
 

@@ -219,11 +219,6 @@ impl Resource {
         Ok(settled)
     }
 
-    /// Whether its client could make room by acknowledging what it has been sent.
-    pub(crate) fn owes_acknowledgements(&self) -> bool {
-        self.management.as_ref().is_some_and(|management| !management.queue.is_empty())
-    }
-
     /// Stanzas handled since `<enable/>`, as XEP-0198 counts them; the durable count once the present event is.
     pub(crate) fn counter(&self) -> Option<(StreamId, u64)> {
         self.management.as_ref().map(|m| (m.stream, self.handled.saturating_sub(m.unmanaged)))

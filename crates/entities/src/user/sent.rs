@@ -40,14 +40,10 @@ impl User {
         for (number, stanza) in (first..).zip(stanzas) {
             // A stanza may end a resource (its own conflict, a removed account).
             let Some(index) = self.resources.iter().position(|r| r.attachment == attachment) else { return };
-            let Some(resource) = self.resources.get(index) else { return };
+            let Some(resource) = self.resources.get_mut(index) else { return };
             if number <= resource.handled {
                 continue;
             }
-            if stanza.kind() == Kind::Message && resource.owes_acknowledgements() && !self.can_answer() {
-                return self.stop_short(index, effects);
-            }
-            let Some(resource) = self.resources.get_mut(index) else { return };
             resource.handled = number;
             resource.untold.0 += 1;
             resource.untold.1 += stanza.size();
@@ -63,25 +59,12 @@ impl User {
     /// hole is not taken: the client sends all of it again once it has resumed.
     fn has_hole(&self, index: usize, number: u64, effects: &mut Effects) -> bool {
         let has_hole = self.resources.get(index).is_none_or(|resource| number > resource.handled + 1);
-        if has_hole {
-            self.stop_short(index, effects);
-        }
-        has_hole
-    }
-
-    /// Whether there is room for the error of one more message, beside those of all that are under way, so that none
-    /// is taken whose refusal could be lost.
-    fn can_answer(&self) -> bool {
-        let limits = &self.hosts.limits;
-        let keeps = self.host.as_ref().is_some_and(|host| host.keep);
-        !keeps || self.inbox.len() + self.outbox.len() < limits.offline_messages_max + limits.outbox_max
-    }
-
-    /// Ends a stream before a stanza that was not handled: the client may resume it and send that again.
-    fn stop_short(&self, index: usize, effects: &mut Effects) {
-        if let Some(session) = self.resources.get(index).and_then(|resource| resource.session) {
+        if let (true, Some(session)) =
+            (has_hole, self.resources.get(index).and_then(|resource| resource.session))
+        {
             effects.session(session, ToSession::End(StreamCondition::ResourceConstraint.into()));
         }
+        has_hole
     }
 
     /// Opens the session's window again, now and then.

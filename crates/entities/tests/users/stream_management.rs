@@ -259,24 +259,3 @@ fn a_hole_is_not_handled() {
     scene.gets(A, &[]);
     assert_eq!(bodies(&mut scene, B), ["2"]);
 }
-
-/// A client that acknowledges no errors is let no further than there is room for them, so none is lost.
-#[test]
-fn errors_that_nobody_takes() {
-    let limits = UserLimits { offline_messages_max: 2, outbox_max: 2, ..UserLimits::default() };
-    let mut scene = Scene::with(limits);
-    scene.come_online(&[A]);
-    scene.enables(A, true);
-    for n in 0..10 {
-        scene.sends(A, &message("nobody@b.example", &n.to_string()));
-    }
-    let got = scene.take(A);
-    assert!(got[..4].iter().all(|line| line.contains("type='error'")), "{got:?}");
-    assert!(got[4..].iter().all(|line| line == "end: resource-constraint"), "{got:?}");
-    scene.drops(A);
-    scene.resumes(A, 3);
-    let got = scene.take(A);
-    assert_eq!((got.len(), &*got[0]), (2, "resumed, handled 4, acknowledged 3"));
-    scene.sends(A, &message("nobody@b.example", "4"));
-    scene.gets(A, &["<message …type='error' id='4'…"]);
-}
