@@ -183,7 +183,7 @@ fn out_of_order(server: &Server) {
         let (mut client, _) = Client::starttls(server, address(&format!("S059 {n}")), "example.org");
         let _ = client.send_bytes(sent.as_bytes());
         let _ = client.send_bytes(b"</stream:stream>");
-        let end = client.to_end();
+        let end = client.rest();
         assert!(expected.iter().any(|expected| end.contains(expected)), "{n}: {end}");
     };
     let auth = |text: &str| format!("<auth xmlns='{SASL}' mechanism='PLAIN'>{text}</auth>");
@@ -207,7 +207,7 @@ fn out_of_order(server: &Server) {
         client.send(&auth("!!!!"));
         end = client.until("</failure>");
     }
-    end += &client.to_end();
+    end += &client.rest();
     assert!(end.contains("<policy-violation") && end.ends_with("</stream:stream>"), "{end}");
 }
 
@@ -292,7 +292,7 @@ fn external(
     client.domain = domain.to_owned();
     // A refusal of the certificate comes after the client's half of the handshake.
     client.send_bytes(crate::client::header(domain).as_bytes()).map_err(|error| error.to_string())?;
-    if !client.to_features() {
+    if !client.has_features() {
         return Err("no features".to_owned());
     }
     let features = client.until("</stream:features>");
@@ -321,13 +321,13 @@ fn binding(server: &Server) {
         )
         .as_bytes(),
     );
-    let end = client.to_end();
+    let end = client.rest();
     assert!(end.contains("<policy-violation"), "{end}");
     // The last may be as long as RFC 7622 lets it; the newer of two takes the resource.
     let long = format!("s063@example.org/{}", "x".repeat(1_023));
     let mut old = Client::online(server, from, &long);
     let mut new = Client::online(server, from, &long);
-    let end = old.to_end();
+    let end = old.rest();
     assert!(end.contains("<conflict") && end.ends_with("</stream:stream>"), "{end}");
     new.settle();
     let mut held: Vec<Client> =
@@ -350,7 +350,7 @@ fn password_changed(server: &Server) {
     assert!(
         server.command(&["user", "passwd", "s066@example.org", "--password", "new-4711"]).status.success()
     );
-    let end = open.to_end();
+    let end = open.rest();
     assert!(end.contains("<stream:error"), "{end}");
     let log_in = |password: &str| {
         let (mut client, _) = Client::starttls(server, from, "example.org");
@@ -364,7 +364,7 @@ fn password_changed(server: &Server) {
     new.until("</failed>");
     new.bind("b");
     assert!(server.command(&["user", "remove", "s066@example.org"]).status.success());
-    let end = new.to_end();
+    let end = new.rest();
     assert!(end.contains("<not-authorized"), "{end}");
     assert!(log_in("new-4711").is_err_and(|failure| failure.contains("<not-authorized")));
 }
@@ -387,7 +387,7 @@ fn resume_hijack(server: &Server) {
     owner.settle();
     // The id of a stream that was closed.
     owner.send("</stream:stream>");
-    owner.to_end();
+    owner.rest();
     let mut again = Client::authenticated(server, from, "s067@example.org");
     again.send(&format!("<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='0'/>"));
     again.until("<failed");
@@ -427,7 +427,7 @@ fn registration(server: &Server) {
     let (mut client, features) = Client::starttls(server, address("0077 off"), "example.org");
     assert!(!features.contains("http://jabber.org/features/iq-register"), "{features}");
     client.send("<iq type='get' id='1'><query xmlns='jabber:iq:register'/></iq>");
-    let end = client.to_end();
+    let end = client.rest();
     assert!(end.contains("<not-authorized"), "{end}");
 
     let from = address("0077 on");

@@ -225,13 +225,13 @@ impl Client {
     }
 
     /// All up to the end of the connection.
-    pub(crate) fn to_end(&mut self) -> String {
+    pub(crate) fn rest(&mut self) -> String {
         while self.more().is_ok_and(|read| read > 0) {}
         std::mem::take(&mut self.read)
     }
 
     /// Whether the server offers anything before it closes.
-    pub(crate) fn to_features(&mut self) -> bool {
+    pub(crate) fn has_features(&mut self) -> bool {
         while !self.read.contains("</stream:features>") {
             if !self.more().is_ok_and(|read| read > 0) {
                 return false;

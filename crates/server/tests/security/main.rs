@@ -4,6 +4,7 @@
 mod auth;
 mod certificates;
 mod client;
+mod process;
 mod routing;
 mod scram;
 mod server;

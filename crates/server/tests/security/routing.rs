@@ -105,7 +105,7 @@ fn from_of_a_client(server: &Server) {
             let message = client.until("</message>");
             assert!(message.contains("from='s100@example.org/a'"), "{message}");
         } else {
-            let end = client.to_end();
+            let end = client.rest();
             assert!(end.contains("<invalid-from") || end.contains("<jid-malformed"), "{from}: {end}");
             assert!(!end.contains("<body"), "{from}: {end}");
         }
@@ -215,7 +215,7 @@ fn impossible_counts(server: &Server) {
         let mut client = Client::online(server, from, "s112@example.org/a");
         client.enable();
         client.send(&sent);
-        let end = client.to_end();
+        let end = client.rest();
         assert!(end.contains(expected), "{sent}: {end}");
     }
     let mut client = Client::online(server, from, "s112@example.org/a");

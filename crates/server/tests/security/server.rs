@@ -93,9 +93,8 @@ impl Server {
         Self::run(Arc::clone(&self.folder), Arc::clone(&self.authority), self.settings.clone())
     }
 
-    /// SIGTERM, the end with code 0, then another process on the same data.
-    pub(crate) fn stop_and_restart(mut self) -> Self {
-        self.signal(Signal::TERM);
+    /// Another process on the same data, once this one has ended.
+    pub(crate) fn restart(mut self) -> Self {
         assert!(self.process.wait().expect("it ends").success());
         Self::run(Arc::clone(&self.folder), Arc::clone(&self.authority), self.settings.clone())
     }
@@ -133,11 +132,6 @@ impl Server {
     /// The log so far.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().expect("no panic").clone()
-    }
-
-    /// Waits for a line of the log that contains this.
-    pub(crate) fn wait_for_log(&self, text: &str) {
-        wait_for(text, || self.log().iter().any(|line| line.contains(text)));
     }
 
     /// Sessions that the server knows of.

@@ -70,7 +70,7 @@ fn resumed_while_attached(server: &Server) {
     let mut new = Client::authenticated(server, from, "attached@example.org");
     new.send(&format!("<resume xmlns='{SM}' previd='{id}' h='1'/>"));
     new.until("<resumed");
-    let end = old.to_end();
+    let end = old.rest();
     assert!(end.contains("<conflict"), "{end}");
     assert!(end.ends_with("</stream:stream>"), "{end}");
     new.send(&message("attached@example.org/a", "still here"));
@@ -114,7 +114,7 @@ fn closed_both_ways(server: &Server) {
     let mut client = Client::online(server, from, "closed@example.org/a");
     client.enable();
     client.send(&(message("closed@example.org/nowhere", "last") + "</stream:stream>"));
-    let end = client.to_end();
+    let end = client.rest();
     assert!(end.contains("h='1'"), "{end}");
     assert!(end.ends_with("</stream:stream>"), "{end}");
 }

@@ -79,7 +79,7 @@ fn state_is_forgotten(server: &Server) {
     client.open();
     client.until("</stream:features>");
     client.send("<x:a/>");
-    let end = client.to_end();
+    let end = client.rest();
     assert!(end.contains("<not-well-formed") || end.contains("<bad-namespace-prefix"), "{end}");
 }
 
@@ -205,7 +205,7 @@ fn hosts(server: &Server) {
         let mut client = Client::clear(server, from);
         client.domain = to.to_owned();
         client.open();
-        let end = client.to_end();
+        let end = client.rest();
         assert!(end.contains("<host-unknown") || end.contains("<improper-addressing"), "{to}: {end}");
         assert!(end.ends_with("</stream:stream>"), "{to}: {end}");
     }
@@ -227,7 +227,7 @@ fn hosts(server: &Server) {
         if is_served {
             client.until("</stream:features>");
         } else {
-            let end = client.to_end();
+            let end = client.rest();
             assert!(end.contains("<host-unknown"), "{sni} {to}: {end}");
         }
     }
@@ -254,11 +254,11 @@ fn alpn(server: &Server) {
     // A server's stream on a port for clients.
     let (mut client, _) = Client::starttls(server, from, "example.org");
     client.send(&"<presence/>".replace("/>", " xmlns='jabber:server'/>"));
-    let end = client.to_end();
+    let end = client.rest();
     assert!(end.contains("<stream:error"), "{end}");
     let mut client = Client::clear(server, from);
     client.send(&header("example.org").replace("jabber:client", "jabber:server"));
-    let end = client.to_end();
+    let end = client.rest();
     assert!(end.contains("<invalid-namespace"), "{end}");
 }
 
@@ -275,14 +275,14 @@ fn connections_of_one_address(server: &Server) {
     }
     let mut refused = Client::clear(server, one);
     let _ = refused.send_bytes(header("example.org").as_bytes());
-    assert_eq!(refused.to_end(), "");
+    assert_eq!(refused.rest(), "");
     let mut elsewhere = Client::online(server, other, "s041@example.org/elsewhere");
     elsewhere.settle();
     inside.iter_mut().for_each(|client| drop(client.settle()));
     drop(open);
     wait_for("the address has its share again", || {
         let mut again = Client::clear(server, one);
-        again.send_bytes(header("example.org").as_bytes()).is_ok() && again.to_features()
+        again.send_bytes(header("example.org").as_bytes()).is_ok() && again.has_features()
     });
 }
 
@@ -293,7 +293,7 @@ fn another_host(server: &Server) {
     scram::run(&mut client, "SCRAM-SHA-256", "s045", PASSWORD, &Binding::None).unwrap();
     client.domain = "example.net".to_owned();
     client.open();
-    let end = client.to_end();
+    let end = client.rest();
     assert!(end.contains("<not-authorized"), "{end}");
     assert!(!end.contains("<bind"), "{end}");
     // Between STARTTLS and SASL, too.
@@ -306,7 +306,7 @@ fn another_host(server: &Server) {
     client.secure(&TlsSetup::new("example.org")).unwrap();
     client.domain = "example.net".to_owned();
     client.open();
-    let end = client.to_end();
+    let end = client.rest();
     assert!(end.contains("<not-authorized") || end.contains("<host-unknown"), "{end}");
 }
 

@@ -26,7 +26,7 @@ fn both(server: &Server, row: &str, text: &[u8]) -> [String; 2] {
     let mut user = Client::bound(server, from, "xml@example.org/a");
     [&mut stranger, &mut user].map(|client| {
         let _ = client.send_bytes(text);
-        client.to_end()
+        client.rest()
     })
 }
 
@@ -64,7 +64,7 @@ fn entities(server: &Server) {
     // Before the header of the stream, in clear and in TLS.
     let mut client = Client::clear(server, address("S001"));
     client.send(&(laughs() + &header("example.org")));
-    let end = client.to_end();
+    let end = client.rest();
     assert!(NOT_WELL_FORMED.iter().any(|e| end.contains(e)), "{end}");
 }
 
@@ -134,13 +134,13 @@ fn encodings(server: &Server) {
             &header("example.org")
                 .replace("version='1.0'?>", &format!("version='1.0' encoding='{encoding}'?>")),
         );
-        let end = client.to_end();
+        let end = client.rest();
         assert!(end.contains("<unsupported-encoding"), "{encoding}: {end}");
     }
     let mut client = Client::clear(server, from);
     let utf_16: Vec<u8> = header("example.org").encode_utf16().flat_map(u16::to_le_bytes).collect();
     let _ = client.send_bytes(&[&[0xff, 0xfe], &utf_16[..]].concat());
-    let end = client.to_end();
+    let end = client.rest();
     assert!(end.contains("<stream:error"), "{end}");
 }
 
@@ -207,7 +207,7 @@ fn endless_stanza(server: &Server) {
         sent += 1_024;
     }
     assert!(sent < 16 * 1024 * 1024, "read on beyond the limit: {sent}");
-    let end = client.to_end();
+    let end = client.rest();
     assert!(end.is_empty() || end.contains("<policy-violation"), "{end}");
     let grown = server.resident().saturating_sub(before);
     assert!(grown < 8 * 1024 * 1024, "{grown} bytes for one stanza");
@@ -219,7 +219,7 @@ fn endless_stanza(server: &Server) {
             break;
         }
     }
-    let end = client.to_end();
+    let end = client.rest();
     assert!(end.contains("<policy-violation"), "{end}");
 }
 
@@ -232,13 +232,13 @@ fn limits_of_strangers(server: &Server) {
     ] {
         let (mut client, _) = Client::starttls(server, from, "example.org");
         let _ = client.send_bytes(text.as_bytes());
-        let end = client.to_end();
+        let end = client.rest();
         assert!(end.contains("<policy-violation"), "{end}");
         let mut client = Client::clear(server, from);
         client.open();
         client.until("</stream:features>");
         let _ = client.send_bytes(text.as_bytes());
-        let end = client.to_end();
+        let end = client.rest();
         assert!(end.contains("<policy-violation"), "{end}");
     }
     let (_, features) = Client::starttls(server, from, "example.org");
@@ -357,7 +357,7 @@ fn garbage(server: &Server) {
             let mut user = Client::bound(server, from, "s025@example.org/a");
             let _ = user.send_bytes(&bytes);
             let _ = user.send_bytes(b"</stream:stream>");
-            user.to_end();
+            user.rest();
         }
     }
 }
