@@ -10,6 +10,8 @@ pub const READS_MAX: usize = 8;
 pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// Outbound stanzas after which the user is told that they were passed on.
 pub const UNREPORTED_MAX: u64 = 64;
+/// Their bytes after which it is.
+pub const UNREPORTED_BYTES_MAX: usize = 64 * 1024;
 /// Outbound stanzas without acknowledgement after which the client is asked at once (XEP-0198 4).
 pub const UNREQUESTED_MAX: usize = 8;
 /// After fewer, it is asked this much later, so that a burst is acknowledged once.

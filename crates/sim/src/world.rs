@@ -161,7 +161,9 @@ impl World {
                     client.wake(&ready, stage);
                 }
             }
-            Happening::Crash(incarnation) if incarnation == stage.incarnation && stage.is_up && !stage.is_ending => {
+            Happening::Crash(incarnation)
+                if incarnation == stage.incarnation && stage.is_up && !stage.is_ending =>
+            {
                 self.crash();
             }
             Happening::Crash(_) => {}

@@ -195,7 +195,10 @@ impl User {
     fn acknowledged(&mut self, index: usize, h: Counter, effects: &mut Effects) {
         let Some(resource) = self.resources.get_mut(index) else { return };
         match resource.acknowledged(h) {
-            Ok(settled) => self.settle_sources(settled),
+            Ok(settled) => {
+                self.settle_sources(settled);
+                self.read_on(index, effects);
+            }
             Err(error) => {
                 // The session checks the count before; this is for what it could not know.
                 if let Some(session) = resource.session.take() {
@@ -236,13 +239,23 @@ impl User {
         }
     }
 
-    /// Ends the stream of a resource whose client lets too much pile up: what the log has stays there.
+    /// Ends the stream of a resource whose client lets too much pile up that only memory has. What the log has waits
+    /// there, and is no reason.
     pub(crate) fn check_queue(&mut self, index: usize, effects: &mut Effects) {
         let limits = &self.hosts.limits;
         let Some(resource) = self.resources.get_mut(index) else { return };
         let Some(management) = &mut resource.management else { return };
-        let is_full = management.queue.len() > limits.unacknowledged_stanzas_max
-            || management.queue.bytes() > limits.unacknowledged_bytes_max;
+        let is_over = |stanzas, bytes| {
+            stanzas > limits.unacknowledged_stanzas_max || bytes > limits.unacknowledged_bytes_max
+        };
+        let of_memory = || {
+            let others = management.queue.iter().filter(|pending| !matches!(pending.source, Source::Log(_)));
+            others.fold((0, 0), |(count, bytes), pending| (count + 1, bytes + pending.bytes.len()))
+        };
+        let is_full = is_over(management.queue.len(), management.queue.bytes()) && {
+            let (stanzas, bytes) = of_memory();
+            is_over(stanzas, bytes)
+        };
         if is_full && !std::mem::replace(&mut management.is_overfull, true) {
             management.is_resumable = false;
             if let Some(session) = resource.session.take() {

@@ -28,7 +28,7 @@ impl User {
             // A slow client falls back to the log, so that live never overtakes backlog.
             if let Some(resource) = self.resources.get_mut(*index)
                 && resource.reading == Reading::Live
-                && resource.is_behind()
+                && resource.is_behind(&self.hosts.limits)
             {
                 resource.reading = Reading::CatchingUp(None);
             }
@@ -82,7 +82,6 @@ impl User {
         } else if let Some(waiting) = self.inbox.waiting.get_mut(&id) {
             waiting.holders += 1;
         }
-        self.check_queue(index, effects);
     }
 
     /// A client has it: the entry is settled, once nobody has yet to read it.
@@ -137,12 +136,13 @@ impl User {
                 resource.reached = self.tail;
                 self.settle_taken();
             }
-            Some(id) if resource.session.is_some() && !resource.is_behind() => {
+            Some(id) if resource.session.is_some() && !resource.is_behind(&self.hosts.limits) => {
                 resource.reading = Reading::CatchingUp(Some(id));
                 let after = LogId(id.0.saturating_sub(1));
                 effects.query(resource.attachment, vec![Query::LogAfter { after, limit: PAGE }]);
             }
-            // It goes on once the session has passed on what it has, or the stream is resumed.
+            // It goes on once the session has passed on what it has, or the client has acknowledged some, or the
+            // stream is resumed.
             Some(_) => {}
         }
     }
@@ -156,6 +156,9 @@ impl User {
             Reading::Live => None,
         };
         for row in rows.into_iter().flatten() {
+            if self.resources.get(index).is_none_or(|resource| resource.is_behind(&self.hosts.limits)) {
+                break;
+            }
             if self.is_due(row.id, index) {
                 self.hand_out_row(index, row, effects);
             }

@@ -1,8 +1,9 @@
 //! A resource: one client of the user, connected or waiting to resume its stream.
 
+use crate::UserLimits;
 use bytes::Bytes;
 use core::net::IpAddr;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stentor_engine::{Effects, LogId, SessionKey, StreamId, ToSession};
@@ -11,6 +12,9 @@ use stentor_xmpp::{Counter, FullJid, Jid, Stanza, StreamManagementError, Unackno
 /// Outbound stanzas to a session that it has not given to the kernel; beyond, kept messages stay in the log until
 /// the session has caught up.
 const UNFLUSHED_MAX: u64 = 256;
+
+/// And their bytes, far below what a session holds for a client that does not read.
+const UNFLUSHED_BYTES_MAX: usize = 256 * 1024;
 
 /// A client of the user.
 #[derive(Debug)]
@@ -32,6 +36,9 @@ pub(crate) struct Resource {
     /// Outbound stanzas of this attachment, and how many of them the session is known to have passed on.
     sent: u64,
     flushed: u64,
+    /// The sizes of those between the two, and their sum.
+    unflushed: VecDeque<u32>,
+    unflushed_bytes: usize,
     pub management: Option<Box<Management>>,
     pub presence: Option<Box<Available>>,
     /// It asked for the roster, so it gets pushes (RFC 6121 2.1.6).
@@ -147,6 +154,8 @@ impl Resource {
             requests: 0,
             sent: 0,
             flushed: 0,
+            unflushed: VecDeque::new(),
+            unflushed_bytes: 0,
             management: None,
             presence: None,
             is_interested: false,
@@ -183,6 +192,9 @@ impl Resource {
         }
         if let Some(session) = self.session {
             self.sent += 1;
+            let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            self.unflushed.push_back(size);
+            self.unflushed_bytes += size as usize;
             effects.session(session, ToSession::Outbound { attachment: self.attachment, stanza: bytes });
         }
         is_settled
@@ -190,12 +202,23 @@ impl Resource {
 
     /// The session has passed on so many of this attachment.
     pub(crate) fn flushed(&mut self, outbound: u64) {
-        self.flushed = self.flushed.max(outbound.min(self.sent));
+        while self.flushed < outbound.min(self.sent) {
+            self.flushed += 1;
+            self.unflushed_bytes -= self.unflushed.pop_front().unwrap_or(0) as usize;
+        }
+        if self.unflushed.is_empty() {
+            self.unflushed = VecDeque::new();
+        }
     }
 
-    /// Whether its session is behind, so that kept messages should wait in the log.
-    pub(crate) fn is_behind(&self) -> bool {
-        self.sent - self.flushed >= UNFLUSHED_MAX
+    /// Whether its session or its client is behind, so that kept messages wait in the log: until the session has
+    /// passed more on, or the client has acknowledged more.
+    pub(crate) fn is_behind(&self, limits: &UserLimits) -> bool {
+        let is_full = self.management.as_ref().is_some_and(|management| {
+            management.queue.len() >= limits.unacknowledged_stanzas_max
+                || management.queue.bytes() >= limits.unacknowledged_bytes_max
+        });
+        is_full || self.sent - self.flushed >= UNFLUSHED_MAX || self.unflushed_bytes >= UNFLUSHED_BYTES_MAX
     }
 
     /// A new session takes over; numbers of outbound stanzas begin again.
@@ -204,6 +227,8 @@ impl Resource {
         self.attachment = attachment;
         self.sent = 0;
         self.flushed = 0;
+        self.unflushed = VecDeque::new();
+        self.unflushed_bytes = 0;
         if self.reading != Reading::Live {
             // A page that is still to come is for the old attachment.
             self.reading = Reading::CatchingUp(None);

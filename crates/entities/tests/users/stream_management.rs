@@ -179,7 +179,7 @@ fn failed_resumption() {
     scene.gets(A, &["not resumed, handled unknown"]);
 }
 
-/// A client that takes nothing keeps the server from nothing: its stream ends, what the log has stays.
+/// What is kept waits in the log for a client that does not acknowledge; what is not ends its stream.
 #[test]
 fn too_much_unacknowledged() {
     for resume in [true, false] {
@@ -189,6 +189,17 @@ fn too_much_unacknowledged() {
         scene.enables(A, resume);
         for n in 0..11 {
             scene.sends(B, &message("alice@a.example", &n.to_string()));
+        }
+        let got = scene.take(A);
+        assert_eq!(got.iter().filter(|line| line.contains("<body>")).count(), 10, "{got:?}");
+        scene.acks(A, 1);
+        let got = scene.take(A);
+        assert!(got.len() == 1 && got[0].contains("<body>10</body>"), "{got:?}");
+        scene.sends(B, &headline());
+        let got = scene.take(A);
+        assert_eq!(got.len(), 1, "one that is not kept, beside ten that are: {got:?}");
+        for _ in 0..10 {
+            scene.sends(B, &headline());
         }
         let got = scene.take(A);
         assert_eq!(got.iter().filter(|line| *line == "end: resource-constraint").count(), 1, "{got:?}");
@@ -204,12 +215,16 @@ fn too_much_unacknowledged() {
     scene.come_online(&[A, B]);
     scene.enables(A, true);
     scene.drops(A);
-    for n in 0..11 {
-        scene.sends(B, &message("alice@a.example", &n.to_string()));
+    for _ in 0..11 {
+        scene.sends(B, &headline());
     }
     scene.passes(1);
     scene.resumes(A, 0);
     scene.gets(A, &["not resumed, handled 0"]);
+}
+
+fn headline() -> String {
+    message("alice@a.example/x", "news").replace("type='chat'", "type='headline'")
 }
 
 /// RFC 6120 7.7.2.2: the newer client has the resource; XEP-0198 5: the newer connection has the stream.

@@ -115,6 +115,9 @@ pub(crate) struct Session {
     /// Outbound stanzas of this attachment, and how many of them the user knows to be passed on.
     outbound: u64,
     reported: u64,
+    unreported_bytes: usize,
+    /// Bytes of a resumed stream that are sent again: they are no sign of a client that does not read.
+    excused: usize,
     acks: management::Acks,
     rate: Option<Box<RateLimit>>,
     is_held: bool,
@@ -202,6 +205,8 @@ impl Session {
             batch: Vec::new(),
             outbound: 0,
             reported: 0,
+            unreported_bytes: 0,
+            excused: 0,
             acks: management::Acks::default(),
             rate,
             is_held: false,

@@ -2,7 +2,8 @@
 
 use super::{Phase, Session};
 use crate::limits::{
-    LINGER_BYTES_MAX, OUTPUT_BYTES_HOLD, OUTPUT_BYTES_MAX, READ_BYTES, READS_MAX, UNREPORTED_MAX,
+    LINGER_BYTES_MAX, OUTPUT_BYTES_HOLD, OUTPUT_BYTES_MAX, READ_BYTES, READS_MAX, UNREPORTED_BYTES_MAX,
+    UNREPORTED_MAX,
 };
 use actix::fut::ActorFuture;
 use actix::{ActorContext, Context};
@@ -181,6 +182,7 @@ impl Session {
             }
         }
         self.written = 0;
+        self.excused = 0;
         self.output.clear();
         self.output.shrink_to(0);
         match self.transport.poll_flush(context) {
@@ -202,7 +204,7 @@ impl Session {
             self.output.drain(..self.written);
             self.written = 0;
         }
-        if self.output.len() - self.written > OUTPUT_BYTES_MAX {
+        if self.output.len() - self.written > OUTPUT_BYTES_MAX + self.excused {
             tracing::warn!(address = %self.address, "a client does not read; its connection is cut");
             self.lose();
         }
@@ -230,10 +232,11 @@ impl Session {
     }
 
     fn flushed(&mut self) {
-        if self.outbound - self.reported < UNREPORTED_MAX {
+        if self.outbound - self.reported < UNREPORTED_MAX && self.unreported_bytes < UNREPORTED_BYTES_MAX {
             return;
         }
         self.reported = self.outbound;
+        self.unreported_bytes = 0;
         if let Some(attachment) = self.attachment.as_ref().map(|a| a.number()) {
             self.tell_user(FromSession::Flushed { attachment, outbound: self.outbound });
         }

@@ -18,6 +18,7 @@ impl Session {
                 };
                 attached.sent(&stanza);
                 self.outbound += 1;
+                self.unreported_bytes += stanza.len();
                 self.output.extend_from_slice(&stanza);
                 self.consider_request();
             }
@@ -62,6 +63,7 @@ impl Session {
                 for stanza in &again {
                     output.extend_from_slice(stanza);
                 }
+                self.excused = output.len();
                 self.consider_request();
                 self.after(self.limits.idle, token::IDLE);
             }

@@ -202,7 +202,7 @@ fn s042_a_client_that_does_not_read() {
     assert!(grown < 32 * 1024 * 1024, "{grown} bytes for one client that does not read");
     drop(asking);
 
-    // Others write to it: it is cut, and what it did not get it gets on resumption.
+    // Others write to it what no log has: it is cut, and what it did not get it gets on resumption.
     let mut deaf = Client::online(&server, from, "deaf@example.org/a");
     let id = deaf.enable();
     let mut talker = Client::online(&server, from, "talker@example.org/a");
@@ -211,7 +211,8 @@ fn s042_a_client_that_does_not_read() {
     while !server.log().iter().any(|line| line.contains("a client does not read")) {
         assert!(count < 4_000, "nothing holds it");
         for _ in 0..20 {
-            talker.send(&message("deaf@example.org/a", &format!("{count}.{body}")));
+            let text = message("deaf@example.org/a", &format!("{count}.{body}"));
+            talker.send(&text.replace("chat", "headline"));
             count += 1;
         }
         talker.settle();
@@ -384,4 +385,52 @@ fn s113_quotas_of_what_is_kept() {
         assert!(!rest.contains("<body"), "{rest}");
         assert!((9..=10).contains(&(40 - refused.len())), "{setting}: {} were kept", 40 - refused.len());
     }
+}
+
+/// S113: more waits for a client than may be unacknowledged, or unread, at a time. It gets all of it, in order.
+#[test]
+fn s113_a_backlog_larger_than_what_a_session_holds() {
+    let server = Server::start(&[]);
+    server.account("writer@example.org");
+    server.account("reader@example.org");
+    let from = address("S113 backlog");
+    let mut writer = Client::online(&server, from, "writer@example.org/a");
+    let body = "x".repeat(20_000);
+    let mut write = |from: usize, to: usize| {
+        for n in from..to {
+            writer.send(&message("reader@example.org", &format!("{n}.{body}")));
+        }
+        writer.settle();
+    };
+    // With stream management, `before` is what it has acknowledged.
+    let expect = |reader: &mut Client, numbers: std::ops::Range<usize>, before: Option<usize>| {
+        for n in numbers {
+            let text = reader.until("</body>");
+            assert!(text.contains(&format!("<body>{n}.")), "{n}: {}", &text[..text.len().min(300)]);
+            if let Some(before) = before {
+                reader.send(&format!("<a {SM} h='{}'/>", before + n + 1));
+            }
+        }
+    };
+    // As it logs in: 2 MB, by a client with stream management, and by one without.
+    write(0, 100);
+    let mut managed = Client::bound(&server, from, "reader@example.org/a");
+    managed.enable();
+    managed.send("<presence/>");
+    managed.until("<presence");
+    managed.until(">");
+    managed.send(&format!("<a {SM} h='1'/>"));
+    expect(&mut managed, 0..100, Some(1));
+    // In one burst while it is there.
+    write(100, 200);
+    expect(&mut managed, 100..200, Some(1));
+    managed.settle();
+    managed.send("</stream:stream>");
+    managed.rest();
+    write(0, 100);
+    let mut plain = Client::bound(&server, from, "reader@example.org/b");
+    plain.send("<presence/>");
+    expect(&mut plain, 0..100, None);
+    let rest = plain.settle();
+    assert!(!rest.contains("<body"), "{}", rest.len());
 }
