@@ -188,7 +188,7 @@ impl Client {
     /// Its turn. `others` are all accounts, `ready` are those that take messages now: client, period, account.
     pub(crate) fn wake(&mut self, ready: &[(usize, u64, u64)], stage: &mut Stage) {
         let now = stage.queue.now();
-        let pause = if stage.is_ending { 1_000 } else { stage.random.between(1, stage.plan.pause_most) };
+        let pause = if stage.is_ending { 2_000 } else { stage.random.between(1, stage.plan.pause_most) };
         stage.queue.after(pause, Happening::Wake(self.index));
         if stage.is_ending {
             self.silent_until = self.silent_until.min(now);
@@ -321,8 +321,10 @@ impl Client {
         stanza.push(&ElementBuilder::new("origin-id", ns::STANZA_IDS).attr("id", id.to_string()).build());
         stanza.set_to(Some(to.clone()));
         let awaited = ready.iter().filter(|(_, _, account)| is_to_all && *account == target);
+        let stream = self.streams;
         stage.history.send(
             id,
+            stream,
             account(self.account),
             to,
             awaited.map(|(client, period, _)| (*client, *period)).collect(),
@@ -475,7 +477,7 @@ impl Client {
         }
         for (id, stanza, is_doubtful) in std::mem::take(&mut self.again) {
             stage.coverage.resent += 1;
-            stage.history.resend(id, is_doubtful);
+            stage.history.resend(id, self.streams, is_doubtful);
             self.send(Some(id), stanza, stage);
         }
     }

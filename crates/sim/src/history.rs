@@ -12,6 +12,8 @@ use stentor_xmpp::{BareJid, Jid};
 #[derive(Debug, Default)]
 struct Sent {
     from: Option<BareJid>,
+    /// The stream of its client on which it was sent last.
+    stream: u64,
     to: Option<Jid>,
     /// It was refused, and its error stood in the sender's log.
     is_refused: bool,
@@ -40,8 +42,8 @@ pub(crate) struct History {
     /// Who had sessions since the member started; whether one took messages without management.
     connected: BTreeMap<BareJid, bool>,
     entries: HashMap<Place, Id>,
-    /// The last first delivery without delay, by sending and receiving client.
-    order: BTreeMap<(usize, usize), u64>,
+    /// The last first delivery without delay, by sending client, its stream, and receiving client.
+    order: BTreeMap<(usize, u64, usize), u64>,
     forwarded: BTreeSet<ForwardName>,
     confirmed: BTreeSet<ForwardName>,
     violation: Option<String>,
@@ -104,16 +106,18 @@ impl History {
     }
 
     /// A client sends a message for the first time.
-    pub(crate) fn send(&mut self, id: Id, from: BareJid, to: Jid, awaited: Vec<(usize, u64)>) {
+    pub(crate) fn send(&mut self, id: Id, stream: u64, from: BareJid, to: Jid, awaited: Vec<(usize, u64)>) {
         let message = self.message(id);
+        message.stream = stream;
         message.from = Some(from);
         message.to = Some(to);
         message.awaited = awaited;
     }
 
     /// A client sends it again on another stream.
-    pub(crate) fn resend(&mut self, id: Id, is_doubtful: bool) {
+    pub(crate) fn resend(&mut self, id: Id, stream: u64, is_doubtful: bool) {
         let message = self.message(id);
+        message.stream = stream;
         message.is_doubtful |= is_doubtful;
         if message.is_acknowledged {
             self.violate(format!("{id} was sent again though it was acknowledged: the checker is wrong"));
@@ -149,12 +153,12 @@ impl History {
         };
         let before = message.received.entry(client).or_default();
         let (is_first, is_first_here) = (before.is_empty(), before.insert(stream));
-        let is_doubtful = message.is_doubtful;
+        let (is_doubtful, sent_on) = (message.is_doubtful, message.stream);
         if !message.errors.is_empty() && !message.is_doubtful {
             return self.violate(format!("client {client} got {id}, and its sender got an error"));
         }
         if is_first {
-            let last = self.order.entry((id.client, client)).or_default();
+            let last = self.order.entry((id.client, sent_on, client)).or_default();
             if is_delayed || is_doubtful {
                 return;
             }

@@ -116,7 +116,9 @@ impl Member {
             ToMember::Wire(serial, FromClient::Open { client, slow, is_unmanaged, user }) => {
                 stage.history.connected(&user, is_unmanaged);
                 let arbiter = (serial % u64::from(self.arbiters)) as u16;
-                self.sessions.insert(serial, Session::new(serial, arbiter, client, slow, user, stage));
+                let mut session = Session::new(serial, arbiter, client, slow, user, stage);
+                session.check_idle(stage);
+                self.sessions.insert(serial, session);
             }
             ToMember::Wire(serial, what) => self.session(serial, |session| session.read(what, stage)),
             ToMember::Flushed(serial, n) => self.session(serial, |session| session.flushed(n, stage)),

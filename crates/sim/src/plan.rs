@@ -46,6 +46,7 @@ impl Plan {
     pub(crate) fn new(random: &mut Random) -> Self {
         let accounts = random.between(2, 4);
         let keeps = random.chance(900);
+        let is_small = random.below(8);
         let few = |random: &mut Random, often: u64, most: u64| {
             if random.chance(often) { random.between(1, most) } else { 0 }
         };
@@ -66,10 +67,11 @@ impl Plan {
             connection_lost: few(random, 800, 150),
             clock_is_wrong: random.chance(300),
             resume_seconds: random.between(5, 90) as u32,
-            offline_messages_max: if random.chance(150) { random.between(3, 20) as usize } else { 1_000 },
-            outbox_max: if random.chance(100) { random.between(2, 20) as usize } else { 1_000 },
+            offline_messages_max: if is_small == 0 { random.between(3, 20) as usize } else { 1_000 },
+            outbox_max: if is_small == 1 { random.between(2, 20) as usize } else { 1_000 },
             pause_most: *random.pick(&[300, 2_000, 8_000]).unwrap_or(&300),
-            burst: if random.chance(150) { 20 } else { 0 },
+            // Errors have as much room as both together, and a burst of them must find it.
+            burst: if is_small > 1 && random.chance(150) { 20 } else { 0 },
             idle: random.between(2_000, 60_000),
         }
     }

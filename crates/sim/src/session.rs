@@ -12,6 +12,8 @@ const UNREQUESTED_MAX: usize = 8;
 const REQUEST_AFTER: u64 = 1_500;
 /// A client that was asked and sends nothing for so long is gone.
 const ANSWER_WITHIN: u64 = 30_000;
+/// A client that sent nothing for so long is asked whether it is there.
+const IDLE: u64 = 120_000;
 /// Outbound stanzas after which the user is told that they were passed on.
 const UNREPORTED_MAX: u64 = 64;
 
@@ -32,6 +34,9 @@ pub(crate) struct Session {
     is_requested: bool,
     is_timed: bool,
     was_heard: bool,
+    /// Since the last look; and whether it was asked then.
+    is_active: bool,
+    was_asked: bool,
     requests: u64,
     watched: Option<u64>,
     is_closing: bool,
@@ -59,6 +64,8 @@ impl Session {
             is_requested: false,
             is_timed: false,
             was_heard: false,
+            is_active: true,
+            was_asked: false,
             requests: 0,
             watched: None,
             is_closing: false,
@@ -91,6 +98,7 @@ impl Session {
     /// The client wrote something.
     pub(crate) fn read(&mut self, what: FromClient, stage: &mut Stage) {
         self.was_heard = true;
+        self.is_active = true;
         self.input.push_back(what);
         self.go_on(stage);
     }
@@ -291,6 +299,7 @@ impl Session {
                     self.request(stage);
                 }
             }
+            SessionTimer::Idle => self.check_idle(stage),
             SessionTimer::Answer => {
                 let watched = self.watched.take();
                 if self.is_requested && !self.was_heard {
@@ -302,6 +311,19 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// A client that was silent is asked; one that was asked and stays silent is gone.
+    pub(crate) fn check_idle(&mut self, stage: &mut Stage) {
+        self.was_asked = !std::mem::take(&mut self.is_active) && {
+            if self.was_asked {
+                return self.lose(stage);
+            }
+            self.request(stage);
+            true
+        };
+        let wait = if self.was_asked { ANSWER_WITHIN } else { IDLE };
+        stage.after(wait, ToMember::SessionTimer(self.key.serial, SessionTimer::Idle));
     }
 
     /// The kernel took what was written up to this stanza.

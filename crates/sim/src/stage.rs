@@ -82,6 +82,8 @@ pub(crate) enum SessionTimer {
     Request,
     /// It should have answered by now.
     Answer,
+    /// Has anything been heard of it?
+    Idle,
 }
 
 /// What a client writes.

@@ -39,8 +39,9 @@ impl fmt::Display for Failure {
 
 /// Time in which accounts are made, before anything goes wrong.
 const SET_UP: u64 = 2_000;
-/// How long it takes until all is quiet, after faults and load are over.
-const QUIET_AFTER: u64 = 240_000;
+/// How long it takes until all is quiet, after faults and load are over: until connections of which nobody knows
+/// that they are lost are given up, and their streams after them.
+const QUIET_AFTER: u64 = 420_000;
 /// More than any run needs; beyond, something goes round in circles.
 const STEPS_MAX: u64 = 3_000_000;
 
@@ -219,6 +220,9 @@ impl World {
             .conclude(may_lose, |client, period| clients.get(client).and_then(Client::ready) == Some(period));
         self.check_rosters();
         self.check_presence();
+        if let Some(member) = &self.member {
+            self.stage.trace(|| format!("in the end: {member:?}"));
+        }
     }
 
     /// Both sides of a subscription agree (RFC 6121, appendix A).
