@@ -69,8 +69,8 @@ pub(crate) struct Client {
     /// What it has said of itself and not yet heard from the server; whether the last of it was that it takes messages.
     unheard: u32,
     takes_messages: bool,
-    /// It was unavailable before it last said what it is.
-    is_new: bool,
+    /// The server has shown it its own presence.
+    is_shown: bool,
     silent_until: u64,
     /// Arrived and not read.
     inbox: VecDeque<FromServer>,
@@ -112,7 +112,7 @@ impl Client {
             is_ready: false,
             unheard: 0,
             takes_messages: false,
-            is_new: false,
+            is_shown: false,
             silent_until: 0,
             inbox: VecDeque::new(),
             view: BTreeMap::new(),
@@ -338,7 +338,6 @@ impl Client {
             let priority = ElementBuilder::new("priority", ns::CLIENT).text(&priority.to_string());
             stanza.push(&priority.build());
         }
-        self.is_new |= kind == PresenceType::Unavailable;
         if kind == PresenceType::Unavailable || priority < 0 {
             self.period += 1;
             self.is_ready = false;
@@ -460,7 +459,7 @@ impl Client {
         self.stream = Some(Stream { number: self.streams, ..Stream::default() });
         self.jid = Some(jid);
         self.is_ready = false;
-        self.is_new = true;
+        self.is_shown = false;
         self.unheard = 0;
         if self.habits.is_hasty {
             self.announce(PresenceType::Available, 0, stage);
@@ -557,11 +556,12 @@ impl Client {
             PresenceType::Available if is_own => {
                 self.unheard = self.unheard.saturating_sub(1);
                 // What it was told before it was unavailable is old; all is told anew after this.
-                if std::mem::take(&mut self.is_new) {
+                if !std::mem::replace(&mut self.is_shown, true) {
                     self.view.clear();
                 }
                 self.is_ready = self.unheard == 0 && self.takes_messages;
             }
+            PresenceType::Unavailable if is_own => self.is_shown = false,
             PresenceType::Available => {
                 self.view.insert(from.as_str().into(), true);
             }

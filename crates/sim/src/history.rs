@@ -55,6 +55,11 @@ impl Sent {
         !self.received.is_empty() || !self.errors.is_empty() || self.is_handed_over
     }
 
+    /// What was settled and is nowhere else may be on its way to a stream without management.
+    fn note_handed_over(&mut self, connected: &BTreeMap<BareJid, bool>) {
+        self.is_handed_over |= self.may_be_handed_over(connected);
+    }
+
     /// A stream without management is promised nothing, so what is for it is settled as soon as it is on its way
     /// there; every stream begins as one, but only a hasty client takes messages to its bare JID then.
     fn may_be_handed_over(&self, connected: &BTreeMap<BareJid, bool>) -> bool {
@@ -220,6 +225,7 @@ impl History {
 
     /// A batch is on the disk.
     pub(crate) fn durable(&mut self, batch: &Batch) {
+        let connected = self.connected.clone();
         for set in &batch.sets {
             for write in &set.writes {
                 match write {
@@ -231,6 +237,11 @@ impl History {
                         if let Some(id) = self.entries.remove(&place) {
                             let message = self.message(id);
                             message.entries = message.entries.saturating_sub(1);
+                            if message.is_refused
+                                || message.to.as_ref().is_some_and(|to| to.to_bare() == *set.owner.jid())
+                            {
+                                message.note_handed_over(&connected);
+                            }
                             self.is_dirty = true;
                         }
                     }
@@ -259,9 +270,8 @@ impl History {
                 self.enter(Key::User(jid), id, &value);
             }
         }
-        self.is_dirty = true;
-        self.check();
         self.connected.clear();
+        self.is_dirty = true;
     }
 
     /// After a step: whatever was acknowledged is kept, or has arrived.
@@ -270,12 +280,9 @@ impl History {
             return;
         }
         let mut lost = None;
-        let (messages, connected) = (&mut self.messages, &self.connected);
+        let messages = &self.messages;
         self.open.retain(|id| {
-            let Some(message) = messages.get_mut(id) else { return false };
-            if message.entries == 0 {
-                message.is_handed_over |= message.may_be_handed_over(connected);
-            }
+            let Some(message) = messages.get(id) else { return false };
             let is_over = message.has_arrived();
             if !is_over && message.entries == 0 {
                 lost = Some(*id);

@@ -253,6 +253,11 @@ impl Member {
         stage.after(delay, ToMember::Question(owner.clone(), token, queries));
     }
 
+    /// The batch that is under way, as it was written.
+    pub(crate) fn batch(&self) -> Option<&Batch> {
+        self.batch.as_ref().map(|(_, batch)| batch)
+    }
+
     /// Begins the next batch, if there is one and none is under way.
     fn commit(&mut self, stage: &mut Stage) {
         let Some(mut batch) = self.lane.next_batch() else { return };

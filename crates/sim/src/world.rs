@@ -189,6 +189,9 @@ impl World {
         stage.coverage.crashes += 1;
         stage.coverage.kept_batches += kept as u64;
         stage.coverage.lost_batches += (pending - kept) as u64;
+        if let Some(batch) = self.member.as_ref().and_then(Member::batch).filter(|_| kept > 0) {
+            stage.history.durable(batch);
+        }
         stage.disk.crash(kept);
         stage.history.recover(stage.disk.durable());
         self.member = None;
