@@ -1,6 +1,6 @@
 //! The rule: nothing leaves before what it depends on is durable.
 
-use crate::{Effects, Entity, Event, Key, Now, Planted, Query, Rows, Sent, WriteSet};
+use crate::{Effects, Entity, Event, Key, Now, Planted, Query, Reply, Rows, Sent, ToSession, WriteSet};
 use std::collections::VecDeque;
 
 /// What the driver of a shell is to carry out, in order.
@@ -90,6 +90,16 @@ impl<E: Entity> Shell<E> {
 
     /// A write set was refused: the entity goes with all that it had not let go.
     pub fn abandon(self, out: &mut Vec<Output>) {
+        for (_, sent) in &self.held {
+            match sent {
+                // What it was told is not so, or it still waits to be told.
+                Sent::Session(session, _) => {
+                    out.push(Output::Sent(Sent::Session(*session, ToSession::Reattach)))
+                }
+                Sent::Reply(ask, _) => out.push(Output::Sent(Sent::Reply(*ask, Reply::Failed))),
+                Sent::Event(..) | Sent::Query(..) | Sent::Derive(..) => {}
+            }
+        }
         let mut effects = Effects::new();
         self.entity.abandon(&mut effects);
         out.extend(effects.sent.into_iter().map(Output::Sent));

@@ -303,7 +303,7 @@ impl History {
             if message.is_acknowledged && !has_arrived && !may_lose {
                 violations.push(format!("{id} to {:?} was acknowledged and nobody got it", message.to));
             }
-            if has_arrived && message.errors.is_empty() && !may_lose {
+            if has_arrived && message.errors.is_empty() && !message.is_refused && !may_lose {
                 for (client, period) in &message.awaited {
                     if is_ready(*client, *period) && !message.received.contains_key(client) {
                         violations.push(format!("client {client} was ready for {id} and never got it"));

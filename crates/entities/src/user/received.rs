@@ -127,7 +127,7 @@ impl User {
                 if subscription != SubscriptionType::Subscribe
                     && self.addressed(stanza).0 == Addressed::NoMatch => {}
             Some(subscription) => self.received_subscription(now, subscription, stanza, effects),
-            None if kind == PresenceType::Probe => self.probed(stanza, effects),
+            None if kind == PresenceType::Probe => self.probed(now, stanza, effects),
             None => self.notified(stanza, effects),
         }
         Outcome::Accepted

@@ -112,7 +112,7 @@ impl User {
     }
 
     /// A contact asks (4.3.2), or somebody to whom presence was sent directly (4.6.6).
-    pub(crate) fn probed(&mut self, probe: &Stanza, effects: &mut Effects) {
+    pub(crate) fn probed(&mut self, now: Now, probe: &Stanza, effects: &mut Effects) {
         let Some(from) = probe.from() else { return };
         let asked = probe.to().and_then(Jid::resource);
         let answers = if self.sees_presence(from) {
@@ -127,7 +127,14 @@ impl User {
         };
         for mut answer in answers {
             answer.set_to(Some(from.clone()));
-            self.route(answer, effects);
+            let is_contact = self.roster.get(&from.to_bare()).is_some();
+            if answer.presence_type() == PresenceType::Unsubscribed && is_contact {
+                // It changes what the other side stores, so it must not overtake what was approved before it.
+                answer.set_to(Some(from.to_bare().to_jid()));
+                self.send_subscription(now, answer, effects);
+            } else {
+                self.route(answer, effects);
+            }
         }
     }
 

@@ -141,7 +141,7 @@ impl User {
     }
 
     /// Requests and answers change what both sides store, so they take the way of kept stanzas.
-    fn send_subscription(&mut self, now: Now, stanza: Stanza, effects: &mut Effects) {
+    pub(crate) fn send_subscription(&mut self, now: Now, stanza: Stanza, effects: &mut Effects) {
         let Some(to) = stanza.to().map(|to| to.to_bare()) else { return };
         if self.hosts.get(to.domain()).is_none() {
             return;
