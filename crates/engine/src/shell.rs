@@ -2,6 +2,7 @@
 
 use crate::{Effects, Entity, Event, Key, Now, Planted, Query, Reply, Rows, Sent, ToSession, WriteSet};
 use std::collections::VecDeque;
+use stentor_xmpp::{Kind, PresenceType, Stanza};
 
 /// What the driver of a shell is to carry out, in order.
 #[derive(Debug)]
@@ -90,13 +91,17 @@ impl<E: Entity> Shell<E> {
 
     /// A write set was refused: the entity goes with all that it had not let go.
     pub fn abandon(self, out: &mut Vec<Output>) {
-        for (_, sent) in &self.held {
+        for (_, sent) in self.held {
             match sent {
+                // That somebody is gone holds whatever the store says, and the entity will not say it again.
+                Sent::Event(_, Event::Relay(ref stanza)) if is_unavailable(stanza) => {
+                    out.push(Output::Sent(sent))
+                }
                 // What it was told is not so, or it still waits to be told.
                 Sent::Session(session, _) => {
-                    out.push(Output::Sent(Sent::Session(*session, ToSession::Reattach)))
+                    out.push(Output::Sent(Sent::Session(session, ToSession::Reattach)))
                 }
-                Sent::Reply(ask, _) => out.push(Output::Sent(Sent::Reply(*ask, Reply::Failed))),
+                Sent::Reply(ask, _) => out.push(Output::Sent(Sent::Reply(ask, Reply::Failed))),
                 Sent::Event(..) | Sent::Query(..) | Sent::Derive(..) => {}
             }
         }
@@ -146,4 +151,8 @@ impl<E: Entity> Shell<E> {
         }
         out.extend(effects.timers.into_iter().map(|(after, token)| Output::Timer(after, token)));
     }
+}
+
+fn is_unavailable(stanza: &Stanza) -> bool {
+    stanza.kind() == Kind::Presence && stanza.presence_type() == PresenceType::Unavailable
 }
