@@ -16,5 +16,5 @@ mod start;
 mod timers;
 
 pub use credentials::StoreCredentials;
-pub use local::{SessionMessage, after, forget_session, new_session, now, send};
+pub use local::{SessionMessage, after, forget_session, is_here, new_session, now, place_at, send};
 pub use start::{Administration, Derive, Runtime, Shared, StartError};

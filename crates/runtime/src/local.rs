@@ -9,6 +9,7 @@ use actix::{Addr, Message, Recipient};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
 use stentor_engine::{
@@ -90,6 +91,16 @@ pub fn send(key: Key, event: Event) {
         local.dispatch(key, event);
         local.flush();
     });
+}
+
+/// Whether an entity lives on this arbiter, or would.
+pub fn is_here(key: &Key) -> bool {
+    with(|local| local.shared.arbiter_of(key) == local.arbiter).unwrap_or(true)
+}
+
+/// Runs `f` on the arbiter of an entity; it is given what is to be kept as long as it is a load there.
+pub fn place_at(key: &Key, f: impl FnOnce(Arc<AtomicUsize>) + Send + 'static) {
+    with(|local| local.shared.place_at(key, f));
 }
 
 /// Enters a session on this arbiter into the registry.

@@ -2,7 +2,7 @@
 
 use crate::limits::{ASKS_MAX, DERIVING_MAX};
 use crate::router::{Count, Install, Parcel, Parcels, Router, RouterAddress, Wind};
-use actix::{Actor, Arbiter};
+use actix::{Actor, Arbiter, ArbiterHandle};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -19,6 +19,8 @@ pub type Derive = Arc<dyn Fn(&str) -> Option<Bytes> + Send + Sync>;
 pub struct Shared {
     pub(crate) member: MemberId,
     pub(crate) routers: Vec<RouterAddress>,
+    /// Threads, each with a counter whose [`Arc`]s are its load.
+    arbiters: Vec<(ArbiterHandle, Arc<AtomicUsize>)>,
     pub(crate) store: Store,
     hosts: Arc<Hosts>,
     derive: Derive,
@@ -33,6 +35,14 @@ impl Shared {
     /// The arbiter of an entity: by its slot, so that it is always the same.
     pub(crate) fn arbiter_of(&self, key: &Key) -> u16 {
         key.slot().number() % self.routers.len().max(1) as u16
+    }
+
+    /// Runs `f` on the arbiter of an entity, as [`Runtime::place`] does on the least loaded.
+    pub(crate) fn place_at(&self, key: &Key, f: impl FnOnce(Arc<AtomicUsize>) + Send + 'static) {
+        if let Some((arbiter, load)) = self.arbiters.get(usize::from(self.arbiter_of(key))) {
+            let load = Arc::clone(load);
+            arbiter.spawn_fn(move || f(load));
+        }
     }
 
     /// Settings of the hosts.
@@ -144,7 +154,6 @@ pub enum StartError {
 /// The arbiters of this process.
 pub struct Runtime {
     shared: Arc<Shared>,
-    arbiters: Vec<(Arbiter, Arc<AtomicUsize>)>,
 }
 
 impl Runtime {
@@ -170,11 +179,12 @@ impl Runtime {
             let address = RouterAddress(address.await.map_err(|_| StartError::Arbiter)?);
             store.register(number, Arc::new(address.clone()));
             routers.push(address);
-            arbiters.push((arbiter, Arc::new(AtomicUsize::new(0))));
+            arbiters.push((arbiter.handle(), Arc::new(AtomicUsize::new(0))));
         }
         let shared = Arc::new(Shared {
             member,
             routers,
+            arbiters,
             store,
             hosts,
             derive,
@@ -186,7 +196,7 @@ impl Runtime {
         for router in &shared.routers {
             router.0.send(Install(Arc::clone(&shared))).await.map_err(|_| StartError::Arbiter)?;
         }
-        Ok(Self { shared, arbiters })
+        Ok(Self { shared })
     }
 
     /// What all arbiters share.
@@ -202,7 +212,7 @@ impl Runtime {
     /// Runs `f` on the arbiter with the least load, which is the number of [`Arc`]s of its counter that live: `f` is
     /// given one to keep as long as it is a load.
     pub fn place(&self, f: impl FnOnce(Arc<AtomicUsize>) + Send + 'static) {
-        let least = self.arbiters.iter().min_by_key(|(_, load)| Arc::strong_count(load));
+        let least = self.shared.arbiters.iter().min_by_key(|(_, load)| Arc::strong_count(load));
         if let Some((arbiter, load)) = least {
             let load = Arc::clone(load);
             arbiter.spawn_fn(move || f(load));
@@ -224,7 +234,7 @@ impl Runtime {
     pub async fn stop(&self) {
         let store = self.shared.store.clone();
         let _ = tokio::task::spawn_blocking(move || store.close()).await;
-        for (arbiter, _) in &self.arbiters {
+        for (arbiter, _) in &self.shared.arbiters {
             arbiter.stop();
         }
     }

@@ -18,6 +18,9 @@ impl Session {
                 // As many are under way as may be; the rest stays in `input` until some are confirmed.
                 break;
             }
+            if self.is_moving {
+                break;
+            }
             let Some(stream) = &mut self.stream else { break };
             match stream.receive(rest, &mut self.output) {
                 Progress::Action(action) => self.act(action, rest, actor),
@@ -74,7 +77,9 @@ impl Session {
                 if let Some(unauthenticated) = self.unauthenticated.take() {
                     unauthenticated.succeeded(&account, Instant::now());
                 }
-                self.user = Some(Key::User(account));
+                let user = Key::User(account);
+                self.is_moving = !stentor_runtime::is_here(&user);
+                self.user = Some(user);
             }
             Action::AuthenticationFailed { account, failure } => {
                 if let Some(unauthenticated) = &self.unauthenticated {

@@ -1,7 +1,8 @@
-//! A client's session: the actor of one connection, on one arbiter for life.
+//! A client's session: the actor of one connection. Once authenticated, it lives on its user's arbiter.
 
 mod actions;
 mod management;
+mod moving;
 mod pump;
 mod register;
 mod user;
@@ -125,6 +126,8 @@ pub(crate) struct Session {
     starting: Option<String>,
     /// What the handshake under way was begun with.
     handshake: Option<Box<Handshake>>,
+    /// It is authenticated, and its user lives on another arbiter.
+    is_moving: bool,
     /// The client closed its stream; ours is closed when the user has answered.
     is_closing: bool,
     /// The client sends no more bytes.
@@ -143,7 +146,7 @@ pub(crate) struct Session {
     phase: Phase,
     unauthenticated: Option<Unauthenticated>,
     address: IpAddr,
-    _entered: Entered,
+    entered: Option<Entered>,
     _load: Arc<AtomicUsize>,
 }
 
@@ -156,6 +159,65 @@ enum Phase {
     Lingering,
     /// Nothing more is written or read.
     Over,
+}
+
+/// What a session begins with, on the arbiter that accepted it or on its user's.
+struct Parts {
+    services: Arc<Services>,
+    limits: Arc<SessionLimits>,
+    transport: Transport,
+    security: Security,
+    stream: Option<Box<ClientStream>>,
+    handshake: Option<Box<Handshake>>,
+    input: Vec<u8>,
+    user: Option<Key>,
+    rate: Option<Box<RateLimit>>,
+    unauthenticated: Option<Unauthenticated>,
+    address: IpAddr,
+    entered: Option<Entered>,
+    load: Arc<AtomicUsize>,
+}
+
+impl From<Parts> for Session {
+    fn from(parts: Parts) -> Self {
+        Self {
+            services: parts.services,
+            limits: parts.limits,
+            key: None,
+            transport: parts.transport,
+            security: parts.security,
+            stream: parts.stream,
+            input: parts.input,
+            output: Vec::new(),
+            written: 0,
+            user: parts.user,
+            attachment: None,
+            batch: Vec::new(),
+            outbound: 0,
+            reported: 0,
+            unreported_bytes: 0,
+            excused: 0,
+            acks: management::Acks::default(),
+            rate: parts.rate,
+            is_held: false,
+            starting: None,
+            handshake: parts.handshake,
+            is_moving: false,
+            is_closing: false,
+            is_at_end: false,
+            is_settling: false,
+            lingered: 0,
+            is_binding: false,
+            waker: None,
+            was_heard: false,
+            was_asked: false,
+            phase: Phase::Open,
+            unauthenticated: parts.unauthenticated,
+            address: parts.address,
+            entered: parts.entered,
+            _load: parts.load,
+        }
+    }
 }
 
 /// What timers of a session mean.
@@ -179,7 +241,7 @@ impl Session {
         load: Arc<AtomicUsize>,
     ) {
         let Ok(peer) = socket.peer_addr() else { return };
-        let mut transport = Transport::Clear(socket);
+        let mut transport = Transport::clear(socket);
         let (stream, handshake) = match security {
             Security::StartTls => (Some(new_stream(&services, Connection::Clear)), None),
             Security::Direct => {
@@ -190,43 +252,22 @@ impl Session {
         };
         let limits = services.limits.load_full();
         let rate = limits.rate.map(|(rate, burst)| Box::new(RateLimit::new(rate, burst, pump::uptime())));
-        let session = Self {
+        let parts = Parts {
             services,
             limits,
-            key: None,
             transport,
             security,
             stream,
-            input: Vec::new(),
-            output: Vec::new(),
-            written: 0,
-            user: None,
-            attachment: None,
-            batch: Vec::new(),
-            outbound: 0,
-            reported: 0,
-            unreported_bytes: 0,
-            excused: 0,
-            acks: management::Acks::default(),
-            rate,
-            is_held: false,
-            starting: None,
             handshake,
-            is_closing: false,
-            is_at_end: false,
-            is_settling: false,
-            lingered: 0,
-            is_binding: false,
-            waker: None,
-            was_heard: false,
-            was_asked: false,
-            phase: Phase::Open,
+            input: Vec::new(),
+            user: None,
+            rate,
             unauthenticated: Some(unauthenticated),
             address: peer.ip(),
-            _entered: entered,
-            _load: load,
+            entered: Some(entered),
+            load,
         };
-        Actor::start(session);
+        Actor::start(Self::from(parts));
     }
 
     fn after(&self, wait: Duration, token: u64) {

@@ -74,6 +74,9 @@ impl Session {
             }
         }
         self.write(context);
+        if self.is_moving && self.output.is_empty() {
+            return self.move_to_user();
+        }
         // Reads are left over, or writing made room for more: nothing else would have us polled for that.
         if !is_read_empty && self.is_reading() {
             context.waker().wake_by_ref();
@@ -123,7 +126,7 @@ impl Session {
     /// Whether more can be taken from the client now.
     fn is_ready(&self) -> bool {
         let has_room = self.attachment.as_ref().is_none_or(|attachment| attachment.room() > 0);
-        has_room && !self.is_held && self.output.len() - self.written < OUTPUT_BYTES_HOLD
+        has_room && !self.is_held && !self.is_moving && self.output.len() - self.written < OUTPUT_BYTES_HOLD
     }
 
     /// One read; false if there is nothing to be read now.
