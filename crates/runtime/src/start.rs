@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use stentor_engine::{Ask, Command, Event, Key, MemberId, Reply};
 use stentor_entities::Hosts;
-use stentor_store::Store;
+use stentor_store::{Fault, Row, Store};
+use stentor_xmpp::BareJid;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 /// Derives the keys of a password: blocking work, with salts of the system's generator. None if it cannot be one.
@@ -102,6 +103,22 @@ impl Administration {
         let arbiter = self.shared.arbiter_of(&key);
         self.shared.post(arbiter, Parcel::Event(key, Event::Command(ask, command)));
         answered.await.ok()
+    }
+
+    /// Wakes the users whose logs are not empty: what was on its way when the process ended goes on, without waiting
+    /// for its sender to come back. One at a time, each with what it finds sent again before the next is loaded.
+    ///
+    /// # Errors
+    /// The store could not be read through; some may have been woken.
+    pub async fn wake_senders(&self) -> Result<(), Fault> {
+        let store = self.shared.store.clone();
+        let has_log = |row: &Row| matches!(row, Row::Entry { .. });
+        let owners = tokio::task::spawn_blocking(move || store.owners(has_log, None, usize::MAX)).await;
+        let owners = owners.map_err(|error| Fault::Engine(error.to_string()))??;
+        for jid in owners.iter().filter_map(|owner| BareJid::parse(&owner.address).ok()) {
+            self.ask(Key::User(jid), Command::Settle).await;
+        }
+        Ok(())
     }
 
     /// Derives the keys of a password.

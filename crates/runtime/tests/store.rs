@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use std::sync::Arc;
+use stentor_engine::LogId;
 use stentor_engine::{Batch, Command, CommitError, Key, MemberId, Reply};
 use stentor_entities::{Host, Hosts, UserLimits};
 use stentor_runtime::{Derive, Runtime};
-use stentor_store::{Backend, Fault, MemoryBackend, OwnedRow, Reader, Refusal, Store};
+use stentor_store::{Backend, Fault, MemoryBackend, OwnedRow, Owner, Reader, Refusal, Row, Store};
 use stentor_xmpp::BareJid;
 
 /// A disk that fails at the commit with this number, and with it for good.
@@ -39,15 +40,20 @@ impl Backend for Failing {
 }
 
 async fn runtime(fails_at: u32) -> Runtime {
+    over(Box::new(Failing { inner: MemoryBackend::new(), commits: 0, fails_at })).await
+}
+
+async fn over(backend: Box<dyn Backend>) -> Runtime {
     let host = Host { domain: "a.example".into(), keep: true, contacts: Vec::new(), registration: false };
     let hosts = Arc::new(Hosts::new(vec![host], UserLimits::default(), "0", 0));
-    let store = Store::over(Box::new(Failing { inner: MemoryBackend::new(), commits: 0, fails_at })).unwrap();
+    let store = Store::over(backend);
+    let store = store.expect("the threads start");
     let derive: Derive = Arc::new(|_| None);
-    Runtime::start(2, MemberId(1), hosts, store, derive).await.unwrap()
+    Runtime::start(2, MemberId(1), hosts, store, derive).await.expect("it starts")
 }
 
 fn user(name: &str) -> Key {
-    Key::User(BareJid::parse(&format!("{name}@a.example")).unwrap())
+    Key::User(BareJid::parse(&format!("{name}@a.example")).expect("a JID"))
 }
 
 fn create() -> Command {
@@ -78,4 +84,30 @@ async fn a_store_that_fails_answers_nothing_and_is_told() {
         reply = &mut refused => panic!("answered {reply:?} without a commit"),
         why = runtime.store_failed() => assert_eq!(why, "EIO"),
     }
+}
+
+/// What the log of a user has who was sending when the process ended.
+const ON_ITS_WAY: &str = "<log:entry xmlns:log='urn:stentor:log:1' xmlns='jabber:client' v='1' at='1' way='out'>\
+    <message from='alice@a.example/x' to='bob@a.example' type='chat'><body>hi</body></message></log:entry>";
+
+#[actix_rt::test]
+async fn what_was_on_its_way_goes_on_without_its_sender() {
+    let row = |name: &str, row: Row| OwnedRow { owner: Owner::from(&user(name)), row };
+    let account = |name: &str| {
+        let (collection, key) = ("account".into(), "credentials".into());
+        row(name, Row::Record { collection, key, version: 1, value: Bytes::from_static(b"{\"v\":1}") })
+    };
+    let entry = Row::Entry { id: LogId(7), keys: Vec::new(), value: ON_ITS_WAY.into() };
+    let mut backend = MemoryBackend::new();
+    let rows = vec![account("alice"), row("alice", entry), row("alice", Row::Tail(LogId(7))), account("bob")];
+    backend.restore(rows).expect("an empty store takes rows");
+    let runtime = over(Box::new(backend)).await;
+    let administration = runtime.administration();
+    administration.wake_senders().await.expect("the store can be read");
+    // The answer of a user comes behind what it has handled before; bob's message may still be on its way to him.
+    let delivered = Some(Reply::Account { contacts: 0, waiting: 1 });
+    while administration.ask(user("bob"), Command::Describe).await != delivered {
+        tokio::task::yield_now().await;
+    }
+    runtime.stop().await;
 }

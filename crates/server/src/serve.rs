@@ -90,6 +90,7 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
     }));
     let runtime = Arc::new(runtime);
     let accepting = accept(listeners, &runtime, &services);
+    let waking = tokio::task::spawn_local(wake_senders(runtime.administration()));
     tracing::info!("ready");
     while *phase.borrow_and_update() == Phase::Running {
         tokio::select! {
@@ -100,6 +101,7 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
     }
     tracing::info!("ending");
     accepting.iter().for_each(JoinHandle::abort);
+    waking.abort();
     let drain = match *phase.borrow() {
         Phase::Ending => Duration::ZERO,
         Phase::Draining | Phase::Running => server.drain_time(),
@@ -161,6 +163,13 @@ fn accept(listeners: Vec<Listener>, runtime: &Arc<Runtime>, services: &Arc<Servi
         tokio::task::spawn_local(async move { listener.run(&runtime, &services).await })
     };
     listeners.into_iter().map(run).collect()
+}
+
+/// Beside everything else, since a large store takes a while to read through.
+async fn wake_senders(administration: Administration) {
+    if let Err(error) = administration.wake_senders().await {
+        tracing::error!(%error, "the store could not be read through; senders go on when they log in");
+    }
 }
 
 /// Sessions are told, and get some time to go; then everything that is in memory is written.

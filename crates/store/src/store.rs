@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use stentor_engine::{Collection, CommitError, Key, Query, Refused, Rows, Write, WriteSet};
+use stentor_engine::{CommitError, Key, Query, Refused, Rows, Write, WriteSet};
 
 /// Which engine keeps the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -291,23 +291,23 @@ impl Store {
         }
     }
 
-    /// Owners that have a record in a collection, in their order, after one if it is given. Goes through every row, on
-    /// the caller's thread: for administration.
+    /// Owners that have a row that is wanted, in their order, after one if it is given. Goes through every row, on the
+    /// caller's thread: for administration, and for the start.
     ///
     /// # Errors
     /// The engine failed, or a row is corrupt.
     pub fn owners(
         &self,
-        collection: Collection,
+        is_wanted: impl Fn(&Row) -> bool,
         after: Option<&Owner>,
         limit: usize,
     ) -> Result<Vec<Owner>, Fault> {
         let mut owners: Vec<Owner> = Vec::new();
         self.with_reader(|reader| {
             reader.rows(&mut |row| {
-                let is_one = matches!(&row.row, Row::Record { collection: of, .. } if **of == *collection.0);
-                if is_one && after.is_none_or(|after| row.owner > *after) && owners.last() != Some(&row.owner)
-                {
+                let is_new =
+                    owners.last() != Some(&row.owner) && after.is_none_or(|after| row.owner > *after);
+                if is_new && is_wanted(&row.row) {
                     owners.push(row.owner);
                 }
                 owners.len() < limit
