@@ -23,27 +23,27 @@ impl User {
             }
             FromSession::Resume { stream, h, peer } => self.resume(now, (session, peer), stream, h, effects),
             FromSession::Inbound { attachment, first, stanzas } => {
-                let Some(index) = self.attached(attachment) else { return };
+                let Some(index) = self.attached(session, attachment) else { return };
                 self.inbound(now, index, first, stanzas, effects);
             }
             FromSession::Passed { attachment, number, answer } => {
-                let Some(index) = self.attached(attachment) else { return };
+                let Some(index) = self.attached(session, attachment) else { return };
                 self.passed(index, number, answer.as_ref(), effects);
             }
             FromSession::EnableManagement { attachment, stream, resume, max } => {
-                let Some(index) = self.attached(attachment) else { return };
+                let Some(index) = self.attached(session, attachment) else { return };
                 self.enable_management(index, stream, resume, max, effects);
             }
             FromSession::Request { attachment } => {
-                let Some(index) = self.attached(attachment) else { return };
+                let Some(index) = self.attached(session, attachment) else { return };
                 self.answer(now, index, effects);
             }
             FromSession::Acknowledged { attachment, h } => {
-                let Some(index) = self.attached(attachment) else { return };
+                let Some(index) = self.attached(session, attachment) else { return };
                 self.acknowledged(index, h, effects);
             }
             FromSession::Flushed { attachment, outbound } => {
-                let Some(index) = self.attached(attachment) else { return };
+                let Some(index) = self.attached(session, attachment) else { return };
                 if let Some(resource) = self.resources.get_mut(index) {
                     resource.flushed(outbound);
                 }
@@ -56,14 +56,15 @@ impl User {
                 self.detached(now, index, true, effects);
             }
             FromSession::Detached { attachment, resumable } => {
-                let Some(index) = self.attached(attachment) else { return };
+                let Some(index) = self.attached(session, attachment) else { return };
                 self.detached(now, index, resumable, effects);
             }
         }
     }
 
-    fn attached(&self, attachment: u64) -> Option<usize> {
-        self.resources.iter().position(|r| r.attachment == attachment && r.session.is_some())
+    /// Numbers may repeat if the user is loaded twice in one millisecond, sessions do not.
+    fn attached(&self, session: SessionKey, attachment: u64) -> Option<usize> {
+        self.resources.iter().position(|r| r.attachment == attachment && r.session == Some(session))
     }
 
     fn next_attachment(&mut self) -> u64 {
