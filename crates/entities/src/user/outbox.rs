@@ -88,6 +88,7 @@ impl User {
             Outcome::Accepted => {
                 if let Some(entry) = self.outbox.unsettled.remove(&confirm.id) {
                     self.settle(confirm.id, entry.counted);
+                    self.subscription_arrived(&entry.stanza, effects);
                 }
             }
             Outcome::Refused(error) => {

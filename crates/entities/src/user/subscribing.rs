@@ -5,7 +5,7 @@ use super::User;
 use super::rfc_6121_subscription::{Notify, Subscription, SubscriptionType};
 use super::roster::Item;
 use stentor_engine::{Effects, Event, Key, Now};
-use stentor_xmpp::{BareJid, Condition, Stanza};
+use stentor_xmpp::{BareJid, Condition, Kind, PresenceType, Stanza};
 
 /// Requests that may wait for the user's answer, apart from those of contacts on the roster; others are ignored
 /// (3.1.3: against exhaustion by many who ask).
@@ -55,7 +55,7 @@ impl User {
             self.send_subscription(now, stanza, effects);
         }
         self.move_to(item, change.subscription, change.push, effects);
-        if change.notify == Some(Notify::Available) {
+        if change.notify == Some(Notify::Available) && !self.keeps_subscriptions() {
             self.show_to(&contact, true, effects);
         }
     }
@@ -99,7 +99,7 @@ impl User {
             (false, _) => {}
         }
         self.move_to(item, change.subscription, change.push, effects);
-        if change.notify == Some(Notify::Available) {
+        if change.notify == Some(Notify::Available) && !self.keeps_subscriptions() {
             self.show_to(&contact, true, effects);
         }
     }
@@ -146,12 +146,26 @@ impl User {
         if self.hosts.get(to.domain()).is_none() {
             return;
         }
-        let keeps = self.host.as_ref().is_some_and(|host| host.keep);
         let target = Key::User(to);
-        if keeps && self.account.is_some() {
+        if self.keeps_subscriptions() {
             self.keep(now, target, stanza, None, effects);
         } else {
             effects.send(target, Event::Relay(stanza));
+        }
+    }
+
+    fn keeps_subscriptions(&self) -> bool {
+        self.account.is_some() && self.host.as_ref().is_some_and(|host| host.keep)
+    }
+
+    /// A kept request or answer has come to the contact. Presence follows an approval (3.1.5) only now: until the
+    /// contact has it, those of its clients that become available do not ask, and what was sent before is not for
+    /// them.
+    pub(crate) fn subscription_arrived(&self, stanza: &Stanza, effects: &mut Effects) {
+        let is_approval =
+            stanza.kind() == Kind::Presence && stanza.presence_type() == PresenceType::Subscribed;
+        if let Some(to) = stanza.to().filter(|to| is_approval && self.sees_presence(to)) {
+            self.show_to(&to.to_bare(), true, effects);
         }
     }
 

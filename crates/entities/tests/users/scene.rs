@@ -25,6 +25,8 @@ pub(crate) struct Scene {
     timers: Vec<(u64, Key, u64)>,
     clients: BTreeMap<String, Client>,
     replies: Vec<Reply>,
+    /// What entities forward is lost on its way.
+    pub(crate) loses_forwards: bool,
     serial: u64,
     batches: u64,
     pub(crate) now: Now,
@@ -62,6 +64,7 @@ impl Scene {
             timers: Vec::new(),
             clients: BTreeMap::new(),
             replies: Vec::new(),
+            loses_forwards: false,
             serial: 0,
             batches: 0,
             now: Now { monotonic: 1_000, unix: START },
@@ -308,6 +311,7 @@ impl Scene {
 
     fn deliver(&mut self, key: &Key, sent: Sent) {
         match sent {
+            Sent::Event(_, Event::Forward(_)) if self.loses_forwards => {}
             Sent::Event(to, event) => self.events.push_back((to, event)),
             Sent::Session(session, message) => {
                 if let Some(client) = self.clients.values_mut().find(|client| client.session == session) {

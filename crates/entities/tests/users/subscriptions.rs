@@ -266,3 +266,43 @@ fn survive_a_restart() {
     scene.sends(A, "<iq type='get' id='g'><query xmlns='jabber:iq:roster'/></iq>");
     scene.gets(A, &["<iq …><item jid='bob@b.example' subscription='to'/></query></iq>"]);
 }
+
+/// 3.1.5: presence follows the approval, however late that comes, to those who are there then.
+#[test]
+fn presence_follows_a_late_approval() {
+    let mut scene = Scene::online(&[A, B]);
+    tells(&mut scene, A, "bob@b.example", "subscribe");
+    scene.loses_forwards = true;
+    tells(&mut scene, B, "alice@a.example", "subscribed");
+    scene.closes(A);
+    scene.come_online(&[A]);
+    scene.gets(A, &[]);
+    scene.loses_forwards = false;
+    scene.passes(10);
+    scene.gets(
+        A,
+        &[
+            "<presence to='alice@a.example' from='bob@b.example' type='subscribed'/>",
+            &push(A, "jid='bob@b.example' subscription='to'"),
+            "<presence to='alice@a.example' from='bob@b.example/x'/>",
+        ],
+    );
+    // None follows one that was taken back before it came.
+    let mut scene = Scene::online(&[A, B]);
+    tells(&mut scene, A, "bob@b.example", "subscribe");
+    scene.loses_forwards = true;
+    tells(&mut scene, B, "alice@a.example", "subscribed");
+    tells(&mut scene, B, "alice@a.example", "unsubscribed");
+    scene.clear();
+    scene.loses_forwards = false;
+    scene.passes(10);
+    scene.gets(
+        A,
+        &[
+            "<presence to='alice@a.example' from='bob@b.example' type='subscribed'/>",
+            &push(A, "jid='bob@b.example' subscription='to'"),
+            "<presence to='alice@a.example' from='bob@b.example' type='unsubscribed'/>",
+            &push(A, "jid='bob@b.example' subscription='none'"),
+        ],
+    );
+}
