@@ -159,7 +159,8 @@ impl History {
         let before = message.received.entry(client).or_default();
         let (is_first, is_first_here) = (before.is_empty(), before.insert(stream));
         let (is_doubtful, sent_on) = (message.is_doubtful, message.stream);
-        if !message.errors.is_empty() && !message.is_doubtful {
+        // Where only memory has messages, one that is on its way to a stream that ends is answered with an error.
+        if !message.errors.is_empty() && !message.is_doubtful && self.keeps {
             return self.violate(format!("client {client} got {id}, and its sender got an error"));
         }
         if is_first {
