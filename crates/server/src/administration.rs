@@ -88,8 +88,14 @@ impl Operator {
         Ok(ControlResponse::Done)
     }
 
-    /// Puts two accounts on each other's rosters.
+    /// Puts two accounts on each other's rosters. Both must exist before either roster is changed.
     pub(crate) async fn befriend(&self, jid: BareJid, contact: BareJid) -> Answer {
+        if jid == contact {
+            return Err(error(ControlErrorKind::Refused, "an account is no contact of its own"));
+        }
+        for account in [&jid, &contact] {
+            self.ask(account, Command::Describe).await?;
+        }
         for (one, other) in [(&jid, &contact), (&contact, &jid)] {
             let name = other.local().unwrap_or_else(|| other.domain()).to_owned();
             self.ask(one, Command::AddContact { jid: other.clone(), name }).await?;

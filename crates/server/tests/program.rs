@@ -139,6 +139,33 @@ fn a_killed_server_leaves_nothing_in_the_way() {
 }
 
 #[test]
+fn only_accounts_that_exist_become_contacts() {
+    let folder = initialised();
+    let folder = folder.path();
+    let server = Server::start(folder);
+    for account in ["juliet@example.org", "romeo@example.org"] {
+        let added = run(folder, &["user", "add", account, "--password", "secret"]);
+        assert!(added.status.success());
+    }
+    for (one, other, code, contacts) in [
+        ("juliet@example.org", "nobody@example.org", 1, 0),
+        ("nobody@example.org", "juliet@example.org", 1, 0),
+        ("juliet@example.org", "juliet@example.org", 1, 0),
+        ("juliet@example.org", "romeo@example.org/orchard", 2, 0),
+        ("juliet@example.org", "romeo@example.org", 0, 1),
+        ("romeo@example.org", "juliet@example.org", 0, 1),
+    ] {
+        let befriended = run(folder, &["user", "befriend", one, other]);
+        assert_eq!(befriended.status.code(), Some(code), "{one} and {other}");
+        let juliet = run(folder, &["user", "show", "juliet@example.org", "--json"]);
+        let juliet: serde_json::Value = serde_json::from_slice(&juliet.stdout).expect("JSON");
+        assert_eq!(juliet["contacts"], contacts, "{one} and {other}");
+    }
+    assert!(run(folder, &["stop"]).status.success());
+    assert_eq!(server.end(), Some(0));
+}
+
+#[test]
 fn completions_are_written_for_every_shell() {
     let folder = tempfile::tempdir().expect("a folder");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

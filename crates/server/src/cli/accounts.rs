@@ -72,7 +72,9 @@ fn show_user(user: &UserDetails) -> Vec<String> {
         format!("messages waiting:  {}", user.offline_messages),
         format!("sessions:          {}", user.sessions.len()),
     ];
-    lines.extend(show_sessions(&user.sessions).into_iter().map(|line| format!("  {line}")));
+    if !user.sessions.is_empty() {
+        lines.extend(show_sessions(&user.sessions).into_iter().map(|line| format!("  {line}")));
+    }
     lines
 }
 

@@ -181,6 +181,9 @@ pub enum SessionCommand {
 }
 
 fn account(text: &str) -> Result<BareJid, String> {
+    if text.contains('/') {
+        return Err("an account is written name@domain, without a resource".to_owned());
+    }
     let jid = BareJid::parse(text).map_err(|error| error.to_string())?;
     if jid.local().is_none() {
         return Err("an account is written name@domain".to_owned());

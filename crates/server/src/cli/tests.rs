@@ -54,6 +54,7 @@ fn the_command_line_is_sound() {
     check("session kick juliet@example.org/balcony --reason bye", None);
     check("init example.org bücher.example --folder x", None);
     check("user add example.org", Some("an account is written name@domain"));
+    check("user add juliet@example.org/balcony", Some("without a resource"));
     check("user add juliet@", Some("the domainpart is empty"));
     check("user add a@b --password x --password-stdin", Some("cannot be used with"));
     check("init juliet@example.org", Some("a domain has no @ in it"));
