@@ -6,13 +6,9 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use stentor_xmpp::{Counter, FullJid, Stanza, StreamManagementError, Unacknowledged};
 
-/// As many inbound stanzas are unconfirmed as may be: read no further until some are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WindowFull;
-
 /// A copy of an inbound stanza that the user has not confirmed.
 #[derive(Debug)]
-pub struct Inbound {
+struct Inbound {
     /// Kept only where the stream is managed: nothing is promised to another, so nothing is replayed for it.
     stanza: Option<Stanza>,
     bytes: usize,
@@ -20,7 +16,7 @@ pub struct Inbound {
 
 /// What a managed stream adds.
 #[derive(Debug)]
-pub struct Outbound {
+struct Outbound {
     stream: Option<StreamId>,
     /// Inbound stanzas before `<enable/>`, which its counter leaves out.
     unmanaged: u64,
@@ -129,16 +125,6 @@ impl Attachment {
     /// Whether everything received is confirmed, so that an `<a/>` says all there is to say.
     pub fn is_confirmed(&self) -> bool {
         self.confirmed == self.received
-    }
-
-    /// The number of the last stanza received.
-    pub fn received(&self) -> u64 {
-        self.received
-    }
-
-    /// The number of the last stanza confirmed.
-    pub fn confirmed_up_to(&self) -> u64 {
-        self.confirmed
     }
 
     /// `<enable/>` was read: stanzas after it are counted. False if it was before.

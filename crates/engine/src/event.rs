@@ -106,10 +106,8 @@ impl StreamId {
 pub enum FromSession {
     /// Authenticated, wants a resource (RFC 6120 7). Answered by `Bound` or `BindRefused`.
     Bind {
-        /// What the client asks for; the user makes one from `random` if it is none.
-        resource: Option<Box<str>>,
-        /// From the system's generator.
-        random: u128,
+        /// What the client asks for, or what the stream made for it.
+        resource: Box<str>,
         /// Where the client is, for administration.
         peer: Option<IpAddr>,
     },

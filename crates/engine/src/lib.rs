@@ -18,7 +18,7 @@ mod planted;
 mod shell;
 mod storage;
 
-pub use attachment::{Attachment, Inbound, Outbound, WindowFull};
+pub use attachment::Attachment;
 pub use effects::{Effects, Password, Sent};
 pub use entity::{Entity, Now};
 pub use event::{

@@ -6,8 +6,6 @@ pub const INBOUND_STANZAS_MAX: usize = 64;
 pub const INBOUND_BYTES_MAX: usize = 256 * 1024;
 /// Stanzas from sessions to one entity, and from other entities, that may be under way to it.
 pub const ENTITY_EVENTS_MAX: u32 = 4_096;
-/// Events that wait while an entity is loaded; the gate before it admits no more.
-pub const LOADING_EVENTS_MAX: usize = ENTITY_EVENTS_MAX as usize;
 /// Write sets in one batch.
 pub const BATCH_SETS_MAX: usize = 256;
 /// Bytes of values in one batch, beyond which it takes no further set.

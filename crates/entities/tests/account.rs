@@ -31,7 +31,7 @@ fn command(user: &mut User, now: Now, command: Command) {
 /// Logs in, and gives the ids under which so many messages to another account go into the log.
 fn send(user: &mut User, now: Now, messages: u64) -> Vec<u64> {
     let mut effects = Effects::new();
-    let bind = FromSession::Bind { resource: None, random: u128::from(now.unix), peer: None };
+    let bind = FromSession::Bind { resource: format!("{:032x}", now.unix).into(), peer: None };
     user.handle(now, Event::Session(SESSION, bind), &mut effects);
     let bound = effects.sent().iter().find_map(|sent| match sent {
         Sent::Session(_, ToSession::Bound { attachment, .. }) => Some(*attachment),

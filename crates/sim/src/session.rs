@@ -136,8 +136,9 @@ impl Session {
             FromClient::Bind(resource) => {
                 self.is_waiting = true;
                 self.is_binding = true;
-                let random = u128::from(stage.random.next());
-                self.tell_user(FromSession::Bind { resource, random, peer: None }, stage);
+                let made = u128::from(stage.random.next());
+                let resource = resource.unwrap_or_else(|| format!("{made:032x}").into());
+                self.tell_user(FromSession::Bind { resource, peer: None }, stage);
             }
             FromClient::Resume(stream, h) => {
                 self.is_waiting = true;

@@ -17,10 +17,7 @@ impl User {
         effects: &mut Effects,
     ) {
         match event {
-            FromSession::Bind { resource, random, peer } => {
-                let resource = resource.unwrap_or_else(|| format!("{random:032x}").into());
-                self.bind(now, session, &resource, peer, effects);
-            }
+            FromSession::Bind { resource, peer } => self.bind(now, session, &resource, peer, effects),
             FromSession::Resume { stream, h, peer } => self.resume(now, (session, peer), stream, h, effects),
             FromSession::Inbound { attachment, first, stanzas } => {
                 let Some(index) = self.attached(session, attachment) else { return };

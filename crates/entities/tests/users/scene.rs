@@ -119,7 +119,7 @@ impl Scene {
         let stream = self.clients.get(jid).map_or(StreamId(0), |before| before.stream);
         let client = Client { key: key(jid), session, attachment: 0, sent: 0, stream, got: Vec::new() };
         self.clients.insert(jid.to_owned(), client);
-        let bind = FromSession::Bind { resource: Some(full.resource().into()), random: 1, peer: None };
+        let bind = FromSession::Bind { resource: full.resource().into(), peer: None };
         self.give(key(jid), Event::Session(session, bind));
     }
 

@@ -59,9 +59,9 @@ impl Session {
             Action::Enable { resume, max } => self.enable(resume, max),
             Action::Bind { jid } => {
                 self.user = Some(Key::User(jid.to_bare()));
-                let resource = Some(jid.resource().into());
+                let resource = jid.resource().into();
                 self.is_binding = true;
-                self.tell_user(FromSession::Bind { resource, random: 0, peer: Some(self.address) });
+                self.tell_user(FromSession::Bind { resource, peer: Some(self.address) });
             }
             Action::Resume { previd, h } => self.resume(&previd, Counter(h)),
             Action::StartTls { host } => {
