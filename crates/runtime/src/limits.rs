@@ -10,3 +10,5 @@ pub const PANICS_MAX: u32 = 5;
 pub const DERIVING_MAX: usize = 2;
 /// Administrative questions under way.
 pub const ASKS_MAX: usize = 1_024;
+/// Senders whose names are read from the store at once, when all of them are woken.
+pub const SENDERS_PAGE: usize = 1_024;

@@ -1,6 +1,6 @@
 //! Starting the arbiters, and what all of them share.
 
-use crate::limits::{ASKS_MAX, DERIVING_MAX};
+use crate::limits::{ASKS_MAX, DERIVING_MAX, SENDERS_PAGE};
 use crate::router::{Count, Install, Parcel, Parcels, Router, RouterAddress, Wind};
 use actix::{Actor, Arbiter, ArbiterHandle};
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use stentor_engine::{Ask, Command, Event, Key, MemberId, Reply};
 use stentor_entities::Hosts;
-use stentor_store::{Fault, Row, Store};
+use stentor_store::{Fault, Having, Store};
 use stentor_xmpp::BareJid;
 use tokio::sync::{Semaphore, oneshot, watch};
 
@@ -111,14 +111,20 @@ impl Administration {
     /// # Errors
     /// The store could not be read through; some may have been woken.
     pub async fn wake_senders(&self) -> Result<(), Fault> {
-        let store = self.shared.store.clone();
-        let has_log = |row: &Row| matches!(row, Row::Entry { .. });
-        let owners = tokio::task::spawn_blocking(move || store.owners(has_log, None, usize::MAX)).await;
-        let owners = owners.map_err(|error| Fault::Engine(error.to_string()))??;
-        for jid in owners.iter().filter_map(|owner| BareJid::parse(&owner.address).ok()) {
-            self.ask(Key::User(jid), Command::Settle).await;
+        let mut after = None;
+        loop {
+            let store = self.shared.store.clone();
+            let page = move || store.owners(after.as_ref(), SENDERS_PAGE, Having::Entry);
+            let page = tokio::task::spawn_blocking(page).await;
+            let page = page.map_err(|error| Fault::Engine(error.to_string()))??;
+            for jid in page.iter().filter_map(|owner| BareJid::parse(&owner.address).ok()) {
+                self.ask(Key::User(jid), Command::Settle).await;
+            }
+            after = match page.last() {
+                Some(last) if page.len() == SENDERS_PAGE => Some(last.clone()),
+                _ => return Ok(()),
+            };
         }
-        Ok(())
     }
 
     /// Derives the keys of a password.

@@ -8,7 +8,7 @@ use stentor_auth::{Credentials, Hash};
 use stentor_engine::{Command, Key, Reply, SessionInfo};
 use stentor_entities::user::collection;
 use stentor_runtime::Administration;
-use stentor_store::{Owner, Row};
+use stentor_store::{Having, Owner};
 use stentor_xmpp::{BareJid, FullJid, Jid};
 
 use crate::control::{
@@ -128,7 +128,8 @@ impl Operator {
     async fn accounts(&self, after: Option<BareJid>, limit: usize) -> Result<Vec<BareJid>, ControlError> {
         let store = self.administration.store().clone();
         let after = after.map(|jid| Owner::from(&Key::User(jid)));
-        let owners = tokio::task::spawn_blocking(move || store.owners(is_account, after.as_ref(), limit));
+        let read = move || store.owners(after.as_ref(), limit, Having::Record(collection::ACCOUNT));
+        let owners = tokio::task::spawn_blocking(read);
         let owners = owners.await.map_err(|fault| error(ControlErrorKind::Fault, fault.to_string()))?;
         let owners = owners.map_err(|fault| error(ControlErrorKind::Fault, fault.to_string()))?;
         Ok(owners.iter().filter_map(|owner| BareJid::parse(&owner.address).ok()).collect())
@@ -225,10 +226,6 @@ impl Operator {
     pub(crate) async fn count_sessions(&self) -> u64 {
         self.administration.count().await.1 as u64
     }
-}
-
-fn is_account(row: &Row) -> bool {
-    matches!(row, Row::Record { collection, .. } if **collection == *collection::ACCOUNT.0)
 }
 
 fn entry(info: &SessionInfo) -> SessionEntry {

@@ -1,8 +1,8 @@
 //! What an engine must do: commit a batch, answer questions, give all out and take it in again.
 
 use crate::limits::{ENTRY_KEYS_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX};
-use crate::row::OwnedRow;
-use stentor_engine::{Batch, CommitError, DedupeKey, Key, Query, Rows, Write};
+use crate::row::{OwnedRow, Owner, Row};
+use stentor_engine::{Batch, Collection, CommitError, DedupeKey, Key, Query, Rows, Write};
 
 /// An owner whose sets in a batch were not committed, and why.
 pub type Refusal = (Key, CommitError);
@@ -51,6 +51,47 @@ pub trait Reader: Send {
     /// # Errors
     /// The engine failed or a row is corrupt; what was given is incomplete.
     fn rows(&self, each: &mut dyn FnMut(OwnedRow) -> bool) -> Result<(), Fault>;
+
+    /// Owners that have what is asked for, in the order of [`Owner`], those after `after` if it is given, at most
+    /// `limit`; fewer means that there are no more. An engine that can skip an owner's other rows does so: this goes
+    /// through all of them.
+    ///
+    /// # Errors
+    /// The engine failed or a row that was read is corrupt.
+    fn owners(&self, after: Option<&Owner>, limit: usize, having: Having) -> Result<Vec<Owner>, Fault> {
+        let mut owners: Vec<Owner> = Vec::new();
+        if limit == 0 {
+            return Ok(owners);
+        }
+        self.rows(&mut |OwnedRow { owner, row }| {
+            let is_new = owners.last() != Some(&owner) && after.is_none_or(|after| owner > *after);
+            if is_new && having.is(&row) {
+                owners.push(owner);
+            }
+            owners.len() < limit
+        })?;
+        Ok(owners)
+    }
+}
+
+/// What an owner has at least one of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Having {
+    /// A record of a collection.
+    Record(Collection),
+    /// A log entry that was not removed.
+    Entry,
+}
+
+impl Having {
+    /// Whether this row is one.
+    fn is(self, row: &Row) -> bool {
+        match (self, row) {
+            (Self::Record(Collection(wanted)), Row::Record { collection, .. }) => **collection == *wanted,
+            (Self::Entry, Row::Entry { .. }) => true,
+            _ => false,
+        }
+    }
 }
 
 /// What no backend takes: the entity that wrote this has a fault, and is refused alone.

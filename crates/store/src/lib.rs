@@ -54,7 +54,7 @@ mod store;
 mod unsynced;
 mod writer;
 
-pub use backend::{Backend, Fault, Reader, Refusal};
+pub use backend::{Backend, Fault, Having, Reader, Refusal};
 pub use directory::DirectoryError;
 pub use export::{ExportError, Summary, export};
 pub use import::{ImportError, import, restore};

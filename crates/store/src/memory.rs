@@ -1,14 +1,14 @@
 //! The store as plain maps: for hosts that keep nothing, for the simulator, and as the model that the engines are
 //! compared with. It shares no code with their layout.
 
-use crate::backend::{self, Backend, Fault, Reader, Refusal, by_owner};
+use crate::backend::{self, Backend, Fault, Having, Reader, Refusal, by_owner};
 use crate::row::{OwnedRow, Owner, Row};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 use stentor_engine::{
-    Append, Batch, CommitError, DedupeKey, Expect, Key, LogId, LogRow, Query, Record, Rows, Write,
+    Append, Batch, Collection, CommitError, DedupeKey, Expect, Key, LogId, LogRow, Query, Record, Rows, Write,
 };
 
 type Names<T> = BTreeMap<Box<str>, T>;
@@ -194,6 +194,15 @@ impl Stored {
         }
     }
 
+    fn has(&self, having: Having) -> bool {
+        match having {
+            Having::Record(Collection(name)) => {
+                self.collections.get(name).is_some_and(|names| !names.is_empty())
+            }
+            Having::Entry => self.log.values().any(|entry| entry.value.is_some()),
+        }
+    }
+
     /// Of an entry that has a dedupe key: its value is empty if it was removed.
     fn entry(&self, id: LogId) -> LogRow {
         let value = self.log.get(&id).and_then(|entry| entry.value.clone()).unwrap_or_default();
@@ -291,5 +300,12 @@ impl Reader for MemoryBackend {
         let snapshot = self.memory.read().unwrap_or_else(PoisonError::into_inner).clone();
         snapshot.rows().all(each);
         Ok(())
+    }
+
+    fn owners(&self, after: Option<&Owner>, limit: usize, having: Having) -> Result<Vec<Owner>, Fault> {
+        let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let owners = memory.owners.range((start, Bound::Unbounded)).filter(|(_, stored)| stored.has(having));
+        Ok(owners.take(limit).map(|(owner, _)| owner.clone()).collect())
     }
 }

@@ -1,11 +1,11 @@
 //! The open store: one writer thread for its lane, readers beside it, and what they report to.
 
-use crate::backend::{Backend, Fault, Reader};
+use crate::backend::{Backend, Fault, Having, Reader};
 use crate::directory::{Directory, DirectoryError};
 use crate::limits::{QUESTIONS_WAITING_MAX, READERS, SETS_WAITING_BYTES_MAX, SETS_WAITING_MAX};
 use crate::memory::MemoryBackend;
 use crate::queue::{NotTaken, Queue};
-use crate::row::{Owner, Row};
+use crate::row::Owner;
 use crate::{readers, writer};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -291,29 +291,12 @@ impl Store {
         }
     }
 
-    /// Owners that have a row that is wanted, in their order, after one if it is given. Goes through every row, on the
-    /// caller's thread: for administration, and for the start.
+    /// A page of the owners that have what is asked for; see [`Reader::owners`]. On the caller's thread.
     ///
     /// # Errors
-    /// The engine failed, or a row is corrupt.
-    pub fn owners(
-        &self,
-        is_wanted: impl Fn(&Row) -> bool,
-        after: Option<&Owner>,
-        limit: usize,
-    ) -> Result<Vec<Owner>, Fault> {
-        let mut owners: Vec<Owner> = Vec::new();
-        self.with_reader(|reader| {
-            reader.rows(&mut |row| {
-                let is_new =
-                    owners.last() != Some(&row.owner) && after.is_none_or(|after| row.owner > *after);
-                if is_new && is_wanted(&row.row) {
-                    owners.push(row.owner);
-                }
-                owners.len() < limit
-            })
-        })?;
-        Ok(owners)
+    /// The engine failed, or a row that was read is corrupt.
+    pub fn owners(&self, after: Option<&Owner>, limit: usize, having: Having) -> Result<Vec<Owner>, Fault> {
+        self.with_reader(|reader| reader.owners(after, limit, having))
     }
 
     /// Runs `read` with a reader of its own, on the caller's thread.

@@ -65,6 +65,11 @@ impl Keys {
         &self.prefix
     }
 
+    /// The first key that is behind all of them.
+    pub(crate) fn end(&self) -> Vec<u8> {
+        after_prefix(self.prefix.clone())
+    }
+
     /// The key of a row.
     pub(crate) fn row(&self, place: Place<'_>) -> Vec<u8> {
         let (letter, parts): (u8, [&[u8]; 3]) = match place {

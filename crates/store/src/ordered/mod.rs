@@ -10,8 +10,8 @@ mod staged;
 #[cfg(test)]
 mod tests;
 
-use crate::backend::{Backend, Fault, Reader, Refusal, by_owner};
-use crate::row::{OwnedRow, Row};
+use crate::backend::{Backend, Fault, Having, Reader, Refusal, by_owner};
+use crate::row::{OwnedRow, Owner, Row};
 use layout::{Keys, Place};
 use staged::Staged;
 use std::collections::{BTreeMap, HashSet};
@@ -168,5 +168,11 @@ impl<T: Table> Reader for Ordered<T> {
             return Err(Fault::Engine(failure.clone()));
         }
         read::rows(&self.table.view(), each)
+    }
+    fn owners(&self, after: Option<&Owner>, limit: usize, having: Having) -> Result<Vec<Owner>, Fault> {
+        if let Some(failure) = self.failure.get() {
+            return Err(Fault::Engine(failure.clone()));
+        }
+        read::owners(&self.table.view(), after, limit, having)
     }
 }

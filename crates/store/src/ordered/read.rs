@@ -2,11 +2,11 @@
 
 use super::layout::{self, Keys, Place};
 use super::{Order, Span, View};
-use crate::backend::Fault;
-use crate::row::{OwnedRow, Row};
+use crate::backend::{Fault, Having};
+use crate::row::{OwnedRow, Owner, Row};
 use bytes::Bytes;
 use std::ops::{Bound, ControlFlow};
-use stentor_engine::{DedupeKey, LogId, LogRow, Query, Record, Rows};
+use stentor_engine::{Collection, DedupeKey, LogId, LogRow, Query, Record, Rows};
 
 /// The answer to one question.
 pub(super) fn query(view: &impl View, keys: &Keys, query: &Query) -> Result<Rows, Fault> {
@@ -147,6 +147,43 @@ pub(super) fn rows(view: &impl View, each: &mut dyn FnMut(OwnedRow) -> bool) -> 
         };
         Ok(if each(OwnedRow { owner, row }) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })
+}
+
+/// Two seeks an owner, whatever it has: to its first row, and to one that is asked for.
+pub(super) fn owners(
+    view: &impl View,
+    after: Option<&Owner>,
+    limit: usize,
+    having: Having,
+) -> Result<Vec<Owner>, Fault> {
+    let mut owners = Vec::new();
+    let mut start = after.map(|owner| Keys::from(owner).end()).unwrap_or_default();
+    while owners.len() < limit {
+        let Some(first) = first_key(view, (Bound::Included(&start), Bound::Unbounded))? else { break };
+        let (owner, _) = layout::parse(&first)?;
+        let keys = Keys::from(&owner);
+        let (first, last) = match having {
+            Having::Record(Collection(name)) => {
+                let first = keys.row(Place::Record(name, ""));
+                (first.clone(), layout::after_prefix(first))
+            }
+            Having::Entry => (keys.row(Place::Log(LogId(0))), keys.row(Place::Log(LogId(u64::MAX)))),
+        };
+        if first_key(view, (Bound::Included(&first), Bound::Included(&last)))?.is_some() {
+            owners.push(owner);
+        }
+        start = keys.end();
+    }
+    Ok(owners)
+}
+
+fn first_key(view: &impl View, span: Span<'_>) -> Result<Option<Vec<u8>>, Fault> {
+    let mut found = None;
+    at_most(view, span, Order::Up, 1, |key, _| {
+        found = Some(key.to_vec());
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// Those of an entry's dedupe keys that have not moved on to a later one.

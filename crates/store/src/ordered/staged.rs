@@ -110,7 +110,7 @@ impl<'a, V: View> Staged<'a, V> {
     /// All of it in one commit, keys only: it costs memory by the owner's rows, not by their values.
     fn erase(&mut self) -> Result<(), Fault> {
         self.changes.values_mut().for_each(|value| *value = None);
-        let end = layout::after_prefix(self.keys.all().to_vec());
+        let end = self.keys.end();
         let changes = &mut self.changes;
         self.view.scan((Bound::Included(self.keys.all()), Bound::Excluded(&end)), Order::Up, &mut |key, _| {
             changes.insert(key.to_vec(), None);

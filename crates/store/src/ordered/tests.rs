@@ -1,7 +1,7 @@
 //! What the engines are seldom seen to do: fail, and give rows that nobody wrote.
 
 use super::{Changes, Order, Ordered, Span, Table, View, Visit};
-use crate::backend::{Backend, Fault};
+use crate::backend::{Backend, Fault, Having};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -112,6 +112,7 @@ fn after_a_failure_nothing_is_committed_or_answered_until_opened_anew() {
         assert_eq!(rows, Rows::Failed("fsync: EIO".to_owned()));
     }
     assert_eq!(reader.rows(&mut |_| true), Err(Fault::Engine("fsync: EIO".to_owned())));
+    assert_eq!(reader.owners(None, 9, Having::Entry), Err(Fault::Engine("fsync: EIO".to_owned())));
 
     let mut reopened = Ordered::new(table);
     assert_eq!(reopened.commit(&batch(&["c@x.org"], 1)), []);
@@ -142,6 +143,7 @@ fn a_damaged_row_is_a_fault_of_its_owner_alone() {
                 assert!(!matches!(rows, Rows::Failed(_)));
             }
             let _ = backend.reader().rows(&mut |_| true);
+            let _ = backend.reader().owners(None, 9, Having::Entry);
             let refused = backend.commit(&batch(&["a@x.org", "b@x.org"], 2));
             assert!(refused.iter().all(|(owner, _)| *owner == user("a@x.org")), "{refused:?}");
             assert_eq!(backend.failure(), None);
@@ -171,5 +173,21 @@ fn a_strange_key_is_a_fault() {
         table.rows.lock().unwrap().insert(key.into(), vec![1, 0, 0, 0, 0, 0, 0, 0, 0]);
         let answer = Ordered::new(table).reader().rows(&mut |_| true);
         assert!(matches!(answer, Err(Fault::Corrupt(_))), "{key:?}: {answer:?}");
+    }
+}
+
+/// What an owner has beside what is asked for costs nothing: a row that would be a fault is not read.
+#[test]
+fn listing_owners_skips_their_rows() {
+    let table = Map::default();
+    let mut backend = Ordered::new(table.clone());
+    backend.commit(&batch(&["a@x.org", "b@x.org", "c@x.org"], 1));
+    table.rows.lock().unwrap().insert("ub@x.org\0x".into(), vec![]);
+    let reader = backend.reader();
+    assert!(reader.rows(&mut |_| true).is_err());
+    for having in [Having::Entry, Having::Record(COLLECTION)] {
+        let owners = reader.owners(None, 9, having).unwrap();
+        let owners: Vec<&str> = owners.iter().map(|owner| &*owner.address).collect();
+        assert_eq!(owners, ["a@x.org", "b@x.org", "c@x.org"]);
     }
 }

@@ -1,6 +1,7 @@
 //! What every engine must do alike. Each case starts from nothing.
 
 use crate::engines::*;
+use crate::owners;
 use bytes::Bytes;
 use stentor_engine::{Append, Collection, CommitError, DedupeKey, Expect, LogId, LogRow, Query, Rows, Write};
 use stentor_store::limits::{ENTRY_KEYS_MAX, KEY_BYTES_MAX};
@@ -22,6 +23,7 @@ const CASES: &[(&str, fn(&mut Bench))] = &[
     ("sets of one owner apply in order", ordering),
     ("writes see those before them in the batch", seeing),
     ("owners whose names begin alike are apart", alike),
+    ("owners are listed by what they have", owners::listing),
     ("values are any bytes", any_bytes),
     ("long names are refused, alone", long_names),
     ("readers live beside commits", living_readers),

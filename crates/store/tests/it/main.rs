@@ -12,5 +12,6 @@ mod engines;
 mod export;
 mod kill;
 mod model;
+mod owners;
 mod sync;
 mod threads;

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use stentor_engine::{Batch, Collection, Expect, Key, Query, Write, WriteSet};
-use stentor_store::{Engine, Memory, OwnedRow};
+use stentor_store::{Engine, Having, Memory, OwnedRow, Owner, Row};
 
 const OWNERS: [&str; 4] = ["a@b.org", "a@b.orga", "b.org", "aa@b.org"];
 const COLLECTIONS: [Collection; 2] = [Collection("c"), Collection("cc")];
@@ -86,7 +86,8 @@ fn compare(engine: Engine) {
             }
             bench.reopen();
             check_answers(&mut bench, &model)?;
-            check_rows(&mut bench, &model)
+            check_rows(&mut bench, &model)?;
+            check_owners(&mut bench, &model)
         })
         .unwrap();
 }
@@ -164,6 +165,35 @@ fn check_rows(bench: &mut Bench, model: &Memory) -> Result<(), TestCaseError> {
     });
     prop_assert_eq!(all, Ok(()));
     prop_assert_eq!(sorted(rows), sorted(model.rows().collect()));
+    Ok(())
+}
+
+/// Page by page, as an export of the same rows has them.
+fn check_owners(bench: &mut Bench, model: &Memory) -> Result<(), TestCaseError> {
+    let reader = bench.backend().reader();
+    for having in [Having::Entry, Having::Record(COLLECTIONS[0]), Having::Record(COLLECTIONS[1])] {
+        let mut expected: Vec<Owner> = Vec::new();
+        for OwnedRow { owner, row } in model.rows() {
+            let is_had = match (&row, having) {
+                (Row::Entry { .. }, Having::Entry) => true,
+                (Row::Record { collection, .. }, Having::Record(wanted)) => **collection == *wanted.0,
+                _ => false,
+            };
+            if is_had && expected.last() != Some(&owner) {
+                expected.push(owner);
+            }
+        }
+        let mut owners: Vec<Owner> = Vec::new();
+        loop {
+            let page = reader.owners(owners.last(), 2, having).unwrap();
+            let is_last = page.len() < 2;
+            owners.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        prop_assert_eq!(owners, expected, "{:?}", having);
+    }
     Ok(())
 }
 

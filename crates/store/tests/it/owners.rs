@@ -1,0 +1,40 @@
+//! Owners by what they have: a case of the conformance suite.
+
+use crate::engines::*;
+use stentor_engine::{Collection, Expect, Write};
+use stentor_store::{Having, Owner};
+
+pub(crate) fn listing(bench: &mut Bench) {
+    let roster = || put(ROSTER, "x", "v", Expect::Any);
+    for (owner, writes) in [
+        ("b.org", vec![append(1, &["k"], "v")]),
+        ("a@b.org", vec![append(1, &[], "v"), append(2, &[], "v"), roster()]),
+        ("a@b.orga", vec![put(Collection("rosterx"), "x", "v", Expect::Any), append(u64::MAX, &[], "v")]),
+        // An entry of which only the keys are left, and a record that is gone.
+        ("aa@b.org", vec![append(1, &["k"], "v"), remove(1, false), roster(), delete(ROSTER, "x")]),
+        ("é@b.org", vec![put(ROSTER, "", "", Expect::Any)]),
+        ("gone@b.org", vec![roster(), append(1, &["k"], "v"), Write::Erase]),
+    ] {
+        bench.write(&user(owner), writes);
+    }
+    let (record, entry) = (Having::Record(ROSTER), Having::Entry);
+    for (after, limit, having, expected) in [
+        (None, 9, record, &["a@b.org", "é@b.org"][..]),
+        (None, 9, entry, &["a@b.org", "a@b.orga", "b.org"]),
+        (None, 9, Having::Record(Collection("rosterx")), &["a@b.orga"]),
+        (None, 9, Having::Record(Collection("roste")), &[]),
+        (None, 0, entry, &[]),
+        (None, 1, entry, &["a@b.org"]),
+        (None, 1, record, &["a@b.org"]),
+        (Some("a@b.org"), 1, entry, &["a@b.orga"]),
+        (Some("a@b.org"), 9, record, &["é@b.org"]),
+        (Some("a@b.orgA"), 2, entry, &["a@b.orga", "b.org"]),
+        (Some("é@b.org"), 9, record, &[]),
+    ] {
+        let after = after.map(|after| Owner { kind: b'u', address: after.into() });
+        let owners = bench.backend().reader().owners(after.as_ref(), limit, having).unwrap();
+        let owners: Vec<&str> = owners.iter().map(|owner| &*owner.address).collect();
+        assert_eq!(owners, expected, "{}: {after:?} {limit} {having:?}", bench.name);
+        bench.reopen();
+    }
+}
