@@ -43,6 +43,16 @@ impl Slot {
     /// How many there are.
     pub const COUNT: u16 = 4_096;
 
+    /// The slot of a number, if there is one.
+    pub fn new(number: u16) -> Option<Self> {
+        (number < Self::COUNT).then_some(Self(number))
+    }
+
+    /// All of them, ascending.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).map(Self)
+    }
+
     /// Its number, below [`Slot::COUNT`].
     pub fn number(self) -> u16 {
         self.0
@@ -53,8 +63,8 @@ impl Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Epoch(pub u64);
 
-/// A member of the cluster, in one incarnation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A member of the cluster, in one incarnation: who comes back after it was fenced has another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct MemberId(pub u64);
 
 /// A session: the member that accepted it, its arbiter for life, and a serial never used twice by that member.

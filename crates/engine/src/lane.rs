@@ -142,10 +142,11 @@ impl Write {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Epoch;
     use stentor_xmpp::BareJid;
 
     fn set(name: &str, ticket: u64) -> WriteSet {
-        WriteSet { owner: key(name), ticket, writes: vec![Write::Erase] }
+        WriteSet { owner: key(name), epoch: Epoch(1), ticket, writes: vec![Write::Erase] }
     }
 
     fn key(name: &str) -> Key {
@@ -188,7 +189,7 @@ mod tests {
         for ticket in 1..=3 {
             let value = Some(vec![0; BATCH_BYTES_MAX / 2].into());
             let writes = vec![Write::Amend { id: crate::LogId(1), value, forget_keys: false }];
-            lane.push(WriteSet { owner: key("a"), ticket, writes });
+            lane.push(WriteSet { owner: key("a"), epoch: Epoch(1), ticket, writes });
         }
         assert_eq!(lane.next_batch().map(|batch| batch.sets.len()), Some(2));
     }

@@ -13,10 +13,11 @@ mod gate;
 mod key;
 mod lane;
 pub mod limits;
-mod placement;
 mod planted;
+mod register;
 mod shell;
 mod storage;
+mod table;
 
 pub use attachment::Attachment;
 pub use effects::{Effects, Password, Sent};
@@ -28,9 +29,10 @@ pub use event::{
 pub use gate::{Gate, Refused};
 pub use key::{Epoch, Key, MemberId, SessionKey, Slot};
 pub use lane::{Batch, Lane, Settled};
-pub use placement::{Local, Placement};
 pub use planted::Planted;
+pub use register::{RegisterReply, RegisterRequest};
 pub use shell::{Output, Shell};
 pub use storage::{
     Append, Collection, CommitError, DedupeKey, Expect, LogId, LogRow, Query, Record, Rows, Write, WriteSet,
 };
+pub use table::{Member, MemberInfo, Owner, StaleChange, Table, TableChange};

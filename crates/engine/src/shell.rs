@@ -1,6 +1,8 @@
 //! The rule: nothing leaves before what it depends on is durable.
 
-use crate::{Effects, Entity, Event, Key, Now, Planted, Query, Reply, Rows, Sent, ToSession, WriteSet};
+use crate::{
+    Effects, Entity, Epoch, Event, Key, Now, Planted, Query, Reply, Rows, Sent, ToSession, WriteSet,
+};
 use std::collections::VecDeque;
 use stentor_xmpp::{Kind, PresenceType, Stanza};
 
@@ -21,6 +23,7 @@ pub enum Output {
 #[derive(Debug)]
 pub struct Shell<E> {
     key: Key,
+    epoch: Epoch,
     entity: E,
     /// Events that came before the entity was loaded; none once it is.
     loading: Option<VecDeque<Event>>,
@@ -31,12 +34,13 @@ pub struct Shell<E> {
 }
 
 impl<E: Entity> Shell<E> {
-    /// Around a new entity; puts out the questions that load it.
-    pub fn new(key: Key, context: &E::Context, out: &mut Vec<Output>) -> Self {
+    /// Around a new entity, in this epoch of its slot; puts out the questions that load it.
+    pub fn new(key: Key, epoch: Epoch, context: &E::Context, out: &mut Vec<Output>) -> Self {
         let (entity, queries) = E::new(key.clone(), context);
         out.push(Output::Load(queries));
         Self {
             key,
+            epoch,
             entity,
             loading: Some(VecDeque::new()),
             issued: 0,
@@ -136,8 +140,8 @@ impl<E: Entity> Shell<E> {
     fn carry_out(&mut self, effects: Effects, out: &mut Vec<Output>) {
         if !effects.writes.is_empty() {
             self.issued += 1;
-            let (owner, ticket) = (self.key.clone(), self.issued);
-            out.push(Output::Write(WriteSet { owner, ticket, writes: effects.writes }));
+            let (owner, epoch, ticket) = (self.key.clone(), self.epoch, self.issued);
+            out.push(Output::Write(WriteSet { owner, epoch, ticket, writes: effects.writes }));
         }
         for sent in effects.sent {
             if matches!(sent, Sent::Query(..) | Sent::Derive(..)) {

@@ -1,6 +1,6 @@
 //! The two shapes of the store: records and logs. What an entity may ask of it and what comes back.
 
-use crate::Key;
+use crate::{Epoch, Key};
 use bytes::Bytes;
 use std::fmt;
 
@@ -94,6 +94,8 @@ pub struct Append {
 pub struct WriteSet {
     /// Whose.
     pub owner: Key,
+    /// Of the owner's slot, as this member owns it.
+    pub epoch: Epoch,
     /// Counts the owner's write sets since it was loaded, from 1.
     pub ticket: u64,
     /// In order.
@@ -106,6 +108,9 @@ pub enum CommitError {
     /// A record was not what [`Expect`] said, or a log id was not greater than the last: another one wrote.
     #[error("another writer was there before")]
     Conflict,
+    /// The owner's slot is another member's by now, or this member was fenced: what was written here is no more.
+    #[error("another member owns the slot")]
+    Fenced,
     /// The engine failed (disk full, I/O error). Nothing more may be acknowledged until a commit succeeds.
     #[error("the store failed: {0}")]
     Store(String),

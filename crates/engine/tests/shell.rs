@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use stentor_engine::{
-    Ask, Collection, Effects, Entity, Event, Key, Now, Output, Query, Reply, Rows, Sent, Shell,
+    Ask, Collection, Effects, Entity, Epoch, Event, Key, Now, Output, Query, Reply, Rows, Sent, Shell,
 };
 use stentor_xmpp::BareJid;
 
@@ -40,7 +40,7 @@ impl Entity for Scripted {
 }
 
 fn shell(outputs: &mut Vec<Output>) -> Shell<Scripted> {
-    Shell::new(Key::User(BareJid::parse("a@example.org").expect("an address")), &(), outputs)
+    Shell::new(Key::User(BareJid::parse("a@example.org").expect("an address")), Epoch(1), &(), outputs)
 }
 
 fn asks(outputs: &[Output]) -> Vec<u64> {

@@ -7,7 +7,7 @@ use crate::timers::Timer;
 use actix::{Actor, ActorContext, Addr, Context, Handler, Message};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use stentor_engine::{CommitError, Event, Gate, Key, Output, Rows, Shell};
+use stentor_engine::{CommitError, Epoch, Event, Gate, Key, Output, Rows, Shell};
 use stentor_entities::User;
 
 /// An event, and whether it was counted by the gate.
@@ -52,7 +52,7 @@ impl EntityActor {
 
     fn load(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
-        self.shell = Some(Shell::new(self.key.clone(), &self.shared.hosts(), &mut outputs));
+        self.shell = Some(Shell::new(self.key.clone(), Epoch(1), &self.shared.hosts(), &mut outputs));
         outputs
     }
 

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
 use stentor_engine::{
-    Batch, CommitError, Event, FromSession, Gate, Key, Lane, Output, Planted, Sent, Settled, Shell, ToSession,
+    Batch, CommitError, Epoch, Event, FromSession, Gate, Key, Lane, Output, Planted, Sent, Settled, Shell,
+    ToSession,
 };
 use stentor_entities::{Host, Hosts, User, UserLimits};
 use stentor_xmpp::Condition;
@@ -171,7 +172,7 @@ impl Member {
         stage.coverage.loaded += 1;
         self.actors += 1;
         let mut outputs = Vec::new();
-        let shell = Shell::new(key.clone(), &self.hosts, &mut outputs);
+        let shell = Shell::new(key.clone(), Epoch(1), &self.hosts, &mut outputs);
         let gate = Gate::new(ENTITY_EVENTS_MAX);
         self.entities.insert(key.clone(), Actor { number: self.actors, gate, shell, stale: 0, idle: None });
         self.carry_out(key, outputs, stage);
@@ -202,7 +203,7 @@ impl Member {
                 stage.coverage.refused_commits += 1;
                 actor.stale = actor.shell.issued().saturating_sub(ticket);
                 let mut fresh = Vec::new();
-                let shell = Shell::new(key.clone(), &self.hosts, &mut fresh);
+                let shell = Shell::new(key.clone(), Epoch(1), &self.hosts, &mut fresh);
                 std::mem::replace(&mut actor.shell, shell).abandon(&mut outputs);
                 outputs.extend(fresh);
             }

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use stentor_engine::{Append, Batch, DedupeKey, Key, LogId, Query, Rows, Write, WriteSet};
+use stentor_engine::{Append, Batch, DedupeKey, Epoch, Key, LogId, Query, Rows, Write, WriteSet};
 use stentor_store::{Backend, Config, Engine, open_backend};
 use stentor_xmpp::BareJid;
 
@@ -110,7 +110,7 @@ impl Load {
         ];
         let value = format!("{id:0VALUE_BYTES$}").into();
         let append = Append { id: LogId(id), keys, value };
-        Some(WriteSet { owner, ticket: id, writes: vec![Write::Append(append)] })
+        Some(WriteSet { owner, epoch: Epoch(1), ticket: id, writes: vec![Write::Append(append)] })
     }
 
     fn read(&mut self, backend: &dyn Backend) -> Result<Duration, Box<dyn Error>> {

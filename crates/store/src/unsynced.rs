@@ -71,12 +71,13 @@ impl Unsynced {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use stentor_engine::{Append, CommitError, LogId, Write, WriteSet};
+    use stentor_engine::{Append, CommitError, Epoch, LogId, Write, WriteSet};
     use stentor_xmpp::BareJid;
 
     fn append(id: u64) -> Batch {
         let append = Append { id: LogId(id), keys: Vec::new(), value: Bytes::new() };
-        let set = WriteSet { owner: owner(), ticket: id, writes: vec![Write::Append(append)] };
+        let set =
+            WriteSet { owner: owner(), epoch: Epoch(1), ticket: id, writes: vec![Write::Append(append)] };
         Batch { number: id, sets: vec![set] }
     }
 

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use stentor_engine::{
-    Ask, Batch, Command, Event, FromSession, Key, MemberId, Now, Output, Reply, Sent, SessionKey, Shell,
-    StreamId, ToSession,
+    Ask, Batch, Command, Epoch, Event, FromSession, Key, MemberId, Now, Output, Reply, Sent, SessionKey,
+    Shell, StreamId, ToSession,
 };
 use stentor_entities::{Host, Hosts, User, UserLimits};
 use stentor_store::Memory;
@@ -277,8 +277,10 @@ impl Scene {
             let mut out = Vec::new();
             let now = self.now;
             let hosts = self.hosts.clone();
-            let shell =
-                self.shells.entry(key.clone()).or_insert_with(|| Shell::new(key.clone(), &hosts, &mut out));
+            let shell = self
+                .shells
+                .entry(key.clone())
+                .or_insert_with(|| Shell::new(key.clone(), Epoch(1), &hosts, &mut out));
             shell.handle(now, event, &mut out);
             self.carry_out(&key, out);
         }

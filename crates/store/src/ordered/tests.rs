@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use stentor_engine::{
-    Append, Batch, Collection, CommitError, DedupeKey, Expect, Key, LogId, Query, Rows, Write, WriteSet,
+    Append, Batch, Collection, CommitError, DedupeKey, Epoch, Expect, Key, LogId, Query, Rows, Write,
+    WriteSet,
 };
 use stentor_xmpp::BareJid;
 
@@ -74,7 +75,7 @@ fn batch(owners: &[&str], id: u64) -> Batch {
         let keys = vec![DedupeKey("k".into())];
         let put = Write::Put { collection: COLLECTION, key: "r".into(), value, expect: Expect::Any };
         let append = Write::Append(Append { id: LogId(id), keys, value: "value".into() });
-        WriteSet { owner: user(owner), ticket: id, writes: vec![put, append] }
+        WriteSet { owner: user(owner), epoch: Epoch(1), ticket: id, writes: vec![put, append] }
     };
     Batch { number: id, sets: owners.iter().map(set).collect() }
 }

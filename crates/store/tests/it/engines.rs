@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use stentor_engine::{
-    Append, Batch, Collection, CommitError, DedupeKey, Expect, Key, LogId, LogRow, Query, Record, Rows,
-    Write, WriteSet,
+    Append, Batch, Collection, CommitError, DedupeKey, Epoch, Expect, Key, LogId, LogRow, Query, Record,
+    Rows, Write, WriteSet,
 };
 use stentor_store::{Backend, Config, Engine, MemoryBackend, open_backend};
 use stentor_xmpp::BareJid;
@@ -76,7 +76,7 @@ pub(crate) fn user(address: &str) -> Key {
 }
 
 pub(crate) fn set(owner: &Key, writes: Vec<Write>) -> WriteSet {
-    WriteSet { owner: owner.clone(), ticket: 1, writes }
+    WriteSet { owner: owner.clone(), epoch: Epoch(1), ticket: 1, writes }
 }
 
 pub(crate) const ROSTER: Collection = Collection("roster");

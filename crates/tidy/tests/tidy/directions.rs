@@ -14,12 +14,16 @@ const MAY_NEED: &[(&str, &[&str])] = &[
     ("stream", &["auth", "xml", "xmpp"]),
     ("engine", &["xmpp"]),
     ("entities", &["auth", "engine", "xml", "xmpp"]),
+    ("cluster", &["engine", "xmpp"]),
     ("store", &["engine", "xmpp"]),
-    ("runtime", &["auth", "engine", "entities", "store", "xmpp"]),
+    ("runtime", &["auth", "cluster", "engine", "entities", "store", "xmpp"]),
     ("net", &["auth", "engine", "runtime", "stream", "xml", "xmpp"]),
-    ("server", &["auth", "engine", "entities", "net", "runtime", "store", "stream", "xml", "xmpp"]),
+    (
+        "server",
+        &["auth", "cluster", "engine", "entities", "net", "runtime", "store", "stream", "xml", "xmpp"],
+    ),
     // Of the store, the backend in memory alone: it is compiled without any engine.
-    ("sim", &["auth", "engine", "entities", "store", "xml", "xmpp"]),
+    ("sim", &["auth", "cluster", "engine", "entities", "store", "xml", "xmpp"]),
     // It speaks with any server, so it knows none.
     ("load", &[]),
     ("cluster-tests", &[]),
@@ -30,7 +34,7 @@ const MAY_NEED: &[(&str, &[&str])] = &[
 const TESTS_MAY_NEED: &[(&str, &str)] = &[("entities", "store")];
 
 /// Crates with no I/O, no clock and no randomness.
-const PURE: &[&str] = &["auth", "engine", "entities", "sim", "stream", "xml", "xmpp"];
+const PURE: &[&str] = &["auth", "cluster", "engine", "entities", "sim", "stream", "xml", "xmpp"];
 
 /// What a pure crate never needs, by any way: these, and what begins with their names and a dash.
 const IMPURE: &[&str] = &[

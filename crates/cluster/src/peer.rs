@@ -1,0 +1,18 @@
+//! What members tell each other about the cluster, beside the events that they carry.
+
+use bytes::Bytes;
+
+/// From one member to another, over their link, in order with the events on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerMessage {
+    /// The sender has installed this version of the table, so there is one.
+    Version(u64),
+    /// Every session of the sender whose user is in a slot that became the receiver's by this version, or an earlier
+    /// one, has attached there: what attaches later is new.
+    HandedOver {
+        /// The table's version.
+        version: u64,
+    },
+    /// The sender's view of who is alive, for gossip to take in whole.
+    Membership(Bytes),
+}
