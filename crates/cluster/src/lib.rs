@@ -1,6 +1,9 @@
 //! Members of a cluster, without a socket, a clock or a store: what is done about leases, the routing table and
 //! take-over, what gossip says, and how links carry frames. The server drives it by actors, the simulator by a loop.
 
+pub mod limits;
 mod peer;
+mod slots;
 
 pub use peer::PeerMessage;
+pub use slots::{Admission, Moved, Slots};

@@ -1,0 +1,285 @@
+//! What is done with an event for an entity: handed to it here, sent to the member that owns its slot, or held while
+//! the slot is coming or going.
+//!
+//! One for each arbiter, which asks it before every event. A slot that has become ours is *gathering* until every
+//! other member has had its sessions attach: until then only attachments go in, since whatever else is decided
+//! depends on who is there. A slot that is to be moved is *quiescing*: nothing goes in until it is another's.
+
+use crate::limits::HELD_EVENTS_MAX;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use stentor_engine::{Epoch, Event, FromSession, Key, MemberId, Slot, Table};
+
+/// What is to be done with an event.
+#[derive(Debug)]
+pub enum Admission {
+    /// The entity is here, in this epoch of its slot.
+    Here(Epoch, Event),
+    /// It is at another member, in this epoch of its slot.
+    There(MemberId, Epoch, Event),
+    /// It waits here until the slot is gathered, or another's.
+    Held,
+    /// It would wait, but so many do already; or nobody owns the slot. The caller gives the stated answer.
+    Refused(Event),
+}
+
+/// What a new table means for one arbiter.
+#[derive(Debug, Default)]
+pub struct Moved {
+    /// Slots with another owner than before: sessions of their users attach anew.
+    pub slots: HashSet<Slot>,
+    /// Of them, those that were ours: their entities are over, and nothing of them may leave.
+    pub lost: HashSet<Slot>,
+    /// Events that were held for slots that are another's now: they are to be sent there, in order.
+    pub released: Vec<(Key, Event)>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    is_quiescing: bool,
+    events: Vec<(Key, Event)>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Slots {
+    me: MemberId,
+    table: Arc<Table>,
+    /// Slots of ours that are not simply open.
+    held: HashMap<Slot, Held>,
+    waiting: usize,
+}
+
+impl Slots {
+    /// With the first table, in which every slot of ours is open.
+    pub fn new(me: MemberId, table: Arc<Table>) -> Self {
+        Self { me, table, held: HashMap::new(), waiting: 0 }
+    }
+
+    /// The table as this arbiter knows it.
+    pub fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// This member.
+    pub fn me(&self) -> MemberId {
+        self.me
+    }
+
+    /// The epoch of a slot that is ours.
+    pub fn ours(&self, slot: Slot) -> Option<Epoch> {
+        let owner = self.table.owner(slot);
+        (owner.member == Some(self.me)).then_some(owner.epoch)
+    }
+
+    /// What to do with an event for an entity. Those that an entity causes for itself (rows, timers) do not come here.
+    pub fn admit(&mut self, key: &Key, event: Event) -> Admission {
+        let slot = key.slot();
+        let owner = self.table.owner(slot);
+        match owner.member {
+            None => Admission::Refused(event),
+            Some(member) if member != self.me => Admission::There(member, owner.epoch, event),
+            Some(_) => match self.held.get_mut(&slot) {
+                None => Admission::Here(owner.epoch, event),
+                Some(held) if !held.is_quiescing && attaches(&event) => Admission::Here(owner.epoch, event),
+                Some(_) if self.waiting >= HELD_EVENTS_MAX => Admission::Refused(event),
+                Some(held) => {
+                    self.waiting += 1;
+                    held.events.push((key.clone(), event));
+                    Admission::Held
+                }
+            },
+        }
+    }
+
+    /// Whether an event that came from another member was sent to what is ours: its sender's table said so by this
+    /// epoch. If not, it goes back, and is sent again by a newer table.
+    pub fn is_current(&self, key: &Key, epoch: Epoch) -> bool {
+        self.ours(key.slot()) == Some(epoch)
+    }
+
+    /// Whether what is said in this epoch of a slot is said by an owner of before.
+    pub fn is_stale(&self, slot: Slot, epoch: Epoch) -> bool {
+        epoch < self.table.owner(slot).epoch
+    }
+
+    /// A newer table. Slots that become ours by it are gathering.
+    pub fn install(&mut self, table: Arc<Table>) -> Moved {
+        let mut moved = Moved::default();
+        if table.version() <= self.table.version() {
+            return moved;
+        }
+        for slot in Slot::all() {
+            let (before, after) = (self.table.owner(slot), table.owner(slot));
+            if before == after {
+                continue;
+            }
+            moved.slots.insert(slot);
+            if before.member == Some(self.me) {
+                moved.lost.insert(slot);
+                if let Some(held) = self.held.remove(&slot) {
+                    self.waiting -= held.events.len();
+                    moved.released.extend(held.events);
+                }
+            }
+            if after.member == Some(self.me) {
+                self.held.insert(slot, Held::default());
+            }
+        }
+        self.table = table;
+        moved
+    }
+
+    /// Everybody has handed over what he had of these slots: what was held goes in, in order.
+    pub fn gathered(&mut self, slots: impl IntoIterator<Item = Slot>) -> Vec<(Key, Event)> {
+        let mut released = Vec::new();
+        for slot in slots {
+            if self.held.get(&slot).is_some_and(|held| !held.is_quiescing)
+                && let Some(held) = self.held.remove(&slot)
+            {
+                self.waiting -= held.events.len();
+                released.extend(held.events);
+            }
+        }
+        released
+    }
+
+    /// These slots are to be moved: of those that are ours and open, nothing goes in any more. Which they are.
+    pub fn quiesce(&mut self, slots: impl IntoIterator<Item = Slot>) -> Vec<Slot> {
+        let mut begun = Vec::new();
+        for slot in slots {
+            if self.ours(slot).is_some() && !self.held.contains_key(&slot) {
+                self.held.insert(slot, Held { is_quiescing: true, events: Vec::new() });
+                begun.push(slot);
+            }
+        }
+        begun
+    }
+
+    /// Events that wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+}
+
+/// A session that another owner had says what it holds.
+fn attaches(event: &Event) -> bool {
+    matches!(event, Event::Session(_, FromSession::Gone | FromSession::Detached { .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use stentor_engine::{Ask, Command, MemberInfo, SessionKey, TableChange};
+    use stentor_xmpp::BareJid;
+
+    const ME: MemberId = MemberId(1);
+    const OTHER: MemberId = MemberId(2);
+
+    fn key() -> Key {
+        Key::User(BareJid::parse("romeo@example.org").unwrap())
+    }
+
+    fn event(number: u64) -> Event {
+        Event::Command(Ask(number), Command::Describe)
+    }
+
+    fn numbers(events: &[(Key, Event)]) -> Vec<u64> {
+        let number = |event: &Event| match event {
+            Event::Command(Ask(number), _) => *number,
+            _ => 0,
+        };
+        events.iter().map(|(_, event)| number(event)).collect()
+    }
+
+    /// The table in which the slot of [`key`] is a member's, the next version.
+    fn next(table: &Table, member: MemberId) -> Arc<Table> {
+        let mut table = table.clone();
+        let change = TableChange {
+            base: table.version(),
+            moves: vec![(key().slot(), member)],
+            ..TableChange::default()
+        };
+        table.apply(&change).expect("made from this version");
+        Arc::new(table)
+    }
+
+    fn began() -> Arc<Table> {
+        let mut table = Table::empty();
+        for id in [ME, OTHER] {
+            let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+            let name = id.0.to_string().into();
+            let info =
+                MemberInfo { name, link: address, gossip: address, weight: 1, wire: (1, 1), settings: 0 };
+            table.join(id, info);
+        }
+        Arc::new(table)
+    }
+
+    #[test]
+    fn what_nobody_owns_is_refused_and_what_another_owns_goes_there() {
+        let mut slots = Slots::new(ME, began());
+        assert!(matches!(slots.admit(&key(), event(1)), Admission::Refused(_)));
+        let table = next(slots.table(), OTHER);
+        let moved = slots.install(table);
+        assert!(moved.slots.contains(&key().slot()) && moved.lost.is_empty());
+        assert!(matches!(slots.admit(&key(), event(1)), Admission::There(OTHER, Epoch(1), _)));
+        assert!(!slots.is_current(&key(), Epoch(1)));
+    }
+
+    #[test]
+    fn while_it_is_gathering_only_what_ends_something_goes_in() {
+        let mut slots = Slots::new(ME, began());
+        let table = next(slots.table(), ME);
+        slots.install(table);
+        let session = SessionKey { member: OTHER, arbiter: 0, serial: 1 };
+        assert!(matches!(slots.admit(&key(), event(1)), Admission::Held));
+        let gone = Event::Session(session, FromSession::Gone);
+        assert!(matches!(slots.admit(&key(), gone), Admission::Here(Epoch(1), _)));
+        assert!(matches!(slots.admit(&key(), event(2)), Admission::Held));
+        assert_eq!(slots.waiting(), 2);
+        assert_eq!(numbers(&slots.gathered([key().slot()])), [1, 2]);
+        assert!(matches!(slots.admit(&key(), event(3)), Admission::Here(Epoch(1), _)));
+        assert_eq!(slots.waiting(), 0);
+    }
+
+    #[test]
+    fn what_waits_for_a_slot_that_moves_goes_after_it() {
+        let mut slots = Slots::new(ME, began());
+        let table = next(slots.table(), ME);
+        slots.install(table);
+        assert_eq!(slots.quiesce([key().slot()]), [], "it is gathering");
+        slots.gathered([key().slot()]);
+        assert_eq!(slots.quiesce([key().slot()]), [key().slot()]);
+        assert!(matches!(slots.admit(&key(), event(1)), Admission::Held));
+        assert_eq!(numbers(&slots.gathered([key().slot()])), [0; 0], "it is not gathering");
+        let table = next(slots.table(), OTHER);
+        let moved = slots.install(table);
+        assert_eq!(numbers(&moved.released), [1]);
+        assert!(moved.lost.contains(&key().slot()));
+        assert!(matches!(slots.admit(&key(), event(2)), Admission::There(OTHER, Epoch(2), _)));
+        assert!(slots.is_stale(key().slot(), Epoch(1)) && !slots.is_stale(key().slot(), Epoch(2)));
+    }
+
+    #[test]
+    fn an_older_table_changes_nothing() {
+        let mut slots = Slots::new(ME, began());
+        let older = Arc::clone(slots.table());
+        let newer = next(&older, ME);
+        slots.install(newer);
+        assert!(slots.install(older).slots.is_empty());
+        assert_eq!(slots.ours(key().slot()), Some(Epoch(1)));
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut slots = Slots::new(ME, began());
+        let table = next(slots.table(), ME);
+        slots.install(table);
+        for number in 0..HELD_EVENTS_MAX as u64 {
+            assert!(matches!(slots.admit(&key(), event(number)), Admission::Held));
+        }
+        assert!(matches!(slots.admit(&key(), event(0)), Admission::Refused(_)));
+    }
+}
