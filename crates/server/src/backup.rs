@@ -15,7 +15,11 @@ pub(crate) fn write(store: &Store, path: PathBuf) -> Result<BackupReport, Contro
         |kind, error: &dyn std::fmt::Display| ControlError::new(kind, format!("{}: {error}", path.display()));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     let mut file = file.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => failed(ControlErrorKind::Conflict, &error),
+        io::ErrorKind::AlreadyExists => {
+            let what =
+                "there is a file of that name, and nothing is written over: name another, or move it away";
+            failed(ControlErrorKind::Conflict, &what)
+        }
         _ => failed(ControlErrorKind::Refused, &error),
     })?;
     match export(store, &mut file) {

@@ -44,8 +44,10 @@ pub enum ServeError {
     #[error("the store failed, and the server ends so that it is opened anew: {0}")]
     StoreFailed(String),
     /// A port cannot be had.
-    #[error("{address} cannot be listened on: {source}")]
+    #[error("{setting}: {address} cannot be listened on: {source}{}", listen_hint(*address, source, setting))]
     Listen {
+        /// The setting that names it.
+        setting: &'static str,
         /// Which.
         address: SocketAddr,
         /// Why.
@@ -117,19 +119,41 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
 
 /// Every port is opened before anything else is begun: that another process has one is the most frequent mistake.
 fn open_listeners(config: &Config) -> Result<Vec<Listener>, ServeError> {
-    let ports = [(&config.listen.c2s, Security::StartTls), (&config.listen.c2s_tls, Security::Direct)];
+    let ports = [
+        ("listen.c2s", &config.listen.c2s, Security::StartTls),
+        ("listen.c2s_tls", &config.listen.c2s_tls, Security::Direct),
+    ];
     let mut listeners = Vec::new();
-    for (addresses, security) in ports {
-        for address in addresses {
-            let listener = Listener::open(*address, security);
-            let listener = listener.map_err(|source| ServeError::Listen { address: *address, source })?;
+    for (setting, addresses, security) in ports {
+        for &address in addresses {
+            let listener = Listener::open(address, security);
+            let listener = listener.map_err(|source| ServeError::Listen { setting, address, source })?;
             if let Ok(address) = listener.address() {
-                tracing::info!(%address, ?security, "listening");
+                tracing::info!(%address, setting, "listening");
             }
             listeners.push(listener);
         }
     }
     Ok(listeners)
+}
+
+/// What whoever starts the server can do about a port that it cannot have.
+fn listen_hint(address: SocketAddr, why: &io::Error, setting: &str) -> String {
+    let port = address.port();
+    match why.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            ". `ss -ltnp 'sport = :{port}'`, as root, tells which process has the port; end that one, or name another \
+             port in {setting}"
+        ),
+        io::ErrorKind::PermissionDenied if port < 1_024 => format!(
+            ". Ports below 1024 need the capability CAP_NET_BIND_SERVICE; grant it, or name another port in {setting}"
+        ),
+        io::ErrorKind::AddrNotAvailable => format!(
+            ". No interface of this machine has the address; `ip address` lists those that it has, to be named in \
+             {setting}"
+        ),
+        _ => String::new(),
+    }
 }
 
 async fn start_runtime(config: &Config, store: Store) -> Result<Runtime, ServeError> {

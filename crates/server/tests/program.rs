@@ -126,6 +126,68 @@ fn a_server_lives_and_ends() {
     assert!(!folder.join("data/control.sock").exists());
 }
 
+/// Whoever reads the program's output by a program gets an object for every failure, wherever it arises.
+#[test]
+fn failures_are_json_where_json_is_asked_for() {
+    let folder = initialised();
+    let folder = folder.path();
+    for (arguments, code, expected) in [
+        (&["--json"][..], 2, "no command is named"),
+        (&["user", "ad", "--json"], 2, "unrecognized subcommand 'ad'"),
+        (&["--json", "user", "add", "example.org"], 2, "an account is written name@domain"),
+        (&["--json", "--config", "nowhere.toml", "check"], 3, "nowhere.toml: No such file"),
+        (&["--json", "--config", "nowhere.toml", "serve"], 3, "nowhere.toml: No such file"),
+        (&["--json", "status"], 4, "no server is running"),
+        (&["--json", "init", "example.org"], 1, "nothing is written over"),
+        (&["--json", "restore", "nowhere"], 1, "nowhere: No such file"),
+    ] {
+        let output = run(folder, arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        let failure: serde_json::Value = serde_json::from_slice(&output.stderr).expect("JSON");
+        let message = failure["error"].as_str().expect("a message");
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
+}
+
+/// What is wrong with a port, by whose setting, and what to do.
+#[test]
+fn a_port_that_cannot_be_had_is_told_with_its_setting() {
+    let folder = initialised();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = other.local_addr().expect("it has one");
+    for (setting, address, hint) in [
+        ("LISTEN__C2S", taken.to_string(), format!("`ss -ltnp 'sport = :{}'`", taken.port())),
+        ("LISTEN__C2S_TLS", taken.to_string(), "name another port in listen.c2s_tls".to_owned()),
+        ("LISTEN__C2S", "192.0.2.1:5222".to_owned(), "No interface of this machine".to_owned()),
+    ] {
+        let output = stentor(folder.path(), &["serve"])
+            .env(format!("STENTOR__{setting}"), format!("[\"{address}\"]"))
+            .output()
+            .expect("it runs");
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8_lossy(&output.stderr);
+        let start =
+            format!("{}: {address} cannot be listened on: ", setting.to_lowercase().replace("__", "."));
+        assert!(text.contains(&start) && text.contains(&hint), "{text}");
+    }
+}
+
+/// Half of what it writes would be in the way of the next try.
+#[test]
+fn init_writes_all_or_nothing() {
+    let folder = initialised();
+    let folder = folder.path();
+    std::fs::remove_file(folder.join("stentor.toml")).expect("removed");
+    let again = run(folder, &["init", "example.net", "example.org"]);
+    assert_eq!(again.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&again.stderr);
+    for expected in ["example.org.crt: exists", "example.org.key: exists", "move it away, or name another"] {
+        assert!(text.contains(expected), "{text}");
+    }
+    assert!(!folder.join("stentor.toml").exists());
+    assert!(!folder.join("certificates/example.net.crt").exists());
+}
+
 #[test]
 fn a_killed_server_leaves_nothing_in_the_way() {
     let folder = initialised();
@@ -182,7 +244,10 @@ fn a_backup_is_restored_into_an_empty_store() {
     let server = Server::start(folder);
     let code = |arguments: &[&str]| run(folder, arguments).status.code();
     assert_eq!(code(&["backup", "kept.jsonl"]), Some(0));
-    assert_eq!(code(&["backup", "kept.jsonl"]), Some(1), "nothing is written over");
+    let again = run(folder, &["backup", "kept.jsonl"]);
+    assert_eq!(again.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&again.stderr);
+    assert!(told.contains("kept.jsonl: there is a file of that name"), "{told}");
     assert_eq!(code(&["backup", "nowhere/kept.jsonl"]), Some(1));
     assert_eq!(code(&["restore", "kept.jsonl"]), Some(1), "a server runs");
     assert!(run(folder, &["stop"]).status.success());

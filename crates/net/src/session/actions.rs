@@ -86,12 +86,13 @@ impl Session {
                     unauthenticated.failed(account.as_ref(), Instant::now());
                 }
                 let account = account.map(|account| account.to_string()).unwrap_or_default();
-                tracing::info!(%account, ?failure, address = %self.address, "authentication failed");
+                tracing::info!(%account, %failure, address = %self.address, "authentication failed");
             }
             Action::Register { host, request } => self.register(&host, *request, actor),
             Action::Closed => self.closed(),
             Action::Failed(error) => {
-                tracing::debug!(?error, address = %self.address, "a stream ended with an error")
+                let (condition, text) = (error.condition.name(), error.text.as_deref());
+                tracing::debug!(condition, text, address = %self.address, "a stream ended with an error");
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
@@ -32,8 +32,12 @@ pub(super) fn run(arguments: &InitArguments, output: &Output) -> Result<(), Fail
     let config = folder.join("stentor.toml");
     let mut domains = arguments.domains.clone();
     domains.dedup();
+    let certificates: Vec<_> = domains
+        .iter()
+        .flat_map(|domain| ["crt", "key"].map(|ending| certificate_file(folder, domain, ending)))
+        .collect();
+    refuse_existing(std::iter::once(&config).chain(&certificates))?;
     DirBuilder::new().recursive(true).create(folder).map_err(|error| failure(folder, &error))?;
-    // The configuration first: where there is one, nothing is touched.
     write(&config, 0o644, configuration(&domains).as_bytes())?;
     for private in [folder.join("data"), folder.join("certificates")] {
         DirBuilder::new()
@@ -45,12 +49,10 @@ pub(super) fn run(arguments: &InitArguments, output: &Output) -> Result<(), Fail
     let mut written = vec![config.clone(), folder.join("data")];
     for domain in &domains {
         let (certificate, key) = self_signed(domain)?;
-        let stem = folder.join("certificates").join(domain);
         for (ending, mode, text) in [("crt", 0o644, certificate), ("key", 0o600, key)] {
-            let mut path = stem.clone().into_os_string();
-            path.push(format!(".{ending}"));
-            write(Path::new(&path), mode, text.as_bytes())?;
-            written.push(path.into());
+            let path = certificate_file(folder, domain, ending);
+            write(&path, mode, text.as_bytes())?;
+            written.push(path);
         }
     }
     let data = serde_json::json!({
@@ -66,6 +68,21 @@ pub(super) fn run(arguments: &InitArguments, output: &Output) -> Result<(), Fail
         lines.push(format!("Start the server: stentor --config {} serve", config.display()));
         lines
     })
+}
+
+fn certificate_file(folder: &Path, domain: &str, ending: &str) -> PathBuf {
+    folder.join("certificates").join(format!("{domain}.{ending}"))
+}
+
+/// Before anything is written: half of it would be in the way of the next try.
+fn refuse_existing<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<(), Failure> {
+    let existing: Vec<_> = files.filter(|file| file.symlink_metadata().is_ok()).collect();
+    if existing.is_empty() {
+        return Ok(());
+    }
+    let mut lines: Vec<_> = existing.iter().map(|file| format!("{}: exists", file.display())).collect();
+    lines.push("nothing is written over: move it away, or name another folder with --folder".to_owned());
+    Err(Failure::new(lines.join("\n")))
 }
 
 fn failure(path: &Path, error: &std::io::Error) -> Failure {

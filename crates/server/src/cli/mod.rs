@@ -13,6 +13,7 @@ mod tests;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 pub use arguments::{Arguments, Command};
@@ -21,16 +22,44 @@ pub use source::ConfigSource;
 use crate::control::{ControlClient, ControlRequest};
 use crate::{logging, serve};
 use arguments::{SessionCommand, UserCommand};
-use output::{Failure, Output};
+use output::{ExitStatus, Failure, Output};
 
 /// Runs the program and says how it went.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return not_understood(&error),
+    };
     let output = Output { is_json: arguments.json };
     match run(arguments, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => output.failure(&failure),
     }
+}
+
+/// What is no command line; or `--help` and `--version`, which are for people alone.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    // What is behind `--` is no option.
+    let is_json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
+    if !is_json || !error.use_stderr() {
+        error.exit();
+    }
+    Output { is_json }.failure(&usage_failure(error))
+}
+
+fn usage_failure(error: &clap::Error) -> Failure {
+    let status = ExitStatus::Usage;
+    let details = Some(serde_json::json!({ "kind": "usage" }));
+    let missing = [ErrorKind::MissingSubcommand, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
+    if missing.contains(&error.kind()) {
+        let message = "no command is named; --help lists them".to_owned();
+        return Failure { status, message, details };
+    }
+    let text = error.render().to_string();
+    let is_told = |paragraph: &&str| !paragraph.starts_with("For more information");
+    let paragraphs: Vec<_> = text.split("\n\n").map(str::trim).filter(is_told).collect();
+    let message = paragraphs.join("\n");
+    Failure { status, message: message.trim_start_matches("error: ").to_owned(), details }
 }
 
 fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {

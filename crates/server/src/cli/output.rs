@@ -14,6 +14,8 @@ use crate::logging::escaped;
 pub enum ExitStatus {
     /// The server or the system said no.
     Failed = 1,
+    /// The command line cannot be understood.
+    Usage = 2,
     /// The configuration is missing or has mistakes.
     Configuration = 3,
     /// No server is running.

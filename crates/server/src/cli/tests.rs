@@ -64,6 +64,28 @@ fn the_command_line_is_sound() {
     check("completions tcsh-ish", Some("possible values"));
 }
 
+/// With `--json`, what is wrong is the message of the same object as every other failure.
+#[test]
+fn usage_errors_are_failures_as_well() {
+    let check = |line: &str, expected: &str| {
+        let words = std::iter::once("stentor").chain(line.split_whitespace());
+        let failure = usage_failure(&Arguments::try_parse_from(words).expect_err("no command"));
+        assert_eq!(failure.status, ExitStatus::Usage);
+        assert_eq!(failure.message, expected, "{line}");
+    };
+    check("", "no command is named; --help lists them");
+    check("user", "no command is named; --help lists them");
+    check(
+        "user ad",
+        "unrecognized subcommand 'ad'\ntip: a similar subcommand exists: 'add'\n\
+         Usage: stentor user [OPTIONS] <COMMAND>",
+    );
+    check(
+        "user add example.org",
+        "invalid value 'example.org' for '<JID>': an account is written name@domain",
+    );
+}
+
 /// A folder made by `stentor init` for these domains.
 fn initialised(domains: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");

@@ -42,6 +42,7 @@ pub use tree::ENVIRONMENT_PREFIX;
 use crate::limits::{CONFIG_BYTES_MAX, SOCKET_PATH_BYTES_MAX};
 use rule::File;
 use setting::{At, Component, Reader, Rule, Section, Setting, live, restart};
+use tree::Table;
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,7 +216,7 @@ fn read(path: &Path, text: &str, environment: &[(String, String)]) -> (Config, V
     tree::overlay(&mut root, environment, &mut reader.mistakes);
     let mut config: Config = reader.component(&root, &Place::Whole);
     config.resolve(path.parent().unwrap_or(Path::new("")));
-    check_socket(&config, &mut reader);
+    check_socket(&config, &root, &mut reader);
     if reader.is_partial {
         // What was made of a broken line may mean anything.
         let syntax = broken.len();
@@ -228,12 +229,17 @@ fn read(path: &Path, text: &str, environment: &[(String, String)]) -> (Config, V
     (config, reader.mistakes, reader.host_places)
 }
 
-fn check_socket(config: &Config, reader: &mut Reader) {
+/// Told where the socket is named, or else where the folder is in which it lies.
+fn check_socket(config: &Config, root: &Table, reader: &mut Reader) {
     let bytes = config.control.socket.as_os_str().len();
     if bytes > SOCKET_PATH_BYTES_MAX {
-        let what = format!("{} has {bytes} bytes", config.control.socket.display());
-        let allowed = format!("a path of at most {SOCKET_PATH_BYTES_MAX} bytes");
-        reader.within("control.socket", |reader| reader.mistake(&Place::Whole, what, allowed));
+        let named = root.node(&["control", "socket"]).or_else(|| root.node(&["data"]));
+        let place = named.map_or(Place::Whole, |node| node.place.clone());
+        let what = format!("is {}, of {bytes} bytes", config.control.socket.display());
+        let allowed = format!(
+            "at most {SOCKET_PATH_BYTES_MAX} bytes with all folders, such as \"/run/stentor/control.sock\""
+        );
+        reader.within("control.socket", |reader| reader.mistake(&place, what, allowed));
     }
 }
 

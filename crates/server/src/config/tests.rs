@@ -274,7 +274,15 @@ fn paths_are_relative_to_the_file_or_to_the_data() {
     assert_eq!(config.store.path, Path::new("/etc/data/store"));
     assert_eq!(config.control.socket, Path::new("/run/s.sock"));
     let long = format!("data = '/{}'\n{HOST}", "d".repeat(100));
-    assert!(parse(&long, &[]).expect_err("too long").contains("control.socket: /ddd"));
+    let check = |text: &str, environment: &[(&str, &str)], place: &str| {
+        let mistake = parse(text, environment).expect_err("too long");
+        assert!(mistake.starts_with(&format!("{place}: control.socket: is /ddd")), "{mistake}");
+        assert!(mistake.contains(" bytes; allowed: at most 103 bytes with all folders"), "{mistake}");
+    };
+    check(&long, &[], "/etc/s.toml:1:8");
+    let socket = format!("/{}.sock", "d".repeat(100));
+    check(&format!("{HOST}[control]\nsocket = '{socket}'\n"), &[], "/etc/s.toml:6:10");
+    check(HOST, &[("STENTOR__CONTROL__SOCKET", &socket)], "environment STENTOR__CONTROL__SOCKET");
 }
 
 #[test]

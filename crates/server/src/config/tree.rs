@@ -78,6 +78,18 @@ impl Table {
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }
+
+    /// What is at the end of a path of keys.
+    pub(super) fn node(&self, path: &[&str]) -> Option<&Node> {
+        match path {
+            [] => None,
+            [key] => self.get(key),
+            [key, rest @ ..] => match &self.get(key)?.value {
+                Value::Table(table) => table.node(rest),
+                _ => None,
+            },
+        }
+    }
 }
 
 /// Parses `text`. What is not TOML is pushed to `mistakes`, every place of it; the tree then holds what

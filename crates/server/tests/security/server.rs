@@ -76,13 +76,13 @@ impl Server {
                     let text = |name: &str| event.get(name).and_then(|v| v.as_str()).map(str::to_owned);
                     let address: SocketAddr =
                         text("address").and_then(|a| a.parse().ok()).expect("an address");
-                    addresses.insert(text("security").expect("a kind"), address);
+                    addresses.insert(text("setting").expect("a setting"), address);
                 }
                 Some("ready") => break,
                 _ => {}
             }
         }
-        let (clear, direct) = (addresses["StartTls"], addresses["Direct"]);
+        let (clear, direct) = (addresses["listen.c2s"], addresses["listen.c2s_tls"]);
         Self { process, folder, authority, settings, log, clear, direct }
     }
 
