@@ -37,7 +37,8 @@ pub struct Host {
     pub stream_management: bool,
     /// XEP-0077: whether strangers may ask to register, inside TLS.
     pub registration: bool,
-    /// RFC 6120 4.9.3.19: where clients of this host are sent instead, once TLS protects the word.
+    /// RFC 6120 4.9.3.19: where clients of this host are sent instead, once TLS protects the word:
+    /// `host` or `host:port`.
     pub see_other_host: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::mistake::Place;
-use super::rule::{ContactUri, DomainName, File, Flag, OneOf, Optional, Several};
+use super::rule::{ContactUri, DomainName, File, Flag, OneOf, Optional, OtherHost, Several};
 use super::setting::{
     At, Change, Component, Diff, Reader, Reload, Rule, Section, Setting, join, live, restart,
 };
@@ -35,6 +35,8 @@ pub struct HostConfig {
     pub keep: bool,
     /// Who may create an account.
     pub registration: Registration,
+    /// Where clients are told to connect instead: `host`, or `host:port` (RFC 6120 4.9.3.19).
+    pub see_other_host: Option<String>,
     /// Whom to turn to.
     pub contact: ContactConfig,
 }
@@ -48,6 +50,7 @@ impl Default for HostConfig {
             client_authorities: None,
             keep: true,
             registration: Registration::Off,
+            see_other_host: None,
             contact: ContactConfig::default(),
         }
     }
@@ -68,6 +71,7 @@ impl Component for HostConfig {
                 OneOf(&[("off", Registration::Off), ("open", Registration::Open)]),
             ),
         ),
+        live("see_other_host", &At(|host: &mut Self| &mut host.see_other_host, Optional(OtherHost))),
         live("contact", &At(|host: &mut Self| &mut host.contact, Section)),
     ];
     const REQUIRED: &'static [&'static str] = &["domain", "certificate", "key"];

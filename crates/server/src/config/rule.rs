@@ -1,6 +1,7 @@
 //! The rules that settings' values obey.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use super::setting::{Reader, Rule};
@@ -244,6 +245,46 @@ impl Rule<String> for DomainName {
     fn show(&self, value: &String) -> String {
         value.clone()
     }
+}
+
+/// Where clients are sent: a domain or an IP address, that of IPv6 in brackets, and a port where it is another than
+/// the domain's own (RFC 6120 4.9.3.19).
+pub(super) struct OtherHost;
+
+impl Rule<String> for OtherHost {
+    fn allowed(&self) -> String {
+        "a host or a host with a port, such as \"xmpp.example.org\" or \"[2001:db8::7]:5222\"".to_owned()
+    }
+
+    fn read(&self, node: &Node, reader: &mut Reader) -> Option<String> {
+        let Some(text) = node.text() else {
+            reader.wrong_type(node, self.allowed());
+            return None;
+        };
+        let other = other_host(text);
+        if other.is_none() {
+            reader.mistake(&node.place, format!("is {text:?}"), self.allowed());
+        }
+        other
+    }
+
+    fn show(&self, value: &String) -> String {
+        value.clone()
+    }
+}
+
+fn other_host(text: &str) -> Option<String> {
+    // Within brackets, colons are the address's own.
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse::<NonZeroU16>().ok()?)),
+        _ => (text, None),
+    };
+    if host.contains(['@', '/']) {
+        return None;
+    }
+    let host = stentor_xmpp::BareJid::parse(host).ok()?;
+    let host = host.domain();
+    Some(port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 /// An address to write to (XEP-0157): a URI of one of the schemes that people can follow.

@@ -27,6 +27,7 @@ fn default_with_hosts_of(config: &Config) -> Config {
             certificate: given.certificate,
             key: given.key,
             client_authorities: given.client_authorities,
+            see_other_host: given.see_other_host,
             ..HostConfig::default()
         };
     }
@@ -103,7 +104,7 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
         "HOST\nkeeep = false\n[log]\nfilter = '=='\nformat = 'jsn'\nlevel = 1\n",
         &[
             "/etc/s.toml:5:1: host.0.keeep: is no setting; did you mean keep?; allowed: domain, certificate, key, \
-         client_authorities, keep, registration, contact",
+         client_authorities, keep, registration, see_other_host, contact",
             "/etc/s.toml:7:10: log.filter: is \"==\": invalid filter directive; allowed: error, warn, info, debug or \
          trace, and exceptions such as \"info,stentor_net=debug\"",
             "/etc/s.toml:8:10: log.format: is \"jsn\"; did you mean \"json\"?; allowed: \"auto\", \"pretty\", \"json\"",
@@ -262,6 +263,42 @@ fn mistakes_in_the_environment_name_the_variable() {
         "1",
         &format!("environment STENTOR____X: .x: has an empty part in its name{names}"),
     );
+}
+
+#[test]
+fn another_host_is_a_domain_or_an_address_with_or_without_a_port() {
+    let check = |other: &str, expected: Option<&str>| match parse(
+        &format!("{HOST}see_other_host = '{other}'\n"),
+        &[],
+    ) {
+        Ok(config) => assert_eq!(config.hosts[0].see_other_host.as_deref(), expected, "{other}"),
+        Err(mistake) => {
+            let start = format!("/etc/s.toml:5:18: host.0.see_other_host: is {other:?}; allowed: a host");
+            assert!(expected.is_none() && mistake.starts_with(&start), "{other}: {mistake}");
+        }
+    };
+    for other in
+        ["xmpp.example.org", "xmpp.example.org:5222", "192.0.2.7:1", "[2001:db8::7]", "[2001:db8::7]:65535"]
+    {
+        check(other, Some(other));
+    }
+    check("XMPP.Example.org:05222", Some("xmpp.example.org:5222"));
+    for other in [
+        "",
+        ":5222",
+        "example.org:",
+        "example.org:0",
+        "example.org:65536",
+        "example.org:5222:5222",
+        "2001:db8::7",
+        "[2001:db8::7",
+        "juliet@example.org",
+        "example.org/x",
+        "a b",
+        "xmpp://example.org",
+    ] {
+        check(other, None);
+    }
 }
 
 #[test]

@@ -148,6 +148,49 @@ fn what_the_configuration_promises_holds() {
     });
 }
 
+/// RFC 6120 4.9.3.19: a domain that moves says so to new streams once they have TLS, from a reload on until the next;
+/// who is there stays.
+#[test]
+fn streams_are_sent_to_another_host() {
+    let server = Server::start(&[]);
+    let from = address("4.9.3.19");
+    server.account("stays@example.org");
+    let mut stays = Client::online(&server, from, "stays@example.org/a");
+    let file = server.folder().join("stentor.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let key = "key = \"example.org.key\"\n";
+    let moved = text.replace(key, &format!("{key}see_other_host = \"[2001:db8::7]:15222\"\n"));
+    std::fs::write(&file, moved).unwrap();
+    server.signal(Signal::HUP);
+    wait_for("the setting is in force", || {
+        server.log().iter().any(|line| line.contains("setting changed") && line.contains("see_other_host"))
+    });
+
+    let error = "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>[2001:db8::7]:15222\
+                 </see-other-host></stream:error></stream:stream>";
+    let mut direct = Client::direct(&server, from, &TlsSetup::new("example.org")).unwrap();
+    direct.open();
+    let told = direct.rest();
+    assert!(told.ends_with(error) && told.contains("<stream:stream "), "{told}");
+    // In clear, anybody on the way could say it.
+    let mut clear = Client::clear(&server, from);
+    clear.open();
+    let features = clear.until("</stream:features>");
+    assert!(!features.contains("see-other-host"), "{features}");
+    clear.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    clear.until("<proceed");
+    clear.until(">");
+    clear.secure(&TlsSetup::new("example.org")).unwrap();
+    clear.open();
+    assert!(clear.rest().ends_with(error));
+    Client::starttls(&server, from, "example.net");
+    stays.settle();
+
+    std::fs::write(&file, text).unwrap();
+    assert!(server.command(&["reload"]).status.success());
+    Client::online(&server, from, "stays@example.org/b");
+}
+
 /// `kill -9`: what was acknowledged is there, and the client hears exactly how much that is.
 #[test]
 fn after_kill_9_the_count_is_exact() {
