@@ -2,7 +2,7 @@
 
 use crate::limits::{
     ACCOUNT_DELAY, ACCOUNT_FAILURES_MAX, ADDRESSES_MAX, FAILURES_FORGOTTEN, FAILURES_MAX, KNOWN_FOR,
-    PAIR_FAILURES_MAX,
+    PAIR_FAILURES_MAX, REGISTRATIONS_WINDOW, TAKEN_NAMES_MAX,
 };
 use crate::tally::Tallies;
 use std::collections::HashMap;
@@ -44,6 +44,8 @@ struct Counts {
     /// Who authenticated from where.
     known: Tallies<(BareJid, IpAddr)>,
     registrations: Tallies<IpAddr>,
+    /// Registrations of names that were taken.
+    taken: Tallies<IpAddr>,
 }
 
 /// A connection; counted until this is dropped.
@@ -83,7 +85,8 @@ impl Addresses {
             pairs: Tallies::new(FAILURES_FORGOTTEN, ADDRESSES_MAX),
             accounts: Tallies::new(FAILURES_FORGOTTEN, ADDRESSES_MAX),
             known: Tallies::new(KNOWN_FOR, ADDRESSES_MAX),
-            registrations: Tallies::new(Duration::from_secs(3_600), ADDRESSES_MAX),
+            registrations: Tallies::new(REGISTRATIONS_WINDOW, ADDRESSES_MAX),
+            taken: Tallies::new(REGISTRATIONS_WINDOW, ADDRESSES_MAX),
         }))
     }
 
@@ -148,11 +151,20 @@ impl Unauthenticated {
     /// Counts a registration; false if the address has had its share.
     pub(crate) fn register(&self, now: Instant) -> bool {
         let mut counts = self.addresses.counts();
-        if counts.registrations.count(&self.address, now) >= counts.limits.registrations_per_hour_max {
+        if counts.registrations.count(&self.address, now) >= counts.limits.registrations_per_hour_max
+            || counts.taken.count(&self.address, now) >= TAKEN_NAMES_MAX
+        {
             return false;
         }
         counts.registrations.add(self.address, now);
         true
+    }
+
+    /// The name was taken: that was none of its share, but counts as well.
+    pub(crate) fn name_was_taken(&self, now: Instant) {
+        let mut counts = self.addresses.counts();
+        counts.registrations.take_back(&self.address);
+        counts.taken.add(self.address, now);
     }
 }
 
@@ -261,6 +273,13 @@ mod tests {
         let (_, entered) = enter(&addresses, "192.0.2.1").unwrap();
         let now = Instant::now();
         assert_eq!([0; 4].map(|_| entered.register(now)), [true, true, true, false]);
-        assert!(entered.register(now + Duration::from_secs(3_600)));
+        let later = now + REGISTRATIONS_WINDOW;
+        assert!(entered.register(later));
+        // Names that are taken take nothing of it, until there are many.
+        for _ in 0..TAKEN_NAMES_MAX {
+            assert!(entered.register(later));
+            entered.name_was_taken(later);
+        }
+        assert!(!entered.register(later));
     }
 }

@@ -30,6 +30,11 @@ pub const PAIR_FAILURES_MAX: u32 = 10;
 pub const ACCOUNT_FAILURES_MAX: u32 = 50;
 /// See [`ACCOUNT_FAILURES_MAX`].
 pub const ACCOUNT_DELAY: Duration = Duration::from_secs(2);
+/// Attempts of one address to register a name that is taken, within [`REGISTRATIONS_WINDOW`]: enough for somebody who
+/// looks for a free one, too few to find out who has an account.
+pub const TAKEN_NAMES_MAX: u32 = 10;
+/// For how long registrations are counted.
+pub const REGISTRATIONS_WINDOW: Duration = Duration::from_secs(3_600);
 /// For how long failed authentications are counted.
 pub const FAILURES_FORGOTTEN: Duration = Duration::from_secs(60);
 /// For how long an address from which an account authenticated is known to be its.

@@ -42,6 +42,13 @@ impl<K: Clone + Eq + Hash> Tallies<K> {
         self.counts.insert(key, (1, now));
     }
 
+    /// One less.
+    pub(crate) fn take_back(&mut self, key: &K) {
+        if let Some((count, _)) = self.counts.get_mut(key) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.counts.len()
@@ -61,7 +68,9 @@ mod tests {
             tallies.add("a", at(n));
             assert_eq!(tallies.count(&"a", at(n)), n as u32);
         }
-        assert_eq!(tallies.count(&"a", at(60)), 5);
+        tallies.take_back(&"a");
+        tallies.take_back(&"nobody");
+        assert_eq!(tallies.count(&"a", at(60)), 4);
         assert_eq!(tallies.count(&"a", at(61)), 0);
         tallies.add("a", at(61));
         assert_eq!(tallies.count(&"a", at(61)), 1);

@@ -7,7 +7,7 @@ use stentor_auth::{
     Credential, Exchange, Fault, Offer, PlainVerdict, SaslFailure, ServerNonce, Step, payload,
 };
 use stentor_xml::RawElement;
-use stentor_xmpp::{BareJid, IqType, Stanza, StanzaFault, StreamCondition, StreamError, ns};
+use stentor_xmpp::{BareJid, Condition, IqType, Stanza, StanzaFault, StreamCondition, StreamError, ns};
 
 use crate::action::Action;
 use crate::settings::Host;
@@ -52,10 +52,7 @@ impl Authenticating {
         shared: &mut Shared,
         out: &mut Vec<u8>,
     ) -> Next {
-        if self.host.registration
-            && element.is("iq", ns::CLIENT)
-            && element.child("query", ns::REGISTER).is_some()
-        {
+        if element.is("iq", ns::CLIENT) && element.child("query", ns::REGISTER).is_some() {
             return self.register(element, shared, out);
         }
         if element.namespace() != ns::SASL {
@@ -134,6 +131,13 @@ impl Authenticating {
     /// XEP-0077 3.1
     fn register(&mut self, element: &RawElement<'_>, shared: &mut Shared, out: &mut Vec<u8>) -> Next {
         match Stanza::from_raw(element, ns::CLIENT) {
+            // 3.1: a host that does not support it says so; the stream goes on.
+            Ok(request) if !self.host.registration => {
+                if let Some(mut answer) = request.error_reply(Condition::ServiceUnavailable.into()) {
+                    answer.set_to(None);
+                    answer.write_to(out);
+                }
+            }
             Ok(request) if matches!(request.iq_type(), IqType::Get | IqType::Set) => {
                 let host = self.host.domain.clone();
                 shared.action = Some(Action::Register { host, request: Box::new(request) });

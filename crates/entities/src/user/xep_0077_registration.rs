@@ -1,5 +1,6 @@
 //! XEP-0077 In-Band Registration, version 2.4: change of password and removal, by the account's own client. Making
-//! an account is before authentication, so it belongs to the stream.
+//! an account is before authentication, so it belongs to the stream. There are no data forms (4), for nothing is asked
+//! beyond username and password, and errors have no numbers (9), for XEP-0086, which gave them, is deprecated.
 
 use super::User;
 use super::iq::{Answer, Request};
@@ -7,6 +8,10 @@ use bytes::Bytes;
 use stentor_engine::{Effects, Now};
 use stentor_xml::{Element, ElementBuilder};
 use stentor_xmpp::{Condition, FullJid, IqType, Stanza, ns};
+
+/// For whoever is registered.
+const INSTRUCTIONS: &str =
+    "You have an account. To change its password, give your username and the new password.";
 
 /// Changes of password of one account that may be under way.
 const CHANGES_MAX: usize = 4;
@@ -27,6 +32,7 @@ impl User {
             return Err(Condition::BadRequest.into());
         }
         let query = ElementBuilder::new("query", ns::REGISTER).open("registered", ns::REGISTER).close();
+        let query = query.open("instructions", ns::REGISTER).text(INSTRUCTIONS).close();
         let query = query.open("username", ns::REGISTER).text(self.jid.local().unwrap_or_default()).close();
         Ok(Some(query.open("password", ns::REGISTER).close().build()))
     }

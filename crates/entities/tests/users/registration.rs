@@ -19,7 +19,8 @@ fn registered() {
     scene.gets(
         A,
         &["<iq to='alice@a.example/x' from='a.example' type='result' id='1'>\
-           <query xmlns='jabber:iq:register'><registered/><username>alice</username><password/></query></iq>"],
+           <query xmlns='jabber:iq:register'><registered/><instructions>You have an account. To change its password, give your username and the new \
+           password.</instructions><username>alice</username><password/></query></iq>"],
     );
 }
 

@@ -1,14 +1,14 @@
 //! XEP-0077 2.4, 3.1: accounts made by strangers, where a host allows it. Change of password and removal are the
 //! user's.
 
-use super::Session;
+use super::{Services, Session};
 use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{AsyncContext, Context};
+use std::sync::Arc;
 use std::time::Instant;
 use stentor_engine::{Command, Key, Reply};
-use stentor_runtime::Administration;
 use stentor_xml::{Element, ElementBuilder};
-use stentor_xmpp::{BareJid, Condition, IqType, Stanza, ns};
+use stentor_xmpp::{BareJid, Condition, IqType, Stanza, StanzaError, ns};
 
 impl Session {
     /// The form, or an account.
@@ -18,24 +18,30 @@ impl Session {
         }
         let (account, password) = match account(host, &request) {
             Ok(wanted) => wanted,
-            Err(condition) => return self.registration_answered(&request, Err(condition)),
+            Err(error) => return self.registration_answered(&request, Err(error)),
         };
         if !self.unauthenticated.as_ref().is_some_and(|one| one.register(Instant::now())) {
-            // XEP-0077 3.1.1 leaves the error open; this one says `wait`.
-            return self.registration_answered(&request, Err(Condition::ResourceConstraint));
+            // 3.1.1 names no condition that one must use; this one says `wait`.
+            let error = StanzaError::from(Condition::ResourceConstraint);
+            let text = "There were too many registrations from this address. Try again in an hour.";
+            return self.registration_answered(&request, Err(error.with_text(text)));
         }
-        let made = make(self.services.administration.clone(), account, password);
+        let made = make(Arc::clone(&self.services), account, password);
         let answer = wrap_future::<_, Self>(made).map(move |made, session, actor| {
+            if let (Err(Condition::Conflict), Some(one)) = (&made, &session.unauthenticated) {
+                one.name_was_taken(Instant::now());
+            }
+            let made = made.map_err(StanzaError::from);
             session.registration_answered(&request, made.map(|()| None));
             session.answer_given(actor);
         });
         actor.spawn(answer);
     }
 
-    fn registration_answered(&mut self, request: &Stanza, answer: Result<Option<Element>, Condition>) {
+    fn registration_answered(&mut self, request: &Stanza, answer: Result<Option<Element>, StanzaError>) {
         let answer = match answer {
             Ok(payload) => Some(request.result_reply(payload.as_ref())),
-            Err(condition) => request.error_reply(condition.into()),
+            Err(error) => request.error_reply(error),
         };
         if let (Some(stream), Some(mut answer)) = (&mut self.stream, answer) {
             // The addresses of a client that has none say nothing.
@@ -54,22 +60,36 @@ fn form() -> Element {
 }
 
 /// Which account is asked for, and its password.
-fn account(host: &str, request: &Stanza) -> Result<(BareJid, String), Condition> {
+fn account(host: &str, request: &Stanza) -> Result<(BareJid, String), StanzaError> {
     let query = request.payload().ok_or(Condition::BadRequest)?;
-    let text = |name| query.child(name, ns::REGISTER).map(|field| field.text());
+    if query.child("remove", ns::REGISTER).is_some() {
+        // 3.2: nobody is registered here yet.
+        return Err(Condition::UnexpectedRequest.into());
+    }
+    let refused = |text: &str| StanzaError::from(Condition::NotAcceptable).with_text(text);
+    let text =
+        |name| query.child(name, ns::REGISTER).map(|field| field.text()).filter(|text| !text.is_empty());
     let (Some(username), Some(password)) = (text("username"), text("password")) else {
-        return Err(Condition::NotAcceptable);
+        return Err(refused("A username and a password are needed."));
     };
-    let username = stentor_xmpp::prepare_localpart(&username).map_err(|_| Condition::NotAcceptable)?;
-    let account = BareJid::parse(&format!("{username}@{host}")).map_err(|_| Condition::NotAcceptable)?;
-    let is_local = account.local() == Some(&*username) && account.domain() == host;
-    if !is_local || password.is_empty() || stentor_xmpp::prepare_password(&password).is_err() {
-        return Err(Condition::NotAcceptable);
+    let wrong = |_| refused("The username has characters that no address may have, or is too long.");
+    let username = stentor_xmpp::prepare_localpart(&username).map_err(wrong)?;
+    let account = BareJid::parse(&format!("{username}@{host}")).map_err(wrong)?;
+    if account.local() != Some(&*username) || account.domain() != host {
+        return Err(refused("The username is the part of the address before the @."));
+    }
+    if stentor_xmpp::prepare_password(&password).is_err() {
+        return Err(refused("The password has characters that no password may have."));
     }
     Ok((account, password))
 }
 
-async fn make(administration: Administration, account: BareJid, password: String) -> Result<(), Condition> {
+async fn make(services: Arc<Services>, account: BareJid, password: String) -> Result<(), Condition> {
+    // Before the keys are derived, which costs most.
+    if matches!(services.credentials.credential(&account).await, Ok(Some(_))) {
+        return Err(Condition::Conflict);
+    }
+    let administration = &services.administration;
     let keys = administration.derive(password).await.ok_or(Condition::NotAcceptable)?;
     match administration.ask(Key::User(account.clone()), Command::CreateAccount(keys)).await {
         Some(Reply::Done) => {

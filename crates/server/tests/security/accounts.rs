@@ -135,8 +135,10 @@ fn registration(server: &Server) {
     let (mut client, features) = Client::starttls(server, address("0077 off"), "example.org");
     assert!(!features.contains("http://jabber.org/features/iq-register"), "{features}");
     client.send("<iq type='get' id='1'><query xmlns='jabber:iq:register'/></iq>");
-    let end = client.rest();
-    assert!(end.contains("<not-authorized"), "{end}");
+    let answer = client.until("</iq>");
+    assert!(answer.contains("<service-unavailable"), "{answer}");
+    assert!(register(&mut client, "new", PASSWORD).contains("<service-unavailable"));
+    assert!(client.log_in("SCRAM-SHA-256", "new", PASSWORD, &Binding::None).is_err());
 
     let from = address("0077 on");
     let (mut client, features) = Client::starttls(server, from, "example.net");
@@ -157,13 +159,20 @@ fn registration(server: &Server) {
         ("", PASSWORD, "<not-acceptable"),
         ("a@b", PASSWORD, "<not-acceptable"),
         ("x", "", "<not-acceptable"),
+        ("x@example.net", PASSWORD, "<not-acceptable"),
         ("NEW", "taken", "<conflict"),
+        ("new", "taken", "<conflict"),
         ("newer", PASSWORD, "type='result'"),
-        ("newest", PASSWORD, "<resource-constraint"),
+        ("newest", PASSWORD, "type='result'"),
+        ("one_too_many", PASSWORD, "<resource-constraint"),
     ] {
         let answer = register(&mut client, username, password);
         assert!(answer.contains(expected), "{username}: {answer}");
     }
+    let (mut client, _) = Client::starttls(server, from, "example.net");
+    client.send("<iq type='set' id='remove'><query xmlns='jabber:iq:register'><remove/></query></iq>");
+    let answer = client.until("</iq>");
+    assert!(answer.contains("<unexpected-request"), "nobody is registered on this stream: {answer}");
     // The one that was taken has kept its password.
     client.log_in("SCRAM-SHA-256", "new", PASSWORD, &Binding::None).unwrap();
 }

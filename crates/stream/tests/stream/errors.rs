@@ -63,7 +63,7 @@ fn table() -> Vec<(&'static str, Given, String, &'static str)> {
     row("XEP-0198", Managed, "<a xmlns='urn:xmpp:sm:3' h='many'/>", "invalid-xml");
 
     for stanza in
-        ["<message/>", "<presence/>", "<iq type='get' id='1'><query xmlns='jabber:iq:register'/></iq>"]
+        ["<message/>", "<presence/>", "<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>"]
     {
         for given in [Clear, Mechanisms, Features] {
             let input = if given == Clear { header(good) + stanza } else { stanza.to_owned() };
