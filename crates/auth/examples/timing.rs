@@ -1,13 +1,13 @@
 //! Reports whether an account that does not exist can be told by time from one that does: 10,000 exchanges of each,
-//! in turns, up to their failure. Welch's t beyond some 5 says that they can be told apart; the difference of the
+//! in turns, up to their failure (`./scripts/timing`). Welch's t beyond some 5 says that they can be told apart; the difference of the
 //! medians says by how much.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a program for the developer")]
 
 use std::time::Instant;
 
 use stentor_auth::{
-    ChannelBindings, Credential, Exchange, Iterations, Offer, Salts, Security, ServerNonce, ServerSecret,
-    Settings, Step,
+    ChannelBindings, Credential, Exchange, Found, Iterations, Offer, Salts, Security, ServerNonce,
+    ServerSecret, Settings, Step,
 };
 
 const EXCHANGES: usize = 10_000;
@@ -15,16 +15,23 @@ const EXCHANGES: usize = 10_000;
 fn main() {
     let credential =
         Credential::derive("pencil", &Salts::from_random([[1; 16]; 3]), Iterations::default()).unwrap();
+    let stored = credential.to_json();
     let security = Security::Tls { bindings: ChannelBindings::default(), client: None };
     let offer = Offer::new(&Settings::default(), "example.org", security);
     let secret = ServerSecret::new([1; 32]);
     for mechanism in ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
-        // [does not exist, exists], nanoseconds until the challenge and until the failure.
+        // [does not exist, exists], nanoseconds of reading what the store has, until the challenge, until the failure.
+        let mut read = [const { Vec::new() }; 2];
         let mut first = [const { Vec::new() }; 2];
         let mut last = [const { Vec::new() }; 2];
         for turn in 0..2 * EXCHANGES {
             let exists = turn % 2;
-            let found = (exists == 1).then(|| credential.clone());
+            let began = Instant::now();
+            let found = match exists {
+                0 => Found::nobody(),
+                _ => Found::Account(Credential::from_json(&stored).unwrap()),
+            };
+            read[exists].push(began.elapsed().as_nanos() as f64);
             let nonce = ServerNonce::from_random([2; 18]);
             let mut exchange = Exchange::start(&offer, mechanism, nonce, &secret).unwrap();
             exchange.response(b"n,,n=user,r=abc");
@@ -37,6 +44,7 @@ fn main() {
             last[exists].push(began.elapsed().as_nanos() as f64);
             assert!(matches!(failure, Step::Failure(_)));
         }
+        report(mechanism, "reading", read);
         report(mechanism, "challenge", first);
         report(mechanism, "failure", last);
     }

@@ -86,6 +86,20 @@ impl Credential {
         })
     }
 
+    /// As large as any, of no password.
+    pub(crate) fn zeros() -> Self {
+        let keys = |hash: Hash| {
+            let key = || Key::new(vec![0; hash.output_bytes()]);
+            Some(ScramKeys {
+                salt: vec![0; SALT_BYTES],
+                iterations: Iterations::default(),
+                stored_key: key(),
+                server_key: key(),
+            })
+        };
+        Self { sha_1: keys(Hash::Sha1), sha_256: keys(Hash::Sha256), sha_512: keys(Hash::Sha512) }
+    }
+
     /// Reads what [`Credential::to_json`] wrote.
     ///
     /// # Errors

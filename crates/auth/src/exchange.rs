@@ -7,7 +7,7 @@ use stentor_xmpp::BareJid;
 
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::{
-    Credential, Fault, Mechanism, Offer, PlainCheck, PlainVerdict, SaslFailure, ServerNonce, ServerSecret,
+    Fault, Found, Mechanism, Offer, PlainCheck, PlainVerdict, SaslFailure, ServerNonce, ServerSecret,
     external, plain, scram,
 };
 
@@ -118,9 +118,9 @@ impl Exchange {
         self.advance(next)
     }
 
-    /// What the look-up found: `None` is an account that does not exist, with which the exchange goes on as with any
-    /// other until it fails.
-    pub fn credentials(&mut self, found: Result<Option<Credential>, Fault>) -> Step {
+    /// What the look-up found. With an account that does not exist the exchange goes on as with any other until it
+    /// fails.
+    pub fn credentials(&mut self, found: Result<Found, Fault>) -> Step {
         let Ok(found) = found else { return self.fail(SaslFailure::TemporaryAuthFailure) };
         let next = match mem::replace(&mut self.state, State::Done) {
             State::ScramLookUp(look_up) => Ok(look_up.credentials(found)),

@@ -3,7 +3,7 @@
 use stentor_xmpp::BareJid;
 
 use crate::exchange::{State, Step};
-use crate::{Credential, SaslFailure};
+use crate::{Found, SaslFailure};
 
 /// Before the client's message.
 pub(crate) struct Start {
@@ -29,12 +29,9 @@ impl Start {
 }
 
 /// The certificate has proved who it is; that leaves whether there is such an account.
-pub(crate) fn credentials(
-    identity: BareJid,
-    found: Option<Credential>,
-) -> Result<(State, Step), SaslFailure> {
+pub(crate) fn credentials(identity: BareJid, found: Found) -> Result<(State, Step), SaslFailure> {
     match found {
-        Some(_) => Ok((State::Done, Step::Success { identity, data: None })),
-        None => Err(SaslFailure::NotAuthorized),
+        Found::Account(_) => Ok((State::Done, Step::Success { identity, data: None })),
+        Found::Nobody(_) => Err(SaslFailure::NotAuthorized),
     }
 }

@@ -30,7 +30,7 @@ mod tests;
 pub use certificate::{CertificateError, ClientIdentities};
 pub use channel_binding::{ChannelBindingType, ChannelBindings, tls_server_end_point};
 pub use credential::{Credential, CredentialError, Iterations, Salts, ServerSecret};
-pub use credentials::{Credentials, Lookup};
+pub use credentials::{Credentials, Decoy, Found, Lookup};
 pub use exchange::{Exchange, Step};
 pub use failure::{Fault, NS_SASL, SaslFailure};
 pub use hash::Hash;

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::credential::ScramKeys;
 use crate::exchange::{State, Step, identity};
-use crate::{Credential, Hash, Iterations, SaslFailure, ServerSecret};
+use crate::{Found, Hash, Iterations, SaslFailure, ServerSecret};
 
 /// The hashes to check with, the first that the account has keys for.
 const HASHES: [Hash; 3] = [Hash::Sha256, Hash::Sha512, Hash::Sha1];
@@ -46,14 +46,15 @@ impl Start {
 }
 
 impl LookUp {
-    pub(crate) fn credentials(self, found: Option<Credential>) -> (State, Step) {
-        let known = HASHES.into_iter().find_map(|hash| Some((hash, found.as_ref()?.keys(hash)?.clone())));
-        let is_known = known.is_some();
-        let (hash, keys) = known.unwrap_or_else(|| {
-            let [hash, ..] = HASHES;
-            (hash, self.start.secret.fake_keys(hash, &self.identity, self.start.iterations))
-        });
-        let check = PlainCheck { password: self.password, hash, keys, is_known };
+    pub(crate) fn credentials(self, found: Found) -> (State, Step) {
+        let [preferred, ..] = HASHES;
+        let fake = self.start.secret.fake_keys(preferred, &self.identity, self.start.iterations);
+        let (credential, exists) = found.into_parts();
+        let real = HASHES.into_iter().find_map(|hash| Some((hash, credential.keys(hash)?)));
+        let real = real.filter(|_| exists);
+        let is_known = real.is_some();
+        let (hash, keys) = real.unwrap_or((preferred, &fake));
+        let check = PlainCheck { password: self.password, hash, keys: keys.clone(), is_known };
         (State::PlainCheck(self.identity), Step::Verify(check))
     }
 }

@@ -7,8 +7,8 @@ use rcgen::{
 };
 use sha2::{Digest, Sha256, Sha384};
 use stentor_auth::{
-    CertificateError, ChannelBindings, ClientIdentities, Credential, Exchange, Mechanism, Offer, SaslFailure,
-    Security, ServerNonce, ServerSecret, Settings, Step, tls_server_end_point,
+    CertificateError, ChannelBindings, ClientIdentities, Credential, Exchange, Found, Mechanism, Offer,
+    SaslFailure, Security, ServerNonce, ServerSecret, Settings, Step, tls_server_end_point,
 };
 
 const XMPP_ADDR: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 8, 5];
@@ -37,12 +37,14 @@ fn log_in(names: Vec<SanType>, authzid: &str) -> Result<String, SaslFailure> {
     let mut exchange = Exchange::start(&offer, "EXTERNAL", nonce, &ServerSecret::new([0; 32]))?;
     assert_eq!(offer.mechanisms()[0], Mechanism::External);
     match exchange.initial(Some(authzid.as_bytes())) {
-        Step::NeedCredentials { identity } => match exchange.credentials(Ok(Some(Credential::default()))) {
-            Step::Success { identity: authorized, data: None } if authorized == identity => {
-                Ok(identity.as_str().to_owned())
+        Step::NeedCredentials { identity } => {
+            match exchange.credentials(Ok(Found::Account(Credential::default()))) {
+                Step::Success { identity: authorized, data: None } if authorized == identity => {
+                    Ok(identity.as_str().to_owned())
+                }
+                step => panic!("{step:?}"),
             }
-            step => panic!("{step:?}"),
-        },
+        }
         Step::Failure(failure) => Err(failure),
         step => panic!("{step:?}"),
     }
@@ -115,7 +117,7 @@ fn an_account_that_does_not_exist_is_refused() {
     let mut exchange = begin();
     assert!(matches!(exchange.initial(None), Step::Challenge(data) if data.is_empty()));
     assert!(matches!(exchange.response(b""), Step::NeedCredentials { .. }));
-    assert!(matches!(exchange.credentials(Ok(None)), Step::Failure(SaslFailure::NotAuthorized)));
+    assert!(matches!(exchange.credentials(Ok(Found::nobody())), Step::Failure(SaslFailure::NotAuthorized)));
 }
 
 /// An otherName of the right kind with something else in it than one tagged UTF8String.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use stentor_auth::{
-    Credential, CredentialError, Credentials, Fault, Hash, Iterations, Lookup, Salts, ServerNonce,
+    Credential, CredentialError, Credentials, Fault, Found, Hash, Iterations, Lookup, Salts, ServerNonce,
     ServerSecret, limits,
 };
 use stentor_xmpp::BareJid;
@@ -112,8 +112,8 @@ impl Credentials for One {
     fn credential(&self, account: &BareJid) -> Lookup {
         let answer = match (account.local(), account.domain()) {
             (_, domain) if domain != "example.org" => Err(Fault::new("no such directory")),
-            (Some("user"), _) => Ok(Some(Credential::default())),
-            _ => Ok(None),
+            (Some("user"), _) => Ok(Found::Account(Credential::default())),
+            _ => Ok(Found::nobody()),
         };
         Box::pin(async move { answer })
     }
@@ -126,7 +126,7 @@ fn credentials_are_looked_up_through_an_object() {
         let mut lookup = credentials.credential(&BareJid::parse(account).unwrap());
         drop(credentials);
         match lookup.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(answer) => answer.map(|found| found.is_some()),
+            Poll::Ready(answer) => answer.map(|found| matches!(found, Found::Account(_))),
             Poll::Pending => panic!("it is ready"),
         }
     };

@@ -7,8 +7,8 @@ use sasl::common::scram::{DeriveError, ScramProvider, Sha1, Sha256};
 use sasl::common::{ChannelBinding, Password};
 use sha2::{Digest, Sha512};
 use stentor_auth::{
-    ChannelBindings, Credential, Exchange, Iterations, Offer, Salts, SaslFailure, Security, ServerNonce,
-    ServerSecret, Settings, Step, limits,
+    ChannelBindings, Credential, Exchange, Found, Iterations, Offer, Salts, SaslFailure, Security,
+    ServerNonce, ServerSecret, Settings, Step, limits,
 };
 
 /// What the `sasl` crate has no provider for.
@@ -58,7 +58,7 @@ fn log_in(offer: &Offer, client: &mut dyn sasl::client::Mechanism) -> Result<Str
     loop {
         step = match step {
             Step::Challenge(data) => exchange.response(&client.response(&data).unwrap()),
-            Step::NeedCredentials { .. } => exchange.credentials(Ok(Some(credential()))),
+            Step::NeedCredentials { .. } => exchange.credentials(Ok(Found::Account(credential()))),
             Step::Verify(check) => exchange.verified(check.run()),
             Step::Failure(failure) => return Err(failure),
             Step::Success { identity, data } => {

@@ -2,7 +2,7 @@
 
 use arc_swap::ArcSwap;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
@@ -24,6 +24,9 @@ pub struct HostCertificate {
     pub key: PrivateKeyDer<'static>,
     /// Who may issue certificates of this host's users (EXTERNAL); without any, they are not asked for one.
     pub client_authorities: RootCertStore,
+    /// Which of those certificates are revoked (RFC 5280 5). An authority without a list revokes none; one whose list
+    /// is out of date vouches for nobody.
+    pub client_crls: Vec<CertificateRevocationListDer<'static>>,
 }
 
 /// The oldest version of TLS that is accepted.
@@ -161,24 +164,25 @@ fn configs(hosts: Vec<HostCertificate>, oldest: OldestTls) -> Result<Configs, Tl
     let mut keys = HashMap::new();
     let mut all_authorities = RootCertStore::empty();
     let mut given = Vec::new();
-    for HostCertificate { domain, chain, key, client_authorities } in hosts {
+    for HostCertificate { domain, chain, key, client_authorities, client_crls } in hosts {
         let key = CertifiedKey::from_der(chain, key, &provider);
         let key = Arc::new(key.map_err(|error| TlsError::Certificate(domain.clone(), error))?);
         keys.insert(domain.clone(), Arc::clone(&key));
         all_authorities.roots.extend(client_authorities.roots.iter().cloned());
-        given.push((domain, key, client_authorities));
+        given.push((domain, key, client_authorities, client_crls));
     }
     let keys = Arc::new(keys);
     let mut hosts = Vec::new();
-    for (domain, key, authorities) in given {
-        let clients = verifier(authorities, &provider)?;
+    for (domain, key, authorities, crls) in given {
+        let clients = verifier(authorities, crls, &provider)?;
         let starttls = config(&keys, &key, clients.clone(), &[], oldest, &provider)?;
         let end_point = key.cert.first().and_then(|leaf| tls_server_end_point(leaf));
         hosts.push(Host { domain, starttls, end_point, clients });
     }
     let first = hosts.first().cloned().ok_or(TlsError::None)?;
     let key = keys.get(&first.domain).ok_or(TlsError::None)?;
-    let clients = verifier(all_authorities, &provider)?;
+    // What is revoked, each host says for its own users, once the handshake is done (`Handshake::client`).
+    let clients = verifier(all_authorities, Vec::new(), &provider)?;
     let direct = config(&keys, key, clients, &[b"xmpp-client"], oldest, &provider)?;
     let hosts = hosts.into_iter().map(|host| (host.domain.clone(), host)).collect();
     Ok(Configs { hosts, first, direct })
@@ -187,12 +191,16 @@ fn configs(hosts: Vec<HostCertificate>, oldest: OldestTls) -> Result<Configs, Tl
 /// Who judges certificates of clients; none if nobody may issue any.
 fn verifier(
     authorities: RootCertStore,
+    crls: Vec<CertificateRevocationListDer<'static>>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
     if authorities.is_empty() {
         return Ok(None);
     }
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::clone(provider));
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::clone(provider))
+        .with_crls(crls)
+        .allow_unknown_revocation_status()
+        .enforce_revocation_expiration();
     builder.allow_unauthenticated().build().map(Some).map_err(|error| TlsError::Setup(error.to_string()))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::start::Shared;
 use std::sync::Arc;
-use stentor_auth::{Credential, Credentials, Fault, Lookup};
+use stentor_auth::{Credential, Credentials, Fault, Found, Lookup};
 use stentor_engine::{Key, Query, Rows};
 use stentor_entities::user::{CREDENTIALS, collection};
 use stentor_store::Question;
@@ -39,12 +39,12 @@ impl Credentials for StoreCredentials {
     }
 }
 
-fn read(rows: Vec<Rows>) -> Result<Option<Credential>, Fault> {
+fn read(rows: Vec<Rows>) -> Result<Found, Fault> {
     match rows.into_iter().next() {
-        Some(Rows::Record(None)) => Ok(None),
+        Some(Rows::Record(None)) => Ok(Found::nobody()),
         Some(Rows::Record(Some(record))) => {
             let json = std::str::from_utf8(&record.value).map_err(|error| Fault::new(error.to_string()))?;
-            Credential::from_json(json).map(Some).map_err(|error| Fault::new(error.to_string()))
+            Credential::from_json(json).map(Found::Account).map_err(|error| Fault::new(error.to_string()))
         }
         Some(Rows::Failed(why)) => Err(Fault::new(why)),
         _ => Err(Fault::new("the store gave another answer")),

@@ -168,7 +168,7 @@ impl Operator {
         let sessions = self.sessions_of(&jid).await?;
         let credential = self.credentials.credential(&jid).await;
         let credential = credential.map_err(|fault| error(ControlErrorKind::Fault, fault.to_string()))?;
-        let mechanisms = credential.map_or_else(Vec::new, |credential| {
+        let mechanisms = credential.into_account().map_or_else(Vec::new, |credential| {
             let named = [
                 (Hash::Sha512, "SCRAM-SHA-512"),
                 (Hash::Sha256, "SCRAM-SHA-256"),

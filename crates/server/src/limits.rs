@@ -9,6 +9,9 @@ pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
 /// authorities 250 KB.
 pub const PEM_BYTES_MAX: u64 = 1 << 20;
 
+/// Files of revocations of one host: one for each authority, and some to spare for those below it.
+pub const CRLS_MAX: usize = 16;
+
 /// The hosts of one server: each costs a certificate in memory.
 pub const HOSTS_MAX: usize = 1_000;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use stentor_auth::{Credential, Iterations, Salts, ServerSecret};
 use stentor_entities::{Hosts, UserLimits};
 use stentor_net::{AddressLimits, HostCertificate, OldestTls, SessionLimits};
@@ -145,11 +145,20 @@ fn certificate(host: &HostConfig) -> Result<HostCertificate, Unusable> {
             client_authorities.add(authority).map_err(|error| unusable(path, error))?;
         }
     }
+    let mut client_crls = Vec::new();
+    for path in &host.client_crls {
+        let crls =
+            CertificateRevocationListDer::pem_file_iter(path).map_err(|error| unusable(path, error))?;
+        for crl in crls {
+            client_crls.push(crl.map_err(|error| unusable(path, error))?);
+        }
+    }
     Ok(HostCertificate {
         domain: host.domain.clone(),
         chain: chain(&host.certificate)?,
         key: PrivateKeyDer::from_pem_file(&host.key).map_err(|error| unusable(&host.key, error))?,
         client_authorities,
+        client_crls,
     })
 }
 

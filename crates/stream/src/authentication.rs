@@ -3,9 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use stentor_auth::{
-    Credential, Exchange, Fault, Offer, PlainVerdict, SaslFailure, ServerNonce, Step, payload,
-};
+use stentor_auth::{Exchange, Fault, Found, Offer, PlainVerdict, SaslFailure, ServerNonce, Step, payload};
 use stentor_xml::RawElement;
 use stentor_xmpp::{BareJid, Condition, IqType, Stanza, StanzaFault, StreamCondition, StreamError, ns};
 
@@ -94,7 +92,7 @@ impl Authenticating {
 
     pub(crate) fn credentials(
         &mut self,
-        found: Result<Option<Credential>, Fault>,
+        found: Result<Found, Fault>,
         shared: &mut Shared,
         out: &mut Vec<u8>,
     ) -> Next {

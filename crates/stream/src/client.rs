@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use stentor_auth::{Credential, Fault, PlainVerdict, SaslFailure};
+use stentor_auth::{Fault, Found, PlainVerdict, SaslFailure};
 use stentor_xml::{Frame, Framer};
 use stentor_xmpp::{
     BareJid, Condition, FullJid, Stanza, StanzaError, StreamCondition, StreamError, StreamManagementError, ns,
@@ -144,9 +144,9 @@ impl ClientStream {
         }
     }
 
-    /// What the look-up found: the answer to [`Action::NeedCredentials`]. `None` is an account that does not exist;
-    /// the exchange goes on as if it did, until it fails.
-    pub fn credentials(&mut self, found: Result<Option<Credential>, Fault>, out: &mut Vec<u8>) {
+    /// What the look-up found: the answer to [`Action::NeedCredentials`]. With an account that does not exist the
+    /// exchange goes on as if it did, until it fails.
+    pub fn credentials(&mut self, found: Result<Found, Fault>, out: &mut Vec<u8>) {
         if let Stage::Authenticating(stage) = &mut self.stage {
             let next = stage.credentials(found, &mut self.shared, out);
             self.go(next, out);

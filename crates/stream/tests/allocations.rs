@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
-use stentor_auth::{ChannelBindings, ClientIdentities, Credential, ServerSecret};
+use stentor_auth::{ChannelBindings, ClientIdentities, Credential, Found, ServerSecret};
 use stentor_stream::{Action, ClientStream, Connection, Enabled, Host, Progress, Settings, TlsInfo};
 
 struct Counting;
@@ -57,7 +57,7 @@ fn bound(settings: &Arc<Settings>, client: &ClientIdentities, out: &mut Vec<u8>)
         ClientStream::new(Arc::clone(settings), Connection::Tls(tls), Box::new(|bytes| bytes.fill(0)));
     let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>";
     feed(&mut stream, &(HEADER.to_owned() + auth), out);
-    stream.credentials(Ok(Some(Credential::default())), out);
+    stream.credentials(Ok(Found::Account(Credential::default())), out);
     let bind = "<iq id='b' type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
     let Some(Action::Bind { jid }) = feed(&mut stream, &(HEADER.to_owned() + bind), out) else {
         panic!("no resource was asked for")

@@ -18,7 +18,7 @@ pub(crate) enum BindingFlag<'a> {
 }
 
 /// `client-first-message`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct ClientFirst<'a> {
     /// `gs2-header`, with both commas.
     pub(crate) gs2_header: &'a str,
@@ -31,7 +31,7 @@ pub(crate) struct ClientFirst<'a> {
 }
 
 /// `client-final-message`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct ClientFinal<'a> {
     /// `client-final-message-without-proof`.
     pub(crate) without_proof: &'a str,

@@ -12,7 +12,7 @@ use crate::credential::ScramKeys;
 use crate::exchange::{State, Step, identity};
 use crate::hash::Key;
 use crate::limits::NONCE_RANDOM_BYTES;
-use crate::{Credential, Hash, Offer, SaslFailure, ServerSecret};
+use crate::{Found, Hash, Offer, SaslFailure, ServerSecret};
 use message::{BindingFlag, ClientFinal, ClientFirst};
 
 /// The server's part of a nonce, used for one exchange.
@@ -99,13 +99,14 @@ impl Start {
 }
 
 impl LookUp {
-    pub(crate) fn credentials(self, found: Option<Credential>) -> (State, Step) {
+    pub(crate) fn credentials(self, found: Found) -> (State, Step) {
         let Start { hash, offer, secret, .. } = self.start;
         let fake = secret.fake_keys(hash, &self.identity, offer.iterations);
-        let (keys, is_known) = match found.as_ref().and_then(|credential| credential.keys(hash)) {
-            Some(keys) => (keys.clone(), true),
-            None => (fake, false),
-        };
+        let (credential, exists) = found.into_parts();
+        // Either way one of two is copied, and both are dropped.
+        let real = credential.keys(hash).filter(|_| exists);
+        let is_known = real.is_some();
+        let keys = real.unwrap_or(&fake).clone();
         let salt = STANDARD.encode(&keys.salt);
         let mut server_first = format!("r={},s={salt},i={}", self.nonce, keys.iterations.get());
         if offer.downgrade_protection {
@@ -162,7 +163,7 @@ mod tests {
             let client_first = "n,,n=user,r=abc";
             let mut exchange = start(&tls(Default::default()), "SCRAM-SHA-1", "srv");
             exchange.response(client_first.as_bytes());
-            let server_first = challenge(exchange.credentials(Ok(Some(pencil()))));
+            let server_first = challenge(exchange.credentials(Ok(Found::Account(pencil()))));
             let last = client_final(Hash::Sha1, "pencil", client_first, &server_first, b"");
             let State::ScramChallenged(mut challenged) = exchange.into_state() else { panic!() };
             challenged.is_known = is_known;

@@ -94,7 +94,7 @@ fn client_final_messages() {
     let offer = tls(ChannelBindings::default());
     let mut exchange = start(&offer, "SCRAM-SHA-256", "srv");
     exchange.response(CLIENT_FIRST.as_bytes());
-    let server_first = challenge(exchange.credentials(Ok(Some(pencil()))));
+    let server_first = challenge(exchange.credentials(Ok(Found::Account(pencil()))));
     let right = client_final(Hash::Sha256, "pencil", CLIENT_FIRST, &server_first, b"");
     let answer = |message: &[u8]| {
         run(start(&offer, "SCRAM-SHA-256", "srv"), &[CLIENT_FIRST.as_bytes(), message], Some(&pencil()))
@@ -163,7 +163,7 @@ fn channel_binding() {
         let mut exchange = start(&offer, &mechanism, "srv");
         let answer = match exchange.response(client_first.as_bytes()) {
             Step::NeedCredentials { .. } => {
-                let server_first = challenge(exchange.credentials(Ok(Some(pencil()))));
+                let server_first = challenge(exchange.credentials(Ok(Found::Account(pencil()))));
                 let last = client_final(Hash::Sha512, "pencil", &client_first, &server_first, data);
                 exchange.response(last.as_bytes())
             }
@@ -292,24 +292,24 @@ fn nothing_succeeds_out_of_turn() {
     let begin = || start(&offer, "SCRAM-SHA-256", "srv");
 
     let mut exchange = begin();
-    assert_eq!(failure(exchange.credentials(Ok(Some(pencil())))), TemporaryAuthFailure);
+    assert_eq!(failure(exchange.credentials(Ok(Found::Account(pencil())))), TemporaryAuthFailure);
     assert_eq!(failure(exchange.response(CLIENT_FIRST.as_bytes())), MalformedRequest);
 
     // A message while the look-up is under way.
     let mut exchange = begin();
     exchange.response(CLIENT_FIRST.as_bytes());
     assert_eq!(failure(exchange.response(CLIENT_FIRST.as_bytes())), MalformedRequest);
-    assert_eq!(failure(exchange.credentials(Ok(Some(pencil())))), TemporaryAuthFailure);
+    assert_eq!(failure(exchange.credentials(Ok(Found::Account(pencil())))), TemporaryAuthFailure);
 
     let mut exchange = begin();
     exchange.response(CLIENT_FIRST.as_bytes());
     assert_eq!(failure(exchange.credentials(Err(Fault::new("the disk")))), TemporaryAuthFailure);
-    assert_eq!(failure(exchange.credentials(Ok(Some(pencil())))), TemporaryAuthFailure);
+    assert_eq!(failure(exchange.credentials(Ok(Found::Account(pencil())))), TemporaryAuthFailure);
 
     // The right message again, after success.
     let mut exchange = begin();
     exchange.response(CLIENT_FIRST.as_bytes());
-    let server_first = challenge(exchange.credentials(Ok(Some(pencil()))));
+    let server_first = challenge(exchange.credentials(Ok(Found::Account(pencil()))));
     let last = client_final(Hash::Sha256, "pencil", CLIENT_FIRST, &server_first, b"");
     assert!(matches!(exchange.response(last.as_bytes()), Step::Success { .. }));
     assert_eq!(failure(exchange.response(last.as_bytes())), MalformedRequest);
@@ -320,7 +320,7 @@ fn nothing_succeeds_out_of_turn() {
     // The verdict of one exchange given to another that did not ask.
     let mut asked = start(&offer, "PLAIN", "srv");
     asked.response(b"\0user\0pencil");
-    let Step::Verify(check) = asked.credentials(Ok(Some(pencil()))) else { panic!() };
+    let Step::Verify(check) = asked.credentials(Ok(Found::Account(pencil()))) else { panic!() };
     assert_eq!(failure(begin().verified(check.run())), TemporaryAuthFailure);
 }
 
@@ -333,7 +333,7 @@ fn unknown_accounts_look_like_known_ones() {
         let nonce = ServerNonce::from_text("srv").unwrap();
         let mut exchange = Exchange::start(&offer, mechanism, nonce, secret).unwrap();
         exchange.response(client_first.as_bytes());
-        let server_first = challenge(exchange.credentials(Ok(found)));
+        let server_first = challenge(exchange.credentials(Ok(found.into())));
         (server_first, exchange)
     };
     let iterations = Iterations::default();
@@ -371,12 +371,12 @@ fn debug_output_shows_nothing_that_was_sent() {
     let offer = tls(bindings());
     let mut exchange = start(&offer, "PLAIN", "srv");
     let mut shown = vec![format!("{:?}", exchange.response(b"\0user\0pencil")), format!("{exchange:?}")];
-    shown.push(format!("{:?}", exchange.credentials(Ok(Some(pencil())))));
+    shown.push(format!("{:?}", exchange.credentials(Ok(Found::Account(pencil())))));
     shown.push(format!("{exchange:?}"));
     let mut exchange = start(&offer, "SCRAM-SHA-1", "srv");
     exchange.response(b"n,,n=user,r=pencil");
     shown.push(format!("{exchange:?}"));
-    shown.push(format!("{:?}", exchange.credentials(Ok(Some(pencil())))));
+    shown.push(format!("{:?}", exchange.credentials(Ok(Found::Account(pencil())))));
     shown.push(format!("{exchange:?} {offer:?}"));
     let bytes = format!("{:?}", b"pencil").replace(['[', ']'], "");
     for text in shown {

@@ -41,7 +41,7 @@ pub(crate) fn run(mut exchange: Exchange, messages: &[&[u8]], found: Option<&Cre
     for message in messages {
         step = exchange.response(message);
         if matches!(step, Step::NeedCredentials { .. }) {
-            step = exchange.credentials(Ok(found.cloned()));
+            step = exchange.credentials(Ok(found.cloned().into()));
         }
         if let Step::Verify(check) = step {
             step = exchange.verified(check.run());

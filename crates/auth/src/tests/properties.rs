@@ -10,7 +10,7 @@ const CLIENT_FIRST: &str = "p=tls-exporter,,n=user,r=abc";
 fn challenged(credential: &Credential) -> (Exchange, String) {
     let mut exchange = start(&tls(bindings()), "SCRAM-SHA-1-PLUS", "srv");
     exchange.response(CLIENT_FIRST.as_bytes());
-    let server_first = challenge(exchange.credentials(Ok(Some(credential.clone()))));
+    let server_first = challenge(exchange.credentials(Ok(Found::Account(credential.clone()))));
     let last = client_final(Hash::Sha1, "pencil", CLIENT_FIRST, &server_first, &[9; 32]);
     (exchange, last)
 }
@@ -46,7 +46,7 @@ proptest! {
     fn an_unknown_account_never_succeeds(password in "[a-z]{1,8}") {
         let mut exchange = start(&tls(bindings()), "SCRAM-SHA-1-PLUS", "srv");
         exchange.response(CLIENT_FIRST.as_bytes());
-        let server_first = challenge(exchange.credentials(Ok(None)));
+        let server_first = challenge(exchange.credentials(Ok(Found::nobody())));
         // Fewer iterations than are asked for: the proof is wrong all the same.
         let quick = server_first.replace("i=10000", "i=1");
         let last = client_final(Hash::Sha1, &password, CLIENT_FIRST, &quick, &[9; 32]);

@@ -38,7 +38,7 @@ fn check(vector: Vector<'_>) {
         panic!("{}", vector.mechanism)
     };
     assert_eq!(identity.as_str(), "user@example.org");
-    let step = exchange.credentials(Ok(Some(credential(vector.hash, vector.salt))));
+    let step = exchange.credentials(Ok(Found::Account(credential(vector.hash, vector.salt))));
     assert_eq!(challenge(step), vector.server_first);
     let Step::Success { identity, data } = exchange.response(vector.client_final.as_bytes()) else {
         panic!("{}", vector.mechanism)

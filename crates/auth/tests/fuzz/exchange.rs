@@ -55,7 +55,7 @@ pub(crate) fn exchange(data: &[u8]) -> usize {
         if let Step::NeedCredentials { identity } = step {
             assert_eq!(identity.domain(), "example.org");
             assert!(identity.local().is_some());
-            step = exchange.credentials(Ok((choice & 8 == 0).then(|| CREDENTIAL.clone())));
+            step = exchange.credentials(Ok((choice & 8 == 0).then(|| CREDENTIAL.clone()).into()));
         }
         match step {
             Step::Challenge(challenge) => {

@@ -86,7 +86,7 @@ fn account(host: &str, request: &Stanza) -> Result<(BareJid, String), StanzaErro
 
 async fn make(services: Arc<Services>, account: BareJid, password: String) -> Result<(), Condition> {
     // Before the keys are derived, which costs most.
-    if matches!(services.credentials.credential(&account).await, Ok(Some(_))) {
+    if matches!(services.credentials.credential(&account).await, Ok(stentor_auth::Found::Account(_))) {
         return Err(Condition::Conflict);
     }
     let administration = &services.administration;

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::host::HostConfig;
 use super::mistake::{Mistake, Place, Severity};
@@ -40,6 +41,13 @@ pub(super) fn check(host: &HostConfig, name: &str, place: &Place, now: SystemTim
     if let Some(path) = &host.client_authorities {
         check.chain("client_authorities", path);
     }
+    for path in &host.client_crls {
+        check.crls(path, now);
+    }
+    if host.client_authorities.is_none() && !host.client_crls.is_empty() {
+        let what = "is of no use without client_authorities".to_owned();
+        check.note(Severity::Warning, "client_crls", what, "");
+    }
     check.mistakes
 }
 
@@ -63,6 +71,41 @@ impl Check<'_> {
             Ok(chain) if !chain.is_empty() => Some(chain),
             Ok(_) => self.wrong(key, path, "has no certificate in it"),
             Err(error) => self.wrong(key, path, &format!("is no PEM file: {error}")),
+        }
+    }
+
+    /// A list that has ended is no reason not to start: only those who log in by certificate are refused.
+    fn crls(&mut self, path: &Path, now: SystemTime) {
+        let key = "client_crls";
+        let Some(bytes) = self.read(key, path, 0) else { return };
+        let mut count = 0;
+        for crl in CertificateRevocationListDer::pem_slice_iter(&bytes) {
+            count += 1;
+            let crl = match crl {
+                Ok(crl) => crl,
+                Err(error) => {
+                    self.wrong::<()>(key, path, &format!("is no PEM file: {error}"));
+                    return;
+                }
+            };
+            let Ok((_, crl)) = CertificateRevocationList::from_der(&crl) else {
+                self.wrong::<()>(key, path, "has something else than a revocation list (RFC 5280 5) in it");
+                return;
+            };
+            let file = path.display();
+            match crl.next_update() {
+                Some(next) if seconds(now) > next.timestamp() => {
+                    let what =
+                        format!("{file} is out of date since {next}: its authority vouches for nobody");
+                    self.note(Severity::Warning, key, what, "");
+                }
+                Some(_) => {}
+                // RFC 5280 5.1.2.5 asks for it, and without it nothing can be judged by the list.
+                None => drop(self.wrong::<()>(key, path, "has a list without an end (nextUpdate)")),
+            }
+        }
+        if count == 0 {
+            self.wrong::<()>(key, path, "has no revocation list in it");
         }
     }
 
@@ -102,10 +145,6 @@ impl Check<'_> {
             self.wrong::<()>("certificate", path, "is no X.509 certificate");
             return;
         };
-        let seconds = |time: SystemTime| {
-            let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-        };
         let validity = certificate.validity();
         let (begins, ends) = (validity.not_before, validity.not_after);
         let file = path.display();
@@ -144,6 +183,12 @@ impl Check<'_> {
             );
         }
     }
+}
+
+/// As certificates have it.
+fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn read_file(path: &Path) -> io::Result<(Vec<u8>, u32)> {

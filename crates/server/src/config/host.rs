@@ -8,7 +8,7 @@ use super::setting::{
     At, Change, Component, Diff, Reader, Reload, Rule, Section, Setting, join, live, restart,
 };
 use super::tree::{Node, Value};
-use crate::limits::HOSTS_MAX;
+use crate::limits::{CRLS_MAX, HOSTS_MAX};
 
 /// Who may create an account over XMPP (XEP-0077).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct HostConfig {
     pub key: PathBuf,
     /// PEM file of the authorities whose certificates clients may log in with (SASL EXTERNAL).
     pub client_authorities: Option<PathBuf>,
+    /// PEM files of the lists of what those authorities have revoked. Read again at each reload.
+    pub client_crls: Vec<PathBuf>,
     /// Whether an acknowledged message is durable. If not, messages live in memory, as in other servers.
     pub keep: bool,
     /// Who may create an account.
@@ -48,6 +50,7 @@ impl Default for HostConfig {
             certificate: PathBuf::new(),
             key: PathBuf::new(),
             client_authorities: None,
+            client_crls: Vec::new(),
             keep: true,
             registration: Registration::Off,
             see_other_host: None,
@@ -62,6 +65,10 @@ impl Component for HostConfig {
         live("certificate", &At(|host: &mut Self| &mut host.certificate, File)),
         live("key", &At(|host: &mut Self| &mut host.key, File)),
         live("client_authorities", &At(|host: &mut Self| &mut host.client_authorities, Optional(File))),
+        live(
+            "client_crls",
+            &At(|host: &mut Self| &mut host.client_crls, Several { item: File, min: 0, max: CRLS_MAX }),
+        ),
         // What is not on disk cannot become durable afterwards.
         restart("keep", &At(|host: &mut Self| &mut host.keep, Flag)),
         live(

@@ -195,6 +195,7 @@ impl Config {
             host.certificate = base.join(&host.certificate);
             host.key = base.join(&host.key);
             host.client_authorities = host.client_authorities.as_ref().map(|path| base.join(path));
+            host.client_crls.iter_mut().for_each(|path| *path = base.join(&path));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use stentor_xmpp::{BareJid, FullJid, Jid};
+use subtle::ConstantTimeEq;
 
 use crate::config::Diff;
 use crate::limits::{CONTROL_LONG, CONTROL_SHORT};
@@ -230,9 +231,16 @@ pub struct ReloadReport {
 }
 
 /// A password on its way; never shown.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Password(pub String);
+
+/// In a time that depends on the lengths alone.
+impl PartialEq for Password {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
 
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

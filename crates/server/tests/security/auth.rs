@@ -7,7 +7,7 @@ use crate::Row;
 use crate::certificates::Certified;
 use crate::client::{Client, TlsSetup};
 use crate::scram::{self, Binding};
-use crate::server::{PASSWORD, Server, address};
+use crate::server::{PASSWORD, Server, address, wait_for};
 
 pub(crate) const ROWS: &[Row] = &[
     ("S050 PLAIN for somebody else", plain_for_another),
@@ -18,6 +18,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("S059 SASL out of order and out of size", out_of_order),
     ("S060 brute force", brute_force),
     ("S061 S062 certificates of clients", certificates_of_clients),
+    ("S062 certificates that are revoked", revoked_certificates),
 ];
 
 const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
@@ -274,6 +275,55 @@ fn certificates_of_clients(server: &Server) {
     check(by.user(&["s061@example.org"], for_servers), "example.org", "", false);
     let stranger = crate::certificates::Authority::new();
     check(stranger.user(&["s061@example.org"], |_| {}), "example.org", "", false);
+}
+
+/// By the list of the authority, as it was at the last reload.
+fn revoked_certificates(server: &Server) {
+    server.account("s062@example.org");
+    let by = server.authority();
+    let numbered = |serial: u64| by.user(&["s062@example.org"], |p| p.serial_number = Some(serial.into()));
+    let (one, other) = (numbered(4_711), numbered(4_712));
+    let mut n = 0;
+    let mut check = |certified: &Certified, is_accepted: bool| {
+        n += 1;
+        // By the host's own verifier, and by that of a client that names no host in its handshake.
+        for server_name in ["example.org", "elsewhere.example"] {
+            let certificate = Some((certified.certificate.clone(), certified.key.clone()));
+            let setup = TlsSetup { certificate, ..TlsSetup::new(server_name) };
+            let from = address(&format!("S062 {n} {server_name}"));
+            let answer = external(server, from, &setup, "example.org", "");
+            assert_eq!(answer.is_ok(), is_accepted, "{n} {server_name}: {answer:?}");
+        }
+    };
+    let list = server.folder().join("clients.crl");
+    check(&one, true);
+    by.write_crl(&list, &[4_711], 2090);
+    // A list is read when the server is told to.
+    check(&one, true);
+    assert!(server.command(&["reload"]).status.success());
+    check(&one, false);
+    check(&other, true);
+    // By somebody else, about the same number; and by nobody: what was read before stays.
+    crate::certificates::Authority::new().write_crl(&list, &[4_712], 2090);
+    assert!(server.command(&["reload"]).status.success());
+    check(&one, false);
+    check(&other, false);
+    std::fs::write(&list, "nothing").unwrap();
+    assert!(!server.command(&["reload"]).status.success());
+    // Out of date: nobody can say what was revoked since.
+    by.write_crl(&list, &[], 2021);
+    let reloaded = server.command(&["reload"]);
+    assert!(reloaded.status.success());
+    let told = String::from_utf8_lossy(&reloaded.stdout) + String::from_utf8_lossy(&reloaded.stderr);
+    assert!(told.contains("is out of date since"), "{told}");
+    check(&other, false);
+    by.write_crl(&list, &[], 2090);
+    server.signal(rustix::process::Signal::HUP);
+    wait_for("the newest list", || {
+        let certificate = Some((one.certificate.clone(), one.key.clone()));
+        let setup = TlsSetup { certificate, ..TlsSetup::new("example.org") };
+        external(server, address("S062"), &setup, "example.org", "").is_ok()
+    });
 }
 
 fn external(

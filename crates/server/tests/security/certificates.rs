@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, OtherNameValue, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod,
+    KeyPair, OtherNameValue, RevocationReason, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 /// RFC 6120 13.7.1.4: id-on-xmppAddr.
@@ -33,6 +36,26 @@ impl Authority {
 
     pub(crate) fn write(&self, path: &Path) {
         std::fs::write(path, &self.pem).expect("written");
+    }
+
+    /// A list of what is revoked, that holds until this year.
+    pub(crate) fn write_crl(&self, path: &Path, serials: &[u64], until: i32) {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: Some(RevocationReason::KeyCompromise),
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(until, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let crl = params.signed_by(&self.issuer).expect("signed").pem().expect("PEM");
+        std::fs::write(path, crl).expect("written");
     }
 
     /// For these addresses, with something else about it.

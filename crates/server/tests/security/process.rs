@@ -95,10 +95,12 @@ fn silent_clients_are_asked_and_given_up() {
     let ping = asked.rsplit("<iq").next().unwrap().split(" id='").nth(1).unwrap();
     let ping = ping.split('\'').next().unwrap().to_owned();
     alive.send(&format!("<iq type='result' id='{ping}'/>"));
+    // S102: an answer counts on the stream that was asked, not for the one that it is sent to.
+    alive.send(&format!("<iq type='result' id='{ping}' to='silent@example.org/plain'/>"));
     let end = managed.rest();
     assert!(end.contains("<r "), "{end}");
     let end = plain.rest();
-    assert!(end.contains("urn:xmpp:ping"), "{end}");
+    assert!(end.contains("urn:xmpp:ping") && end.contains("from='silent@example.org/alive'"), "{end}");
     alive.settle();
     let mut again = Client::authenticated(&server, from, "silent@example.org");
     again.send(&format!("<resume {SM} previd='{id}' h='0'/>"));

@@ -8,6 +8,7 @@ use crate::server::{Server, address};
 pub(crate) const ROWS: &[Row] = &[
     ("S090 S092 spellings of an address", spellings),
     ("S093 S094 addresses at their limits, and keys", limits_and_keys),
+    ("S095 names are not kept", names_are_not_kept),
     ("S096 what peers write does not forge the log", log_injection),
     ("S100 S118 'from' of a client", from_of_a_client),
     ("S101 a roster is its owner's", roster_of_another),
@@ -72,6 +73,35 @@ fn limits_and_keys(server: &Server) {
         one.until("<body>to myself");
     }
     assert!(!server.folder().parent().unwrap().join("data").exists());
+}
+
+/// Many names that were never seen before, in all places where a stanza has one but for accounts (those are loaded, and
+/// leave again when they are idle); memory returns.
+fn names_are_not_kept(server: &Server) {
+    let from = address("S095");
+    server.account("s095@example.org");
+    let mut client = Client::online(server, from, "s095@example.org/a");
+    let mut round = |from: usize, count: usize| {
+        for n in from..from + count {
+            client.send(&format!(
+                "<iq type='get' id='i{n}' to='s095@example.org/r{n}'><e{n} xmlns='urn:n:{n}' a{n}='v'/></iq>\
+                 <message to='s095@example.org/gone{n}' type='headline'><p{n}:e xmlns:p{n}='urn:p:{n}'/></message>\
+                 <presence to='d{n}.example.org' type='unavailable'/>"
+            ));
+            if n % 64 == 0 {
+                client.settle();
+            }
+        }
+        client.settle();
+    };
+    // What is used at all, is used by then.
+    round(0, 4_000);
+    let before = server.resident();
+    round(4_000, 16_000);
+    let grown = server.resident().saturating_sub(before);
+    println!("S095: {grown} bytes for 16,000 of each name");
+    // 80,000 names of some 50 bytes would be 4 MB, with a table over them twice that.
+    assert!(grown < 3 * 1024 * 1024, "{grown} bytes");
 }
 
 fn log_injection(server: &Server) {

@@ -49,6 +49,7 @@ impl Server {
         }
         let authority = Authority::new();
         authority.write(&folder.path().join("clients.crt"));
+        authority.write_crl(&folder.path().join("clients.crl"), &[], 2090);
         fs::write(folder.path().join("stentor.toml"), CONFIGURATION).expect("written");
         let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         Self::run(Arc::new(folder), Arc::new(authority), settings)
@@ -207,6 +208,7 @@ domain = "example.org"
 certificate = "example.org.crt"
 key = "example.org.key"
 client_authorities = "clients.crt"
+client_crls = ["clients.crl"]
 
 [[host]]
 domain = "example.net"

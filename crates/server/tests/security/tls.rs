@@ -6,6 +6,7 @@ use rustix::process::Signal;
 
 use crate::Row;
 use crate::client::{Client, TlsSetup, connect, header};
+use crate::scan;
 use crate::scram::{self, Binding};
 use crate::server::{PASSWORD, Server, address, certificate, wait_for, write_certificate};
 
@@ -13,7 +14,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("S030 STARTTLS injection", starttls_injection),
     ("S031 state before TLS is forgotten", state_is_forgotten),
     ("S032 nothing but TLS before TLS", nothing_before_tls),
-    ("S034 old versions of TLS", old_tls),
+    ("S034 versions and cipher suites", scan::scan),
     ("S035 a flood of key updates", key_updates),
     ("S036 a ClientHello in pieces, alerts, garbage", fragmented_hello),
     ("S037 no early data", early_data),
@@ -23,8 +24,6 @@ pub(crate) const ROWS: &[Row] = &[
     ("S045 another host after authentication", another_host),
     ("S046 certificates are replaced", certificates_are_replaced),
 ];
-
-const TLS12: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
 
 const STARTTLS: &str = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 
@@ -117,42 +116,34 @@ fn nothing_before_tls(server: &Server) {
     }
 }
 
-fn old_tls(server: &Server) {
-    // A ClientHello of TLS 1.1 that offers nothing newer, with a suite that every server once had.
-    let mut hello = vec![0x03, 0x02];
-    hello.extend([7; 32]);
-    hello.extend([0, 0, 2, 0x00, 0x2f, 1, 0]);
-    let mut record = vec![0x16, 0x03, 0x01, 0, (hello.len() + 4) as u8, 1, 0, 0, hello.len() as u8];
-    record.extend(&hello);
-    let mut socket = connect(server.direct, address("S034"));
-    socket.write_all(&record).unwrap();
-    let mut answer = Vec::new();
-    let _ = socket.read_to_end(&mut answer);
-    // An alert, fatal, or nothing; never a ServerHello.
-    assert!(answer.first().is_none_or(|kind| *kind == 0x15), "{answer:?}");
-    // 1.2 is spoken, with AEAD.
-    let setup = TlsSetup { versions: TLS12, ..TlsSetup::new("example.org") };
-    let mut client = Client::direct(server, address("S034"), &setup).unwrap();
-    let suite = client.tls().conn.negotiated_cipher_suite().unwrap().suite();
-    let name = format!("{suite:?}");
-    assert!(name.contains("GCM") || name.contains("POLY1305"), "{name}");
-}
-
+/// Data between them makes new ones welcome; in a row, their number is limited, whatever follows.
 fn key_updates(server: &Server) {
-    let (mut client, _) = Client::starttls(server, address("S035"), "example.org");
-    let mut updates = 0;
-    // rustls answers a request for an update, and does not read on over many of them in a row.
-    let refused = loop {
-        if client.tls().conn.refresh_traffic_keys().is_err() || client.send_bytes(b"").is_err() {
-            break true;
-        }
-        updates += 1;
-        if updates == 100_000 {
-            break false;
-        }
+    server.account("s035@example.org");
+    let from = address("S035");
+    let mut client = Client::online(server, from, "s035@example.org/a");
+    let update = |client: &mut Client, count: usize| {
+        (0..count).all(|_| {
+            // Each in a record of its own, as it is needed: the key changes behind it.
+            client.tls().conn.refresh_traffic_keys().is_ok() && client.send_bytes(b"").is_ok()
+        })
     };
-    drop(client);
-    println!("S035: {updates} updates, refused: {refused}");
+    for _ in 0..50 {
+        assert!(update(&mut client, 20));
+        client.settle();
+    }
+    // A million, if it would read them.
+    let begun = server.resident();
+    let _ = update(&mut client, 1_000_000);
+    client.rest();
+    assert!(client.send_bytes(b" ").is_err() || client.send_bytes(b" ").is_err(), "the connection is over");
+    let grown = server.resident().saturating_sub(begun);
+    assert!(grown < 2 * 1024 * 1024, "{grown} bytes for key updates");
+    // With a byte of data each they are data like others: paid for by who sends them, and the stream goes on.
+    let mut client = Client::online(server, from, "s035@example.org/a");
+    for _ in 0..2_000 {
+        assert!(update(&mut client, 1) && client.send_bytes(b" ").is_ok());
+    }
+    client.settle();
 }
 
 fn fragmented_hello(server: &Server) {

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use rcgen::{CertificateParams, KeyPair, OtherNameValue, SanType};
 use stentor_auth::{
-    ChannelBindings, ClientIdentities, Credential, Fault, Iterations, PlainCheck, Salts, SaslFailure,
+    ChannelBindings, ClientIdentities, Credential, Fault, Found, Iterations, PlainCheck, Salts, SaslFailure,
     ServerSecret,
 };
 use stentor_stream::{Action, ClientStream, Connection, Enabled, Host, Progress, Settings, TlsInfo};
@@ -210,8 +210,8 @@ impl Session {
         let stream = &mut self.stream;
         match verb {
             "tls" => stream.tls_established(tls(Some(argument).filter(|name| !name.is_empty()))),
-            "credentials" => stream.credentials(Ok(Some(CREDENTIAL.clone())), &mut out),
-            "no-credentials" => stream.credentials(Ok(None), &mut out),
+            "credentials" => stream.credentials(Ok(Found::Account(CREDENTIAL.clone())), &mut out),
+            "no-credentials" => stream.credentials(Ok(Found::nobody()), &mut out),
             "fault" => stream.credentials(Err(Fault::new("the store is away")), &mut out),
             "verified" => {
                 let verdict = self.check.take().expect("a check was asked for").run();

@@ -94,7 +94,7 @@ fn a_late_question() {
     let mut session = Session::begin(Given::Mechanisms);
     session.feed(b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldAB4</auth>");
     session.events.clear();
-    session.stream.credentials(Ok(None), &mut Vec::new());
+    session.stream.credentials(Ok(stentor_auth::Found::nobody()), &mut Vec::new());
     session.answer("fail system-shutdown");
     let [Event::Sent(_), Event::Asked(asked), Event::Ended] = session.events.as_slice() else {
         panic!("{:?}", session.events)

@@ -4,6 +4,7 @@ mod directions;
 mod manifests;
 mod policy;
 mod repository;
+mod secrets;
 mod sources;
 mod specifications;
 
