@@ -45,7 +45,6 @@ pub(crate) struct Local {
     waiting_questions: VecDeque<Question>,
 }
 
-#[derive(Clone)]
 struct Handle {
     address: Addr<EntityActor>,
     gate: Arc<Gate>,
@@ -186,10 +185,11 @@ impl Local {
     }
 
     fn deliver(&mut self, key: Key, event: Event) {
-        let handle = match self.entities.get(&key) {
-            Some(handle) if handle.address.connected() => handle.clone(),
-            _ => self.spawn(key.clone()),
-        };
+        if !self.entities.get(&key).is_some_and(|handle| handle.address.connected()) {
+            self.spawn(key.clone());
+        }
+        // By reference: a copy of an address costs two allocations.
+        let Some(handle) = self.entities.get(&key) else { return };
         let is_gated = event.is_gated();
         match handle.gate.enter() {
             Err(why) if is_gated => self.refused(why, event),
@@ -225,12 +225,10 @@ impl Local {
         }
     }
 
-    fn spawn(&mut self, key: Key) -> Handle {
+    fn spawn(&mut self, key: Key) {
         let gate = Arc::new(Gate::new(ENTITY_EVENTS_MAX));
         let address = EntityActor::spawn(key.clone(), Arc::clone(&self.shared), Arc::clone(&gate));
-        let handle = Handle { address, gate };
-        self.entities.insert(key, handle.clone());
-        handle
+        self.entities.insert(key, Handle { address, gate });
     }
 
     /// The entity is stopping, and its gate is closed.
@@ -314,7 +312,7 @@ impl Local {
 
     /// The store's answer, for an entity that is here.
     pub(crate) fn rows(&mut self, key: &Key, token: Option<u64>, rows: Vec<Rows>) {
-        let Some(handle) = self.entities.get(key).cloned() else { return };
+        let Some(handle) = self.entities.get(key) else { return };
         match token {
             Some(token) => self.deliver(key.clone(), Event::Rows(token, rows)),
             None => post_entity(&handle.address, Loaded(rows)),

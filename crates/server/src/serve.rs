@@ -157,7 +157,8 @@ fn listen_hint(address: SocketAddr, why: &io::Error, setting: &str) -> String {
 }
 
 async fn start_runtime(config: &Config, store: Store) -> Result<Runtime, ServeError> {
-    let arbiters = std::thread::available_parallelism().map_or(1, usize::from);
+    // One core is left to the rest of the process and to the kernel (docs/decisions/0010-one-arbiter-fewer-than-cores.md).
+    let arbiters = std::thread::available_parallelism().map_or(1, |cores| cores.get() - 1);
     let arbiters = u16::try_from(arbiters).unwrap_or(u16::MAX);
     // One member: its identity and incarnation matter to nobody else.
     let member = MemberId(1);

@@ -98,6 +98,8 @@ impl User {
         let mut resource = Resource::new(jid.clone(), session, attachment, now.unix);
         resource.peer = peer;
         resource.reached = self.tail;
+        // Most users have one or two: no room for four, of which each would take 200 bytes.
+        self.resources.reserve_exact(1);
         self.resources.push(resource);
         effects.session(session, ToSession::Bound { attachment, jid });
     }

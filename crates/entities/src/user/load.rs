@@ -97,6 +97,7 @@ impl User {
         for item in records.iter().filter_map(|record| Item::parse(&record.key, &record.value)) {
             self.roster.recover(item);
         }
+        self.roster.shrink();
     }
 
     fn load_state(&mut self, records: &[Record]) {

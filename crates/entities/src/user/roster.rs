@@ -128,6 +128,11 @@ impl Roster {
         self.put(item);
     }
 
+    /// All is taken up: it seldom grows from here.
+    pub(crate) fn shrink(&mut self) {
+        self.items.shrink_to_fit();
+    }
+
     /// The item of a contact.
     pub(crate) fn get(&self, jid: &BareJid) -> Option<&Item> {
         self.items.binary_search_by(|item| item.jid.cmp(jid)).ok().and_then(|at| self.items.get(at))
