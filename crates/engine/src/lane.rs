@@ -1,7 +1,7 @@
 //! Gathers write sets into batches, one under way at a time.
 
 use crate::limits::{BATCH_BYTES_MAX, BATCH_SETS_MAX};
-use crate::{CommitError, Key, Write, WriteSet};
+use crate::{CommitError, Epoch, Key, Write, WriteSet};
 use std::collections::{HashMap, VecDeque};
 
 /// What is committed together: in order, whole for each owner.
@@ -20,6 +20,8 @@ pub struct Settled<T = ()> {
     pub tag: T,
     /// Whose it was.
     pub owner: Key,
+    /// In which epoch of its slot it was written.
+    pub epoch: Epoch,
     /// Its ticket.
     pub ticket: u64,
     /// Durable, or refused with all later ones of this entity.
@@ -34,7 +36,7 @@ pub struct Settled<T = ()> {
 #[derive(Debug)]
 pub struct Lane<T = ()> {
     waiting: VecDeque<(T, WriteSet)>,
-    under_way: Vec<(T, Key, u64)>,
+    under_way: Vec<(T, Key, Epoch, u64)>,
     refused: HashMap<Key, CommitError>,
     batches: u64,
     is_busy: bool,
@@ -71,7 +73,7 @@ impl<T> Lane<T> {
         if let Some(error) = self.refused.get(&set.owner) {
             if set.ticket != 1 {
                 let result = Err(error.clone());
-                return Some(Settled { tag, owner: set.owner, ticket: set.ticket, result });
+                return Some(settled(tag, set, result));
             }
             self.refused.remove(&set.owner);
         }
@@ -89,7 +91,7 @@ impl<T> Lane<T> {
         while sets.len() < BATCH_SETS_MAX && bytes < BATCH_BYTES_MAX {
             let Some((tag, set)) = self.waiting.pop_front() else { break };
             bytes += set.writes.iter().map(Write::bytes).sum::<usize>();
-            self.under_way.push((tag, set.owner.clone(), set.ticket));
+            self.under_way.push((tag, set.owner.clone(), set.epoch, set.ticket));
             sets.push(set);
         }
         self.batches += 1;
@@ -106,25 +108,30 @@ impl<T> Lane<T> {
         let batch = self.under_way.drain(..);
         if refused.is_empty() {
             return batch
-                .map(|(tag, owner, ticket)| Settled { tag, owner, ticket, result: Ok(()) })
+                .map(|(tag, owner, epoch, ticket)| Settled { tag, owner, epoch, ticket, result: Ok(()) })
                 .collect();
         }
         let fate = |owner: &Key| self.refused.get(owner).map_or(Ok(()), |error| Err(error.clone()));
-        let mut settled: Vec<_> =
-            batch.map(|(tag, owner, ticket)| Settled { tag, result: fate(&owner), owner, ticket }).collect();
+        let mut told: Vec<_> = batch
+            .map(|(tag, owner, epoch, ticket)| Settled { tag, result: fate(&owner), owner, epoch, ticket })
+            .collect();
         for (tag, set) in std::mem::take(&mut self.waiting) {
             match fate(&set.owner) {
                 Ok(()) => self.waiting.push_back((tag, set)),
-                result => settled.push(Settled { tag, owner: set.owner, ticket: set.ticket, result }),
+                result => told.push(settled(tag, set, result)),
             }
         }
-        settled
+        told
     }
 
     /// How many sets wait.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
     }
+}
+
+fn settled<T>(tag: T, set: WriteSet, result: Result<(), CommitError>) -> Settled<T> {
+    Settled { tag, owner: set.owner, epoch: set.epoch, ticket: set.ticket, result }
 }
 
 impl Write {

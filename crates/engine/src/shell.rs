@@ -116,11 +116,12 @@ impl<E: Entity> Shell<E> {
 
     /// Whether it may be dropped: loaded, nothing held, nothing asked, nothing to lose.
     pub fn may_stop(&self) -> bool {
-        self.loading.is_none()
-            && self.held.is_empty()
-            && self.is_durable()
-            && self.queries == 0
-            && self.entity.is_idle()
+        self.is_quiet() && self.entity.is_idle()
+    }
+
+    /// Whether nothing is under way: loaded, nothing held, nothing asked, every write durable.
+    pub fn is_quiet(&self) -> bool {
+        self.loading.is_none() && self.held.is_empty() && self.is_durable() && self.queries == 0
     }
 
     /// How many write sets it has put out.

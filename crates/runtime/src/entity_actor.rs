@@ -30,9 +30,20 @@ pub(crate) struct Committed(pub u64, pub Result<(), CommitError>);
 #[rtype(result = "()")]
 pub(crate) struct StopIfIdle;
 
+/// Its slot is to be another member's: it ends once nothing of it is under way.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Retire;
+
+/// Its slot is another member's: it ends at once, and nothing that it had not let go leaves.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Dropped;
+
 /// A user's actor.
 pub(crate) struct EntityActor {
     key: Key,
+    epoch: Epoch,
     shared: Arc<Shared>,
     gate: Arc<Gate>,
     /// Boxed, and none only while it is replaced.
@@ -42,17 +53,19 @@ pub(crate) struct EntityActor {
     stale: u64,
     /// Events since the idle timer was set, if it is set.
     idle: Option<u32>,
+    is_retiring: bool,
 }
 
 impl EntityActor {
     /// Starts it on this arbiter, and has it loaded.
-    pub(crate) fn spawn(key: Key, shared: Arc<Shared>, gate: Arc<Gate>) -> Addr<Self> {
-        Self { key, shared, gate, shell: None, panics: 0, stale: 0, idle: None }.start()
+    pub(crate) fn spawn(key: Key, epoch: Epoch, shared: Arc<Shared>, gate: Arc<Gate>) -> Addr<Self> {
+        let (shell, idle, is_retiring) = (None, None, false);
+        Self { key, epoch, shared, gate, shell, panics: 0, stale: 0, idle, is_retiring }.start()
     }
 
     fn load(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
-        self.shell = Some(Shell::new(self.key.clone(), Epoch(1), &self.shared.hosts(), &mut outputs));
+        self.shell = Some(Shell::new(self.key.clone(), self.epoch, &self.shared.hosts(), &mut outputs));
         outputs
     }
 
@@ -84,7 +97,7 @@ impl EntityActor {
 
     fn carry_out(&mut self, outputs: Vec<Output>) {
         local::with(|local| {
-            local.carry_out(&self.key, outputs);
+            local.carry_out(&self.key, self.epoch, outputs);
             local.flush();
         });
     }
@@ -101,6 +114,17 @@ impl EntityActor {
     }
 }
 
+impl EntityActor {
+    /// Ends it, if its slot is to move and nothing of it is under way.
+    fn consider_retiring(&mut self, context: &mut Context<Self>) {
+        if self.is_retiring && self.stale == 0 && self.shell.as_ref().is_none_or(Shell::is_quiet) {
+            self.shell = None;
+            local::with(|local| local.retired(&self.key));
+            context.stop();
+        }
+    }
+}
+
 impl Actor for EntityActor {
     type Context = Context<Self>;
 
@@ -113,31 +137,33 @@ impl Actor for EntityActor {
 impl Handler<Deliver> for EntityActor {
     type Result = ();
 
-    fn handle(&mut self, Deliver(event, is_counted): Deliver, _: &mut Self::Context) {
+    fn handle(&mut self, Deliver(event, is_counted): Deliver, context: &mut Self::Context) {
         self.step(|shell, outputs| shell.handle(local::now(), event, outputs));
         if is_counted {
             self.gate.leave();
         }
         self.watch_idleness();
+        self.consider_retiring(context);
     }
 }
 
 impl Handler<Loaded> for EntityActor {
     type Result = ();
 
-    fn handle(&mut self, Loaded(rows): Loaded, _: &mut Self::Context) {
+    fn handle(&mut self, Loaded(rows): Loaded, context: &mut Self::Context) {
         self.step(|shell, outputs| shell.loaded(local::now(), rows, outputs));
         self.watch_idleness();
+        self.consider_retiring(context);
     }
 }
 
 impl Handler<Committed> for EntityActor {
     type Result = ();
 
-    fn handle(&mut self, Committed(ticket, result): Committed, _: &mut Self::Context) {
+    fn handle(&mut self, Committed(ticket, result): Committed, context: &mut Self::Context) {
         if self.stale > 0 {
             self.stale -= 1;
-            return;
+            return self.consider_retiring(context);
         }
         match result {
             Ok(()) => self.step(|shell, outputs| shell.committed(ticket, outputs)),
@@ -150,6 +176,25 @@ impl Handler<Committed> for EntityActor {
             }
         }
         self.watch_idleness();
+        self.consider_retiring(context);
+    }
+}
+
+impl Handler<Retire> for EntityActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, context: &mut Self::Context) {
+        self.is_retiring = true;
+        self.consider_retiring(context);
+    }
+}
+
+impl Handler<Dropped> for EntityActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Dropped, context: &mut Self::Context) {
+        self.shell = None;
+        context.stop();
     }
 }
 

@@ -11,10 +11,15 @@ mod credentials;
 mod entity_actor;
 pub mod limits;
 mod local;
+mod members;
 mod router;
+mod routing;
 mod start;
 mod timers;
 
 pub use credentials::StoreCredentials;
-pub use local::{SessionMessage, after, forget_session, is_here, new_session, now, place_at, send};
-pub use start::{Administration, Derive, Runtime, Shared, StartError};
+pub use local::{
+    SessionMessage, after, forget_session, is_here, new_session, now, place_at, reattached, send,
+};
+pub use members::{Peers, Report, ToMember};
+pub use start::{Administration, Derive, Membership, Runtime, Shared, StartError};

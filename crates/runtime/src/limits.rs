@@ -12,3 +12,10 @@ pub const DERIVING_MAX: usize = 2;
 pub const ASKS_MAX: usize = 1_024;
 /// Senders whose names are read from the store at once, when all of them are woken.
 pub const SENDERS_PAGE: usize = 1_024;
+/// What entities let go, on one arbiter, while this member's lease is over; beyond, nothing more is taken in. Some seconds
+/// of a busy arbiter's.
+pub const STALLED_MAX: usize = 65_536;
+/// How long an administrative question waits for its answer.
+pub const ASK_TIME: Duration = Duration::from_secs(30);
+/// Events that another member gave back, on one arbiter, until the table by which it did is here.
+pub const RETURNED_MAX: usize = 65_536;

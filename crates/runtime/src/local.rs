@@ -1,23 +1,25 @@
 //! What an arbiter has for itself: its registry of entities and sessions, its timers, what it is about to send to
 //! others. Only the arbiter's own thread touches it.
 
-use crate::entity_actor::{Deliver, EntityActor, Loaded};
+use crate::entity_actor::EntityActor;
+use crate::limits::STALLED_MAX;
+use crate::members::ToMember;
 use crate::router::{Parcel, Parcels};
-use crate::start::Shared;
+use crate::routing::Source;
+use crate::start::{Asker, Shared};
 use crate::timers::{Timer, Timers};
 use actix::{Addr, Message, Recipient};
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use stentor_engine::limits::ENTITY_EVENTS_MAX;
+use stentor_cluster::Slots;
 use stentor_engine::{
-    Ask, Command, Event, FromSession, Gate, Key, Now, Output, Query, Refused, Reply, Rows, Sent, SessionKey,
+    Ask, Command, Epoch, Event, Gate, Key, MemberId, Now, Output, Query, Reply, Rows, Sent, SessionKey, Slot,
     ToSession, WriteSet,
 };
 use stentor_store::Question;
-use stentor_xmpp::{Condition, Stanza, StreamCondition, StreamError};
 
 /// A message of a user to a session.
 #[derive(Debug, Message)]
@@ -35,19 +37,33 @@ pub enum SessionMessage {
 pub(crate) struct Local {
     pub arbiter: u16,
     pub shared: Arc<Shared>,
-    entities: HashMap<Key, Handle>,
-    sessions: HashMap<u64, Recipient<SessionMessage>>,
+    /// The routing table as this arbiter knows it.
+    pub slots: Slots,
+    pub entities: HashMap<Key, Handle>,
+    /// Sessions, and the slots of their users once they are known.
+    pub sessions: HashMap<u64, (Recipient<SessionMessage>, Option<Slot>)>,
     serial: u64,
     pub timers: Timers,
-    outgoing: Vec<Vec<Parcel>>,
+    pub outgoing: Vec<Vec<Parcel>>,
+    pub outgoing_members: HashMap<MemberId, Vec<ToMember>>,
+    /// Versions of the table, and the sessions that have yet to attach to new owners by them.
+    pub attaching: Vec<(u64, HashSet<u64>)>,
+    /// Slots that are to move, and how many of their entities have not ended.
+    pub retiring: HashMap<Slot, usize>,
+    /// What entities let go while this member's lease is over: it waits until the lease goes on.
+    stalled: VecDeque<(Key, Epoch, Sent)>,
+    /// Events that another member gave back by a table of this version, which is not here yet.
+    pub returned: Vec<(u64, Key, Event)>,
     /// Write sets and questions that the store had no room for, in order.
     waiting_sets: VecDeque<WriteSet>,
     waiting_questions: VecDeque<Question>,
 }
 
-struct Handle {
-    address: Addr<EntityActor>,
-    gate: Arc<Gate>,
+/// An entity's actor, in an epoch of its slot.
+pub(crate) struct Handle {
+    pub address: Addr<EntityActor>,
+    pub gate: Arc<Gate>,
+    pub epoch: Epoch,
 }
 
 thread_local! {
@@ -57,14 +73,21 @@ thread_local! {
 /// Makes this thread an arbiter of the runtime.
 pub(crate) fn install(arbiter: u16, shared: Arc<Shared>) {
     let outgoing = (0..shared.routers.len()).map(|_| Vec::new()).collect();
+    let slots = Slots::new(shared.member, shared.first_table());
     let local = Local {
         arbiter,
         shared,
+        slots,
         entities: HashMap::new(),
         sessions: HashMap::new(),
         serial: 0,
         timers: Timers::default(),
         outgoing,
+        outgoing_members: HashMap::new(),
+        attaching: Vec::new(),
+        retiring: HashMap::new(),
+        stalled: VecDeque::new(),
+        returned: Vec::new(),
         waiting_sets: VecDeque::new(),
         waiting_questions: VecDeque::new(),
     };
@@ -87,7 +110,7 @@ pub fn now() -> Now {
 /// Sends an event to an entity, from a session on this arbiter.
 pub fn send(key: Key, event: Event) {
     with(|local| {
-        local.dispatch(key, event);
+        local.dispatch(None, key, event);
         local.flush();
     });
 }
@@ -102,18 +125,26 @@ pub fn place_at(key: &Key, f: impl FnOnce(Arc<AtomicUsize>) + Send + 'static) {
     with(|local| local.shared.place_at(key, f));
 }
 
-/// Enters a session on this arbiter into the registry.
-pub fn new_session(session: Recipient<SessionMessage>) -> Option<SessionKey> {
+/// Enters a session on this arbiter into the registry, with its user if that is known.
+pub fn new_session(session: Recipient<SessionMessage>, user: Option<&Key>) -> Option<SessionKey> {
     with(|local| {
         local.serial += 1;
-        local.sessions.insert(local.serial, session);
+        local.sessions.insert(local.serial, (session, user.map(Key::slot)));
         SessionKey { member: local.shared.member, arbiter: local.arbiter, serial: local.serial }
     })
 }
 
 /// The session is gone.
 pub fn forget_session(key: SessionKey) {
-    with(|local| local.sessions.remove(&key.serial));
+    with(|local| {
+        local.sessions.remove(&key.serial);
+        local.session_attached(key.serial);
+    });
+}
+
+/// The session was told to attach anew, and has done so.
+pub fn reattached(key: SessionKey) {
+    with(|local| local.session_attached(key.serial));
 }
 
 /// Tells a session of this arbiter, after so long.
@@ -123,112 +154,79 @@ pub fn after(key: SessionKey, wait: Duration, token: u64) {
 
 impl Local {
     /// Carries out what a shell put out, in order.
-    pub(crate) fn carry_out(&mut self, owner: &Key, outputs: Vec<Output>) {
+    pub(crate) fn carry_out(&mut self, owner: &Key, epoch: Epoch, outputs: Vec<Output>) {
         for output in outputs {
             match output {
                 Output::Write(set) => self.write(set),
-                Output::Load(queries) => self.ask(owner, queries, None),
+                Output::Load(queries) => self.ask(owner, epoch, queries, None),
                 Output::Timer(after, token) => {
-                    self.timers.insert(Duration::from_millis(after), Timer::Entity(owner.clone(), token));
+                    let timer = Timer::Entity(owner.clone(), epoch, token);
+                    self.timers.insert(Duration::from_millis(after), timer);
                 }
-                Output::Sent(sent) => self.sent(owner, sent),
+                Output::Sent(sent) if self.stalled.is_empty() && self.shared.may_release() => {
+                    self.sent(owner, epoch, sent);
+                }
+                Output::Sent(sent) => self.stalled.push_back((owner.clone(), epoch, sent)),
             }
         }
     }
 
-    fn sent(&mut self, owner: &Key, sent: Sent) {
+    /// The lease goes on: what waited for it leaves, but for what is said for slots that are another's by now.
+    pub(crate) fn resume_releasing(&mut self) {
+        while self.shared.may_release()
+            && let Some((owner, epoch, sent)) = self.stalled.pop_front()
+        {
+            if !self.slots.is_stale(owner.slot(), epoch) {
+                self.sent(&owner, epoch, sent);
+            }
+        }
+    }
+
+    /// Whether so much waits for the lease that nothing more is taken.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled.len() >= STALLED_MAX
+    }
+
+    fn sent(&mut self, owner: &Key, epoch: Epoch, sent: Sent) {
+        let source: Source = Some((owner.slot(), epoch));
         match sent {
-            Sent::Event(key, event) => self.dispatch(key, event),
-            Sent::Session(session, message) => self.tell_session(session, message),
-            Sent::Reply(ask, reply) => self.shared.answer(ask, reply),
-            Sent::Query(token, queries) => self.ask(owner, queries, Some(token)),
+            Sent::Event(key, event) => self.dispatch(source, key, event),
+            Sent::Session(session, message) => self.tell_session(owner, epoch, session, message),
+            Sent::Reply(ask, reply) => self.answer(ask, reply),
+            Sent::Query(token, queries) => self.ask(owner, epoch, queries, Some(token)),
             Sent::Derive(token, password) => {
                 let (shared, owner, arbiter) = (Arc::clone(&self.shared), owner.clone(), self.arbiter);
                 tokio::task::spawn_local(async move {
                     let keys = shared.derive(password.0).await;
-                    shared.post(arbiter, Parcel::Event(owner, Event::Derived(token, keys)));
+                    shared.post(arbiter, Parcel::Own(owner, epoch, Event::Derived(token, keys)));
                 });
             }
         }
     }
 
-    /// Hands an event to an entity, wherever it is.
-    pub(crate) fn dispatch(&mut self, key: Key, event: Event) {
-        let arbiter = self.shared.arbiter_of(&key);
-        if arbiter == self.arbiter {
-            self.deliver(key, event);
-        } else if let Some(parcels) = self.outgoing.get_mut(usize::from(arbiter)) {
-            parcels.push(Parcel::Event(key, event));
-        }
-    }
-
-    /// Hands a message to a session, wherever it is. One that is gone has told its user so.
-    pub(crate) fn tell_session(&mut self, session: SessionKey, message: ToSession) {
-        if session.arbiter != self.arbiter {
-            if let Some(parcels) = self.outgoing.get_mut(usize::from(session.arbiter)) {
-                parcels.push(Parcel::Session(session, message));
+    /// Hands the answer to whoever asked, here or at another member.
+    pub(crate) fn answer(&mut self, ask: Ask, reply: Reply) {
+        match self.shared.asker(ask) {
+            Some(Asker::Here(waiting)) => {
+                let _ = waiting.send(reply);
             }
-            return;
-        }
-        if let Some(recipient) = self.sessions.get(&session.serial) {
-            post(recipient, SessionMessage::User(message));
+            Some(Asker::Member(member, ask)) => {
+                self.tell_member(member, ToMember::Reply(ask, reply));
+            }
+            None => {}
         }
     }
 
-    /// Sends what has gathered for other arbiters, one message each.
+    /// Sends what has gathered for other arbiters and other members, one message each.
     pub(crate) fn flush(&mut self) {
         for (router, parcels) in self.shared.routers.iter().zip(&mut self.outgoing) {
             if !parcels.is_empty() {
                 router.send(Parcels(std::mem::take(parcels)));
             }
         }
-    }
-
-    fn deliver(&mut self, key: Key, event: Event) {
-        if !self.entities.get(&key).is_some_and(|handle| handle.address.connected()) {
-            self.spawn(key.clone());
+        if !self.outgoing_members.is_empty() {
+            self.flush_members();
         }
-        // By reference: a copy of an address costs two allocations.
-        let Some(handle) = self.entities.get(&key) else { return };
-        let is_gated = event.is_gated();
-        match handle.gate.enter() {
-            Err(why) if is_gated => self.refused(why, event),
-            entered => post_entity(&handle.address, Deliver(event, entered.is_ok())),
-        }
-    }
-
-    /// The answer to an event for which an entity has no room: nothing is lost without its sender knowing.
-    fn refused(&mut self, why: Refused, event: Event) {
-        tracing::warn!(%why, "an entity refused an event");
-        match event {
-            // The sender's outbox has it, and sends it again.
-            Event::Forward(_) => {}
-            Event::Session(session, FromSession::Bind { .. }) => {
-                self.tell_session(session, ToSession::BindRefused(Condition::ResourceConstraint.into()));
-            }
-            // Cut off, its client resumes and sends again what was not handled.
-            Event::Session(session, _) => {
-                let error = StreamError::new(StreamCondition::ResourceConstraint);
-                self.tell_session(session, ToSession::End(error));
-            }
-            Event::Relay(stanza) => self.bounce(&stanza, Condition::ResourceConstraint),
-            Event::Command(ask, _) => self.shared.answer(ask, Reply::Failed),
-            Event::Confirm(_) | Event::Rows(..) | Event::Derived(..) | Event::Timer(_) => {}
-        }
-    }
-
-    fn bounce(&mut self, stanza: &Stanza, condition: Condition) {
-        if let Some(reply) = stanza.error_reply(condition.into())
-            && let Some(to) = reply.to().map(|to| to.to_bare())
-        {
-            self.dispatch(Key::User(to), Event::Relay(reply));
-        }
-    }
-
-    fn spawn(&mut self, key: Key) {
-        let gate = Arc::new(Gate::new(ENTITY_EVENTS_MAX));
-        let address = EntityActor::spawn(key.clone(), Arc::clone(&self.shared), Arc::clone(&gate));
-        self.entities.insert(key, Handle { address, gate });
     }
 
     /// The entity is stopping, and its gate is closed.
@@ -238,7 +236,7 @@ impl Local {
 
     /// Tells every session that the process ends.
     pub(crate) fn end_sessions(&self) {
-        for recipient in self.sessions.values() {
+        for (recipient, _) in self.sessions.values() {
             post(recipient, SessionMessage::Shutdown);
         }
     }
@@ -248,30 +246,13 @@ impl Local {
         let keys: Vec<Key> = self.entities.keys().cloned().collect();
         for key in keys {
             // Nobody waits for the answer.
-            self.deliver(key, Event::Command(Ask(0), Command::Settle));
+            self.dispatch(None, key, Event::Command(Ask(0), Command::Settle));
         }
     }
 
     /// How many entities and sessions are here.
     pub(crate) fn count(&self) -> (usize, usize) {
         (self.entities.len(), self.sessions.len())
-    }
-
-    /// A timer has run out.
-    pub(crate) fn expired(&mut self, timer: Timer) {
-        match timer {
-            Timer::Entity(key, token) => self.deliver(key, Event::Timer(token)),
-            Timer::Idle(key) => {
-                if let Some(handle) = self.entities.get(&key) {
-                    post_entity(&handle.address, crate::entity_actor::StopIfIdle);
-                }
-            }
-            Timer::Session(serial, token) => {
-                if let Some(recipient) = self.sessions.get(&serial) {
-                    post(recipient, SessionMessage::Timer(token));
-                }
-            }
-        }
     }
 
     /// Gives a write set to the store, behind those for which it had no room.
@@ -285,9 +266,10 @@ impl Local {
     }
 
     /// Asks the store for an entity: with a token, or to load it.
-    fn ask(&mut self, owner: &Key, queries: Vec<Query>, token: Option<u64>) {
+    fn ask(&mut self, owner: &Key, epoch: Epoch, queries: Vec<Query>, token: Option<u64>) {
         let (shared, arbiter, key) = (Arc::clone(&self.shared), self.arbiter, owner.clone());
-        let reply = Box::new(move |rows: Vec<Rows>| shared.post(arbiter, Parcel::Rows(key, token, rows)));
+        let reply =
+            Box::new(move |rows: Vec<Rows>| shared.post(arbiter, Parcel::Rows(key, epoch, token, rows)));
         let question = Question { arbiter, owner: owner.clone(), queries, reply };
         if let Err((_, question)) = self.shared.store.query(question) {
             self.waiting_questions.push_back(question);
@@ -309,38 +291,17 @@ impl Local {
             }
         }
     }
-
-    /// The store's answer, for an entity that is here.
-    pub(crate) fn rows(&mut self, key: &Key, token: Option<u64>, rows: Vec<Rows>) {
-        let Some(handle) = self.entities.get(key) else { return };
-        match token {
-            Some(token) => self.deliver(key.clone(), Event::Rows(token, rows)),
-            None => post_entity(&handle.address, Loaded(rows)),
-        }
-    }
-
-    /// The store's verdict on write sets of entities here.
-    pub(crate) fn committed(&mut self, results: Vec<stentor_store::Committed>) {
-        for committed in results {
-            if let Some(handle) = self.entities.get(&committed.owner) {
-                post_entity(
-                    &handle.address,
-                    crate::entity_actor::Committed(committed.ticket, committed.result),
-                );
-            }
-        }
-    }
 }
 
 /// The only ways into a mailbox. A session's is bounded by what its user sends: it cuts a stream that does not
 /// drain.
 #[expect(clippy::disallowed_methods, reason = "this is where the gates are")]
-fn post(recipient: &Recipient<SessionMessage>, message: SessionMessage) {
+pub(crate) fn post(recipient: &Recipient<SessionMessage>, message: SessionMessage) {
     recipient.do_send(message);
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where the gates are")]
-fn post_entity<M>(address: &Addr<EntityActor>, message: M)
+pub(crate) fn post_entity<M>(address: &Addr<EntityActor>, message: M)
 where
     M: Message + Send + 'static,
     M::Result: Send,

@@ -1,26 +1,40 @@
 //! The arbiter's router: takes what other arbiters and the store have for it.
 
 use crate::local;
+use crate::members::ToMember;
+use crate::routing::Source;
 use crate::start::Shared;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use std::future::poll_fn;
 use std::sync::Arc;
-use stentor_engine::{Event, Key, Rows, SessionKey, ToSession};
+use stentor_engine::{Epoch, Event, Key, MemberId, Rows, SessionKey, Slot, Table, ToSession};
 use stentor_store::{Committed, Completion};
 
 /// Something for an entity or a session of this arbiter.
 #[derive(Debug)]
 pub(crate) enum Parcel {
     /// To an entity.
-    Event(Key, Event),
+    Event(Source, Key, Event),
+    /// What an entity is owed, which it asked for in this epoch.
+    Own(Key, Epoch, Event),
     /// To a session.
     Session(SessionKey, ToSession),
     /// From the store, to the entity that asked; without a token it loads.
-    Rows(Key, Option<u64>, Vec<Rows>),
+    Rows(Key, Epoch, Option<u64>, Vec<Rows>),
     /// Verdicts of the store.
     Committed(Vec<Committed>),
     /// The store has room.
     Room,
+    /// What another member sent.
+    FromMember(MemberId, Vec<ToMember>),
+    /// A newer table.
+    Table(Arc<Table>),
+    /// All members have handed over what they had of these slots.
+    Gathered(Arc<[Slot]>),
+    /// These slots are to move to another member.
+    Quiesce(Arc<[Slot]>),
+    /// The lease goes on.
+    Released,
 }
 
 /// One message, whatever came together.
@@ -86,9 +100,15 @@ impl Handler<Parcels> for Router {
         local::with(|local| {
             for parcel in parcels {
                 match parcel {
-                    Parcel::Event(key, event) => local.dispatch(key, event),
-                    Parcel::Session(session, message) => local.tell_session(session, message),
-                    Parcel::Rows(key, token, rows) => local.rows(&key, token, rows),
+                    Parcel::Event(source, key, event) => local.dispatch(source, key, event),
+                    Parcel::Own(key, epoch, event) => local.deliver_own(&key, epoch, event),
+                    Parcel::Session(session, message) => local.tell_own_session(session, message),
+                    Parcel::Rows(key, epoch, token, rows) => local.rows(&key, epoch, token, rows),
+                    Parcel::FromMember(member, items) => local.take_from_member(member, items),
+                    Parcel::Table(table) => local.install(table),
+                    Parcel::Gathered(slots) => local.gathered(&slots),
+                    Parcel::Quiesce(slots) => local.quiesce(&slots),
+                    Parcel::Released => local.resume_releasing(),
                     Parcel::Committed(results) => local.committed(results),
                     Parcel::Room => local.room(),
                 }

@@ -1,13 +1,14 @@
 //! Starting the arbiters, and what all of them share.
 
-use crate::limits::{ASKS_MAX, DERIVING_MAX, SENDERS_PAGE};
+use crate::limits::{ASK_TIME, ASKS_MAX, DERIVING_MAX, SENDERS_PAGE};
+use crate::members::{Peers, Report, ToMember};
 use crate::router::{Count, Install, Parcel, Parcels, Router, RouterAddress, Wind};
 use actix::{Actor, Arbiter, ArbiterHandle};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use stentor_engine::{Ask, Command, Event, Key, MemberId, Reply};
+use stentor_engine::{Ask, Command, Event, Key, MemberId, Reply, Slot, Table};
 use stentor_entities::Hosts;
 use stentor_store::{Fault, Having, Store};
 use stentor_xmpp::BareJid;
@@ -28,14 +29,30 @@ pub struct Shared {
     deriving: Semaphore,
     /// Why the store commits nothing any more.
     failure: watch::Sender<Option<String>>,
-    asks: Mutex<HashMap<Ask, oneshot::Sender<Reply>>>,
+    asks: Mutex<HashMap<Ask, Asker>>,
     next_ask: AtomicU64,
+    /// The table to begin with, and the way to other members; none where this is no cluster.
+    table: Arc<Table>,
+    peers: Option<Arc<dyn Peers>>,
+}
+
+/// Who waits for the answer to a question of administration.
+pub(crate) enum Asker {
+    /// Somebody in this process.
+    Here(oneshot::Sender<Reply>),
+    /// Another member, where it has this number.
+    Member(MemberId, Ask),
 }
 
 impl Shared {
     /// The arbiter of an entity: by its slot, so that it is always the same.
     pub(crate) fn arbiter_of(&self, key: &Key) -> u16 {
-        key.slot().number() % self.routers.len().max(1) as u16
+        self.arbiter_of_slot(key.slot())
+    }
+
+    /// The arbiter of a slot's entities.
+    pub(crate) fn arbiter_of_slot(&self, slot: Slot) -> u16 {
+        slot.number() % self.routers.len().max(1) as u16
     }
 
     /// Runs `f` on the arbiter of an entity, as [`Runtime::place`] does on the least loaded.
@@ -72,11 +89,55 @@ impl Shared {
         }
     }
 
-    /// Hands the answer to whoever asked, if he still waits.
-    pub(crate) fn answer(&self, ask: Ask, reply: Reply) {
-        let waiting = self.asks.lock().unwrap_or_else(PoisonError::into_inner).remove(&ask);
-        if let Some(waiting) = waiting {
-            let _ = waiting.send(reply);
+    /// Who waits for the answer, if anybody still does.
+    pub(crate) fn asker(&self, ask: Ask) -> Option<Asker> {
+        self.asks.lock().unwrap_or_else(PoisonError::into_inner).remove(&ask)
+    }
+
+    /// Enters who asks; none if too many do.
+    fn enter(&self, asker: Asker) -> Option<Ask> {
+        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        asks.retain(|_, asker| !matches!(asker, Asker::Here(waiting) if waiting.is_closed()));
+        if asks.len() >= ASKS_MAX {
+            return None;
+        }
+        let ask = Ask(self.next_ask.fetch_add(1, Ordering::Relaxed));
+        asks.insert(ask, asker);
+        Some(ask)
+    }
+
+    /// A question of another member gets a number of this one; without one, nobody waits for its answer.
+    pub(crate) fn asked_by(&self, member: MemberId, event: Event) -> Event {
+        match event {
+            Event::Command(ask, command) => {
+                Event::Command(self.enter(Asker::Member(member, ask)).unwrap_or(Ask(0)), command)
+            }
+            event => event,
+        }
+    }
+
+    /// The table to begin with.
+    pub(crate) fn first_table(&self) -> Arc<Table> {
+        Arc::clone(&self.table)
+    }
+
+    /// Whether effects may leave.
+    pub(crate) fn may_release(&self) -> bool {
+        self.peers.as_ref().is_none_or(|peers| peers.may_release())
+    }
+
+    /// Hands over what is for another member; gives back what was not taken.
+    pub(crate) fn send_to(&self, member: MemberId, version: u64, items: Vec<ToMember>) -> Vec<ToMember> {
+        match &self.peers {
+            Some(peers) => peers.send(member, version, items),
+            None => items,
+        }
+    }
+
+    /// Reports what became of slots that come and go.
+    pub(crate) fn report(&self, report: Report) {
+        if let Some(peers) = &self.peers {
+            peers.report(report);
         }
     }
 }
@@ -90,19 +151,12 @@ pub struct Administration {
 impl Administration {
     /// Asks a user. None if too many questions are under way, or the user's entity is lost before it answers.
     pub async fn ask(&self, key: Key, command: Command) -> Option<Reply> {
-        let ask = Ask(self.shared.next_ask.fetch_add(1, Ordering::Relaxed));
         let (answer, answered) = oneshot::channel();
-        {
-            let mut asks = self.shared.asks.lock().unwrap_or_else(PoisonError::into_inner);
-            asks.retain(|_, waiting| !waiting.is_closed());
-            if asks.len() >= ASKS_MAX {
-                return None;
-            }
-            asks.insert(ask, answer);
-        }
+        let ask = self.shared.enter(Asker::Here(answer))?;
         let arbiter = self.shared.arbiter_of(&key);
-        self.shared.post(arbiter, Parcel::Event(key, Event::Command(ask, command)));
-        answered.await.ok()
+        self.shared.post(arbiter, Parcel::Event(None, key, Event::Command(ask, command)));
+        // Another member may be gone with the question.
+        tokio::time::timeout(ASK_TIME, answered).await.ok()?.ok()
     }
 
     /// Wakes the users whose logs are not empty: what was on its way when the process ended goes on, without waiting
@@ -166,6 +220,26 @@ impl Administration {
     }
 }
 
+/// What this process is among others.
+pub struct Membership {
+    member: MemberId,
+    table: Arc<Table>,
+    peers: Option<Arc<dyn Peers>>,
+}
+
+impl Membership {
+    /// No cluster: this process owns every slot.
+    pub fn alone() -> Self {
+        let member = MemberId(1);
+        Self { member, table: Arc::new(Table::alone(member)), peers: None }
+    }
+
+    /// A member, with the table to begin with; slots that are its own there are open.
+    pub fn member(member: MemberId, table: Arc<Table>, peers: Arc<dyn Peers>) -> Self {
+        Self { member, table, peers: Some(peers) }
+    }
+}
+
 /// Why the runtime did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -186,7 +260,7 @@ impl Runtime {
     /// See [`StartError`].
     pub async fn start(
         count: u16,
-        member: MemberId,
+        membership: Membership,
         hosts: Arc<Hosts>,
         store: Store,
         derive: Derive,
@@ -204,6 +278,7 @@ impl Runtime {
             routers.push(address);
             arbiters.push((arbiter.handle(), Arc::new(AtomicUsize::new(0))));
         }
+        let Membership { member, table, peers } = membership;
         let shared = Arc::new(Shared {
             member,
             routers,
@@ -215,6 +290,8 @@ impl Runtime {
             failure: watch::Sender::new(None),
             asks: Mutex::new(HashMap::new()),
             next_ask: AtomicU64::new(1),
+            table,
+            peers,
         });
         for router in &shared.routers {
             router.0.send(Install(Arc::clone(&shared))).await.map_err(|_| StartError::Arbiter)?;

@@ -2,14 +2,14 @@
 
 use std::task::{Context, Poll};
 use std::time::Duration;
-use stentor_engine::Key;
+use stentor_engine::{Epoch, Key};
 use tokio_util::time::DelayQueue;
 
 /// Whom a timer is for.
 #[derive(Debug)]
 pub(crate) enum Timer {
-    /// An entity, which knows what the token means.
-    Entity(Key, u64),
+    /// An entity, which knows what the token means, and the epoch in which it asked.
+    Entity(Key, Epoch, u64),
     /// An entity that had nothing to do.
     Idle(Key),
     /// A session, by its serial.

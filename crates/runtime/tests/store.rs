@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use std::sync::Arc;
 use stentor_engine::LogId;
-use stentor_engine::{Batch, Command, CommitError, Key, MemberId, Reply};
+use stentor_engine::{Batch, Command, CommitError, Key, Reply};
 use stentor_entities::{Host, Hosts, UserLimits};
-use stentor_runtime::{Derive, Runtime};
+use stentor_runtime::{Derive, Membership, Runtime};
 use stentor_store::{Backend, Fault, MemoryBackend, OwnedRow, Owner, Reader, Refusal, Row, Store};
 use stentor_xmpp::BareJid;
 
@@ -49,7 +49,7 @@ async fn over(backend: Box<dyn Backend>) -> Runtime {
     let store = Store::over(backend);
     let store = store.expect("the threads start");
     let derive: Derive = Arc::new(|_| None);
-    Runtime::start(2, MemberId(1), hosts, store, derive).await.expect("it starts")
+    Runtime::start(2, Membership::alone(), hosts, store, derive).await.expect("it starts")
 }
 
 fn user(name: &str) -> Key {

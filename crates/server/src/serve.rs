@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use stentor_engine::MemberId;
 use stentor_net::{Addresses, Certificates, Listener, Security, Services};
-use stentor_runtime::{Administration, Runtime, StoreCredentials};
+use stentor_runtime::{Administration, Membership, Runtime, StoreCredentials};
 use stentor_store::Store;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -160,9 +159,8 @@ async fn start_runtime(config: &Config, store: Store) -> Result<Runtime, ServeEr
     // One core is left to the rest of the process and to the kernel (docs/decisions/0010-one-arbiter-fewer-than-cores.md).
     let arbiters = std::thread::available_parallelism().map_or(1, |cores| cores.get() - 1);
     let arbiters = u16::try_from(arbiters).unwrap_or(u16::MAX);
-    // One member: its identity and incarnation matter to nobody else.
-    let member = MemberId(1);
-    Ok(Runtime::start(arbiters, member, start::hosts(config), store, start::derive(config)).await?)
+    Ok(Runtime::start(arbiters, Membership::alone(), start::hosts(config), store, start::derive(config))
+        .await?)
 }
 
 fn services(config: &Config, runtime: &Runtime) -> Result<Arc<Services>, ServeError> {

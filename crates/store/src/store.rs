@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use stentor_engine::{CommitError, Key, Query, Refused, Rows, Write, WriteSet};
+use stentor_engine::{CommitError, Epoch, Key, Query, Refused, Rows, Write, WriteSet};
 
 /// Which engine keeps the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,6 +128,8 @@ fn open_engine(config: &Config, directory: Directory) -> Result<Box<dyn Backend>
 pub struct Committed {
     /// Whose it was.
     pub owner: Key,
+    /// In which epoch of its slot it was written.
+    pub epoch: Epoch,
     /// Its ticket.
     pub ticket: u64,
     /// Durable, or refused: then so are all later ones until the owner writes its ticket 1 again.

@@ -61,8 +61,8 @@ impl Writer<'_> {
 /// One message to each arbiter that has a result.
 fn report(settled: Vec<Settled<u16>>, arbiters: &Arbiters) {
     let mut messages: Vec<(u16, Vec<Committed>)> = Vec::new();
-    for Settled { tag, owner, ticket, result } in settled {
-        let committed = Committed { owner, ticket, result };
+    for Settled { tag, owner, epoch, ticket, result } in settled {
+        let committed = Committed { owner, epoch, ticket, result };
         match messages.iter_mut().find(|(arbiter, _)| *arbiter == tag) {
             Some((_, results)) => results.push(committed),
             None => messages.push((tag, vec![committed])),

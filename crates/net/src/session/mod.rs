@@ -307,7 +307,7 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        self.key = stentor_runtime::new_session(context.address().recipient());
+        self.key = stentor_runtime::new_session(context.address().recipient(), self.user.as_ref());
         self.after(self.limits.login, token::NEGOTIATION);
         if self.security == Security::Direct {
             self.after(self.limits.handshake, token::HANDSHAKE);

@@ -42,7 +42,7 @@ struct Printer;
 impl Completion for Printer {
     fn committed(&self, results: Vec<Committed>) {
         let mut out = std::io::stdout().lock();
-        for Committed { owner, ticket, result } in results {
+        for Committed { owner, ticket, result, .. } in results {
             assert_eq!(result, Ok::<(), CommitError>(()));
             writeln!(out, "ack {} {ticket}", owner.jid()).unwrap();
         }

@@ -1,0 +1,269 @@
+//! Where an event goes: by the routing table, to an entity of this arbiter, of another, or to another member; and
+//! what becomes of entities, sessions and what waits when the table changes.
+
+use crate::entity_actor::{Committed, Deliver, Dropped, EntityActor, Loaded, Retire, StopIfIdle};
+use crate::local::{Handle, Local, SessionMessage, post, post_entity};
+use crate::members::{Report, ToMember};
+use crate::router::Parcel;
+use crate::timers::Timer;
+use std::collections::HashSet;
+use std::sync::Arc;
+use stentor_cluster::Admission;
+use stentor_engine::limits::ENTITY_EVENTS_MAX;
+use stentor_engine::{Epoch, Event, FromSession, Gate, Key, Reply, Rows, SessionKey, Slot, Table, ToSession};
+use stentor_xmpp::{Condition, Stanza, StreamCondition, StreamError};
+
+/// Which entity says something, by its slot and the epoch in which it was loaded; none for sessions and
+/// administration.
+pub(crate) type Source = Option<(Slot, Epoch)>;
+
+impl Local {
+    /// Hands an event to an entity, wherever it is.
+    pub(crate) fn dispatch(&mut self, source: Source, key: Key, event: Event) {
+        let arbiter = self.shared.arbiter_of(&key);
+        if arbiter == self.arbiter {
+            self.admit(source, key, event);
+        } else if let Some(parcels) = self.outgoing.get_mut(usize::from(arbiter)) {
+            parcels.push(Parcel::Event(source, key, event));
+        }
+    }
+
+    /// An event for an entity whose arbiter, on the member that owns it, is this one.
+    fn admit(&mut self, source: Source, key: Key, event: Event) {
+        if self.is_stalled() && event.is_gated() {
+            return self.refused("too much waits for the lease", &key, event);
+        }
+        match self.slots.admit(&key, event) {
+            Admission::Here(epoch, event) => self.deliver(key, epoch, event),
+            Admission::There(member, epoch, event) => {
+                self.tell_member(member, ToMember::Event { source, key, epoch, event });
+            }
+            Admission::Held => {}
+            Admission::Refused(event) => self.refused("too much waits for a slot that moves", &key, event),
+        }
+    }
+
+    /// Hands a message to a session, wherever it is. One that is gone has told its user so.
+    pub(crate) fn tell_session(
+        &mut self,
+        owner: &Key,
+        epoch: Epoch,
+        session: SessionKey,
+        message: ToSession,
+    ) {
+        if session.member == self.shared.member {
+            return self.tell_own_session(session, message);
+        }
+        let owner = owner.clone();
+        self.tell_member(session.member, ToMember::Session { owner, epoch, session, message });
+    }
+
+    /// The same for a session of this member.
+    pub(crate) fn tell_own_session(&mut self, session: SessionKey, message: ToSession) {
+        if session.arbiter != self.arbiter {
+            if let Some(parcels) = self.outgoing.get_mut(usize::from(session.arbiter)) {
+                parcels.push(Parcel::Session(session, message));
+            }
+            return;
+        }
+        if let Some((recipient, _)) = self.sessions.get(&session.serial) {
+            post(recipient, SessionMessage::User(message));
+        }
+    }
+
+    fn deliver(&mut self, key: Key, epoch: Epoch, event: Event) {
+        let is_there = |handle: &Handle| handle.address.connected() && handle.epoch == epoch;
+        if !self.entities.get(&key).is_some_and(is_there) {
+            self.spawn(key.clone(), epoch);
+        }
+        // By reference: a copy of an address costs two allocations.
+        let Some(handle) = self.entities.get(&key) else { return };
+        let is_gated = event.is_gated();
+        match handle.gate.enter() {
+            Err(why) if is_gated => self.refused(&why.to_string(), &key, event),
+            entered => post_entity(&handle.address, Deliver(event, entered.is_ok())),
+        }
+    }
+
+    /// What an entity is owed, which it asked for in this epoch: it is handed over even while its slot quiesces, since
+    /// what is under way must end.
+    pub(crate) fn deliver_own(&mut self, key: &Key, epoch: Epoch, event: Event) {
+        if let Some(handle) = self.entities.get(key).filter(|handle| handle.epoch == epoch) {
+            post_entity(&handle.address, Deliver(event, handle.gate.enter().is_ok()));
+        }
+    }
+
+    /// The answer to an event for which there is no room: nothing is lost without its sender knowing.
+    pub(crate) fn refused(&mut self, why: &str, key: &Key, event: Event) {
+        tracing::warn!(why, "an event was refused");
+        let epoch = self.slots.table().owner(key.slot()).epoch;
+        match event {
+            // The sender's outbox has it, and sends it again.
+            Event::Forward(_) => {}
+            Event::Session(session, FromSession::Bind { .. }) => {
+                let answer = ToSession::BindRefused(Condition::ResourceConstraint.into());
+                self.tell_session(key, epoch, session, answer);
+            }
+            // Cut off, its client resumes and sends again what was not handled.
+            Event::Session(session, _) => {
+                let error = StreamError::new(StreamCondition::ResourceConstraint);
+                self.tell_session(key, epoch, session, ToSession::End(error));
+            }
+            Event::Relay(stanza) => self.bounce(&stanza, Condition::ResourceConstraint),
+            Event::Command(ask, _) => self.answer(ask, Reply::Failed),
+            Event::Confirm(_) | Event::Rows(..) | Event::Derived(..) | Event::Timer(_) => {}
+        }
+    }
+
+    fn bounce(&mut self, stanza: &Stanza, condition: Condition) {
+        if let Some(reply) = stanza.error_reply(condition.into())
+            && let Some(to) = reply.to().map(|to| to.to_bare())
+        {
+            self.dispatch(None, Key::User(to), Event::Relay(reply));
+        }
+    }
+
+    fn spawn(&mut self, key: Key, epoch: Epoch) {
+        let gate = Arc::new(Gate::new(ENTITY_EVENTS_MAX));
+        let address = EntityActor::spawn(key.clone(), epoch, Arc::clone(&self.shared), Arc::clone(&gate));
+        self.entities.insert(key, Handle { address, gate, epoch });
+    }
+
+    /// A timer has run out.
+    pub(crate) fn expired(&mut self, timer: Timer) {
+        match timer {
+            Timer::Entity(key, epoch, token) if self.entities.contains_key(&key) => {
+                self.deliver_own(&key, epoch, Event::Timer(token));
+            }
+            // It was dropped for having nothing to do, and is loaded again; unless it is another's now.
+            Timer::Entity(key, epoch, token) if self.slots.is_current(&key, epoch) => {
+                self.admit(None, key, Event::Timer(token));
+            }
+            Timer::Entity(..) => {}
+            Timer::Idle(key) => {
+                if let Some(handle) = self.entities.get(&key) {
+                    post_entity(&handle.address, StopIfIdle);
+                }
+            }
+            Timer::Session(serial, token) => {
+                if let Some((recipient, _)) = self.sessions.get(&serial) {
+                    post(recipient, SessionMessage::Timer(token));
+                }
+            }
+        }
+    }
+
+    /// The store's answer, for an entity that is here.
+    pub(crate) fn rows(&mut self, key: &Key, epoch: Epoch, token: Option<u64>, rows: Vec<Rows>) {
+        match token {
+            Some(token) => self.deliver_own(key, epoch, Event::Rows(token, rows)),
+            None => {
+                if let Some(handle) = self.entities.get(key).filter(|handle| handle.epoch == epoch) {
+                    post_entity(&handle.address, Loaded(rows));
+                }
+            }
+        }
+    }
+
+    /// The store's verdict on write sets of entities here.
+    pub(crate) fn committed(&mut self, results: Vec<stentor_store::Committed>) {
+        for committed in results {
+            let handle = self.entities.get(&committed.owner);
+            if let Some(handle) = handle.filter(|handle| handle.epoch == committed.epoch) {
+                post_entity(&handle.address, Committed(committed.ticket, committed.result));
+            }
+        }
+    }
+
+    /// A newer table: entities of slots that are another's are dropped with all they had not let go, sessions of
+    /// users that are elsewhere now attach there, and what waited goes where it belongs.
+    pub(crate) fn install(&mut self, table: Arc<Table>) {
+        let version = table.version();
+        let moved = self.slots.install(table);
+        self.entities.retain(|key, handle| {
+            let is_lost = moved.lost.contains(&key.slot());
+            if is_lost {
+                post_entity(&handle.address, Dropped);
+            }
+            !is_lost
+        });
+        self.retiring.retain(|slot, _| !moved.lost.contains(slot));
+        for (key, event) in moved.released {
+            self.admit(None, key, event);
+        }
+        self.send_returned();
+        self.attach_sessions(version, &moved.slots);
+    }
+
+    /// Has the sessions of these slots attach to their users' new owners. When all of them have, the cluster is told.
+    fn attach_sessions(&mut self, version: u64, slots: &HashSet<Slot>) {
+        let mut waited_for = HashSet::new();
+        for (serial, (recipient, user)) in &self.sessions {
+            if user.is_some_and(|slot| slots.contains(&slot)) {
+                waited_for.insert(*serial);
+                post(recipient, SessionMessage::User(ToSession::Reattach));
+            }
+        }
+        self.attaching.push((version, waited_for));
+        self.report_attached();
+    }
+
+    /// A session has attached to its user's new owner, or is gone.
+    pub(crate) fn session_attached(&mut self, serial: u64) {
+        if self.attaching.is_empty() {
+            return;
+        }
+        for (_, waited_for) in &mut self.attaching {
+            waited_for.remove(&serial);
+        }
+        self.report_attached();
+    }
+
+    fn report_attached(&mut self) {
+        while self.attaching.first().is_some_and(|(_, waited_for)| waited_for.is_empty()) {
+            let (version, _) = self.attaching.remove(0);
+            // Behind the attachments.
+            self.flush();
+            self.shared.report(Report::HandedOver { arbiter: self.arbiter, version });
+        }
+    }
+
+    /// Every member has handed over what it had of these slots.
+    pub(crate) fn gathered(&mut self, slots: &[Slot]) {
+        for (key, event) in self.slots.gathered(slots.iter().copied()) {
+            self.admit(None, key, event);
+        }
+    }
+
+    /// These slots are to move: their entities end, each once nothing of it is under way.
+    pub(crate) fn quiesce(&mut self, slots: &[Slot]) {
+        let here = slots.iter().copied().filter(|slot| self.shared.arbiter_of_slot(*slot) == self.arbiter);
+        let begun: HashSet<Slot> = self.slots.quiesce(here).into_iter().collect();
+        self.retiring.extend(begun.iter().map(|slot| (*slot, 0)));
+        for (key, handle) in &self.entities {
+            if let Some(left) = self.retiring.get_mut(&key.slot()).filter(|_| begun.contains(&key.slot())) {
+                *left += 1;
+                post_entity(&handle.address, Retire);
+            }
+        }
+        for slot in begun {
+            self.report_quiet(slot);
+        }
+    }
+
+    /// An entity whose slot is to move has ended.
+    pub(crate) fn retired(&mut self, key: &Key) {
+        self.entities.remove(key);
+        if let Some(left) = self.retiring.get_mut(&key.slot()) {
+            *left = left.saturating_sub(1);
+            self.report_quiet(key.slot());
+        }
+    }
+
+    fn report_quiet(&mut self, slot: Slot) {
+        if self.retiring.get(&slot) == Some(&0) {
+            self.retiring.remove(&slot);
+            self.shared.report(Report::Quiet(slot));
+        }
+    }
+}
