@@ -4,6 +4,8 @@
 pub mod limits;
 mod peer;
 mod slots;
+mod steward;
 
 pub use peer::PeerMessage;
 pub use slots::{Admission, Moved, Slots};
+pub use steward::{Action, Ending, Hint, Question, Steward};

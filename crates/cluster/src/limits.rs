@@ -3,3 +3,42 @@
 /// Events that wait, on one arbiter, for slots that are coming or going: some seconds of a busy arbiter's. Beyond, each
 /// gets its stated answer: forwards stay in their outbox, sessions are cut and resume.
 pub const HELD_EVENTS_MAX: usize = 65_536;
+
+/// From one renewal of the lease to the next, and from one reading of the others' leases to the next, in ms.
+pub const RENEW_MS: u64 = 500;
+/// How long a lease holds, from before its renewal was sent, in ms on the holder's clock: five renewals may fail.
+pub const LEASE_MS: u64 = 3_000;
+/// How long a member's counter has to be seen unchanged before it may be fenced, in ms on the observer's clock. Longer
+/// than a lease by what two clocks may differ in their rate.
+pub const SILENT_MS: u64 = 3_300;
+/// Two readings of leases that are further apart observe nothing between them: whoever was stopped for a while, or
+/// waited long for the store, cannot know whether others had to wait as well.
+pub const OBSERVATION_GAP_MS: u64 = 1_500;
+/// How long after its last renewal that was seen a member is given slots. Some that died together are not given each
+/// other's.
+pub const FRESH_MS: u64 = 2_000;
+/// Each live member that comes before this one when somebody is to be fenced has this long to do it, in ms.
+pub const FENCE_STAGGER_MS: u64 = RENEW_MS;
+/// And so many of them are waited for at most.
+pub const FENCE_STAGGER_MAX: u64 = 3;
+/// After a question without an answer, in ms until the next of its kind.
+pub const RETRY_MS: u64 = 500;
+/// After a change that came second, the unit of the pause before the next, in ms.
+pub const CHANGE_PAUSE_MS: u64 = 20;
+/// And so many units it is at most.
+pub const CHANGE_PAUSES_MAX: u64 = 32;
+/// Slots of a member that are being moved away at once: their users wait meanwhile.
+pub const MOVES_MAX: usize = 256;
+/// How long slots that are quiet wait for others, to be moved with them, in ms.
+pub const QUIET_MS: u64 = 100;
+/// How long a slot's new owner waits for what others have to hand over, in ms. It covers fencing one of them.
+pub const GATHER_MS: u64 = 12_000;
+
+const _: () = assert!(
+    SILENT_MS * 100 >= LEASE_MS * 104 && OBSERVATION_GAP_MS > 2 * RENEW_MS && FRESH_MS > 2 * RENEW_MS,
+    "a lease has ended on its holder's clock before it may be fenced; a lost answer or two do not matter"
+);
+const _: () = assert!(
+    GATHER_MS > SILENT_MS + FENCE_STAGGER_MS * FENCE_STAGGER_MAX + OBSERVATION_GAP_MS,
+    "a member that died is removed rather than waited for to the end"
+);
