@@ -29,6 +29,22 @@ need_program() {
     $install >/dev/null 2>&1 || { $apt update >/dev/null && $install >/dev/null; } || give_up "cannot install $*"
 }
 
+# need_oracles: Python with lxml in target/oracles, for the parsers that ours is compared with. Without it those tests
+# are skipped and say so.
+need_oracles() {
+    local folder=${CARGO_TARGET_DIR:-$PWD/target}/oracles list=crates/xml/tests/differential/requirements.txt
+    cmp --silent "$list" "$folder/installed" && return
+    command -v python3 >/dev/null || (need_program python3 python3) || return 0
+    # Debian keeps a part of the module in a package of its own.
+    python3 -m venv --clear "$folder" >/dev/null 2>&1 || {
+        (need_program python3-venv python3-venv) || true
+        python3 -m venv --clear "$folder" || return 0
+    }
+    say "installing $(tr '\n' ' ' <"$list")"
+    "$folder/bin/python" -m pip install --quiet --no-compile --requirement "$list" && cp "$list" "$folder/installed" ||
+        say "lxml cannot be installed; the tests with it will be skipped"
+}
+
 # The version that rust-toolchain.toml names.
 rust_wanted() {
     sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml

@@ -1,5 +1,7 @@
-//! What the framer accepts is read the same by two other parsers, and so is what an element writes of it.
+//! What the framer accepts is read the same by other parsers, and so is what an element writes of it.
 
+#[path = "differential/programs.rs"]
+mod programs;
 mod support;
 
 use roxmltree::{Document, ParsingOptions};

@@ -18,8 +18,8 @@
 //! S064, S065 and S103 the test is that SASL2, FAST and carbons are not there, and that what pretends to be theirs is
 //! taken for what it is; of S102, that answers which nobody asked for change nothing, and carry their sender's address. Of
 //! S003 and S023 only TCP is there. No row asserts times: S053 and S109 compare answers (`scripts/timing` reports those of
-//! S053). S020 and S025 are 2,000 connections and 150 inputs here, not 100,000 and 20 million; S022 is 20 connections; S010
-//! is against rxml and roxmltree alone; S090 has 249 addresses of 500.
+//! S053). S020 is 2,000 connections here, not 100,000; S022 is 20; S025 is 150 inputs (and 100,000 for each fuzz body, more
+//! by `scripts/fuzz --runs`); S090 has 249 addresses of 500.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod accounts;
