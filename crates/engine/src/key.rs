@@ -10,14 +10,10 @@ pub enum Key {
 }
 
 impl Key {
-    /// The slot that the key hashes to. FNV-1a over the text, since every member must compute the same for ever.
+    /// The slot that the key hashes to.
     pub fn slot(&self) -> Slot {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         let (kind, text) = self.parts();
-        for byte in [kind].iter().chain(text.as_bytes()) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-        Slot((hash >> 32) as u16 % Slot::COUNT)
+        Slot::of(kind, text)
     }
 
     /// The kind's letter and the address: what the store keys owners by.
@@ -42,6 +38,15 @@ pub struct Slot(u16);
 impl Slot {
     /// How many there are.
     pub const COUNT: u16 = 4_096;
+
+    /// That of a key by its [`Key::parts`]. FNV-1a over them, since every member must compute the same for ever.
+    pub fn of(kind: u8, text: &str) -> Self {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for byte in [kind].iter().chain(text.as_bytes()) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        Self((hash >> 32) as u16 % Self::COUNT)
+    }
 
     /// The slot of a number, if there is one.
     pub fn new(number: u16) -> Option<Self> {

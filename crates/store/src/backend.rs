@@ -1,8 +1,9 @@
 //! What an engine must do: commit a batch, answer questions, give all out and take it in again.
 
-use crate::limits::{ENTRY_KEYS_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::limits::{ENTRY_KEYS_MAX, KEY_BYTES_MAX, OWNERS_PAGE, VALUE_BYTES_MAX};
 use crate::row::{OwnedRow, Owner, Row};
-use stentor_engine::{Batch, Collection, CommitError, DedupeKey, Key, Query, Rows, Write};
+use std::collections::{HashMap, HashSet};
+use stentor_engine::{Batch, Collection, CommitError, DedupeKey, Key, Query, Rows, Slot, Write};
 
 /// An owner whose sets in a batch were not committed, and why.
 pub type Refusal = (Key, CommitError);
@@ -72,6 +73,34 @@ pub trait Reader: Send {
         })?;
         Ok(owners)
     }
+
+    /// [`Reader::owners`] of some slots. An engine that knows owners by their slots does not go through the others:
+    /// this does.
+    ///
+    /// # Errors
+    /// The engine failed or a row that was read is corrupt.
+    fn owners_of(
+        &self,
+        slots: &[Slot],
+        after: Option<&Owner>,
+        limit: usize,
+        having: Having,
+    ) -> Result<Vec<Owner>, Fault> {
+        let slots: HashSet<Slot> = slots.iter().copied().collect();
+        let mut found = Vec::new();
+        let mut after = after.cloned();
+        while found.len() < limit {
+            let page = self.owners(after.as_ref(), OWNERS_PAGE, having)?;
+            let is_last = page.len() < OWNERS_PAGE;
+            after = page.last().cloned();
+            found.extend(page.into_iter().filter(|owner| slots.contains(&owner.slot())));
+            if is_last {
+                break;
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
 }
 
 /// What an owner has at least one of.
@@ -124,7 +153,7 @@ pub(crate) fn check(owner: &Key, write: &Write) -> Result<(), CommitError> {
 
 /// The sets of each owner, in order, owners by their first set.
 pub(crate) fn by_owner(batch: &Batch) -> Vec<(&Key, Vec<&[Write]>)> {
-    let mut index = std::collections::HashMap::with_capacity(batch.sets.len());
+    let mut index = HashMap::with_capacity(batch.sets.len());
     let mut owners: Vec<(&Key, Vec<&[Write]>)> = Vec::with_capacity(batch.sets.len());
     for set in &batch.sets {
         let at = *index.entry(&set.owner).or_insert_with(|| {

@@ -15,6 +15,8 @@ pub const SETS_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const QUESTIONS_WAITING_MAX: usize = 16_384;
 /// Threads that answer questions. Two, so that one long read does not hold up all others.
 pub const READERS: usize = 2;
+/// Owners that are read at a time where those of some slots are picked out of all.
+pub const OWNERS_PAGE: usize = 1_024;
 /// Rows that a restore puts into one commit.
 pub const RESTORE_ROWS_MAX: usize = 1_024;
 /// Bytes of one line of an export that is read: a value as base64, its keys, and room for escapes.

@@ -1,7 +1,7 @@
 //! What is stored, apart from how an engine lays it out: the form of an export.
 
 use bytes::Bytes;
-use stentor_engine::{Key, LogId};
+use stentor_engine::{Key, LogId, Slot};
 
 /// The name of an owner as text: its kind's letter, then the address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,6 +10,13 @@ pub struct Owner {
     pub kind: u8,
     /// The address.
     pub address: Box<str>,
+}
+
+impl Owner {
+    /// The slot that it hashes to.
+    pub fn slot(&self) -> Slot {
+        Slot::of(self.kind, &self.address)
+    }
 }
 
 impl From<&Key> for Owner {

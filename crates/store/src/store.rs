@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use stentor_engine::{CommitError, Epoch, Key, Query, Refused, Rows, Write, WriteSet};
+use stentor_engine::{CommitError, Epoch, Key, Query, Refused, Rows, Slot, Write, WriteSet};
 
 /// Which engine keeps the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -299,6 +299,20 @@ impl Store {
     /// The engine failed, or a row that was read is corrupt.
     pub fn owners(&self, after: Option<&Owner>, limit: usize, having: Having) -> Result<Vec<Owner>, Fault> {
         self.with_reader(|reader| reader.owners(after, limit, having))
+    }
+
+    /// A page of the owners of some slots; see [`Reader::owners_of`]. On the caller's thread.
+    ///
+    /// # Errors
+    /// The engine failed, or a row that was read is corrupt.
+    pub fn owners_of(
+        &self,
+        slots: &[Slot],
+        after: Option<&Owner>,
+        limit: usize,
+        having: Having,
+    ) -> Result<Vec<Owner>, Fault> {
+        self.with_reader(|reader| reader.owners_of(slots, after, limit, having))
     }
 
     /// Runs `read` with a reader of its own, on the caller's thread.

@@ -2,15 +2,16 @@
 
 use crate::backend::Refusal;
 use crate::memory::Memory;
+use crate::register::{LaneId, Register};
 use std::collections::VecDeque;
-use stentor_engine::{Batch, Key, Query, Rows};
+use stentor_engine::{Batch, Key, Query, RegisterReply, RegisterRequest, Rows};
 
 /// What was applied, and what of it a crash leaves.
 #[derive(Clone, Debug, Default)]
 pub struct Unsynced {
     applied: Memory,
     durable: Memory,
-    pending: VecDeque<Batch>,
+    pending: VecDeque<(Option<LaneId>, Batch)>,
 }
 
 impl Unsynced {
@@ -22,8 +23,17 @@ impl Unsynced {
     /// Applies a batch that is not durable yet, but for the owners returned. It may be acknowledged after
     /// [`Unsynced::sync`] only.
     pub fn write(&mut self, batch: Batch) -> Vec<Refusal> {
-        let refused = self.applied.commit(&batch);
-        self.pending.push_back(batch);
+        self.push(None, batch)
+    }
+
+    /// [`Unsynced::write`] of a member in its lane.
+    pub fn write_in(&mut self, lane: LaneId, batch: Batch) -> Vec<Refusal> {
+        self.push(Some(lane), batch)
+    }
+
+    fn push(&mut self, lane: Option<LaneId>, batch: Batch) -> Vec<Refusal> {
+        let refused = commit(&mut self.applied, lane, &batch);
+        self.pending.push_back((lane, batch));
         refused
     }
 
@@ -61,9 +71,25 @@ impl Unsynced {
 
     /// The same batches on the same state have the same refusals.
     fn keep(&mut self, batches: usize) {
-        for batch in self.pending.drain(..batches.min(self.pending.len())) {
-            self.durable.commit(&batch);
+        for (lane, batch) in self.pending.drain(..batches.min(self.pending.len())) {
+            commit(&mut self.durable, lane, &batch);
         }
+    }
+}
+
+fn commit(memory: &mut Memory, lane: Option<LaneId>, batch: &Batch) -> Vec<Refusal> {
+    match lane {
+        Some(lane) => memory.commit_in(lane, batch),
+        None => memory.commit(batch),
+    }
+}
+
+/// What it answers is durable, and with it all that was applied before: a database has one log.
+impl Register for Unsynced {
+    fn ask(&mut self, request: &RegisterRequest) -> RegisterReply {
+        self.sync();
+        self.durable.ask(request);
+        self.applied.ask(request)
     }
 }
 

@@ -23,7 +23,7 @@ const CASES: &[(&str, fn(&mut Bench))] = &[
     ("sets of one owner apply in order", ordering),
     ("writes see those before them in the batch", seeing),
     ("owners whose names begin alike are apart", alike),
-    ("owners are listed by what they have", owners::listing),
+    ("owners are listed by what they have", owners::cases),
     ("values are any bytes", any_bytes),
     ("long names are refused, alone", long_names),
     ("readers live beside commits", living_readers),

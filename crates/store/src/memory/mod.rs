@@ -1,22 +1,33 @@
 //! The store as plain maps: for hosts that keep nothing, for the simulator, and as the model that the engines are
 //! compared with. It shares no code with their layout.
 
-use crate::backend::{self, Backend, Fault, Having, Reader, Refusal, by_owner};
+mod handle;
+mod members;
+
+pub use handle::MemoryBackend;
+
+use crate::backend::{self, Having, Refusal, by_owner};
+use crate::register::LaneId;
 use crate::row::{OwnedRow, Owner, Row};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use members::Members;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use stentor_engine::{
-    Append, Batch, Collection, CommitError, DedupeKey, Expect, Key, LogId, LogRow, Query, Record, Rows, Write,
+    Append, Batch, Collection, CommitError, DedupeKey, Expect, Key, LogId, LogRow, Query, Record, Rows,
+    Write, WriteSet,
 };
 
 type Names<T> = BTreeMap<Box<str>, T>;
 
 /// Everything stored. A clone is a snapshot.
+///
+/// It is a register of members too, and may be written by several of them, each in a lane of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     owners: BTreeMap<Owner, Stored>,
+    members: Members,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,10 +51,34 @@ impl Memory {
         Self::default()
     }
 
-    /// Applies a batch, but for the owners returned.
+    /// Applies a batch, but for the owners returned. No lane and no epoch is checked: for a store without members.
     pub fn commit(&mut self, batch: &Batch) -> Vec<Refusal> {
+        self.commit_unless(batch, |_| false)
+    }
+
+    /// Applies a member's batch, but for the owners returned; see [`crate::Shared::backend`].
+    pub fn commit_in(&mut self, lane: LaneId, batch: &Batch) -> Vec<Refusal> {
+        if let Err(refused) = self.members.advance(lane, batch) {
+            return refused;
+        }
+        let table = Arc::clone(&self.members.table);
+        let refused = self.commit_unless(batch, |set| {
+            let owner = table.owner(set.owner.slot());
+            (owner.member, owner.epoch) != (Some(lane.member), set.epoch)
+        });
+        self.members.answered(lane, &refused);
+        refused
+    }
+
+    fn commit_unless(&mut self, batch: &Batch, is_fenced: impl Fn(&WriteSet) -> bool) -> Vec<Refusal> {
         let mut refused = Vec::new();
+        let fenced: HashSet<&Key> =
+            batch.sets.iter().filter(|set| is_fenced(set)).map(|set| &set.owner).collect();
         for (owner, sets) in by_owner(batch) {
+            if fenced.contains(owner) {
+                refused.push((owner.clone(), CommitError::Fenced));
+                continue;
+            }
             let stored = self.owners.entry(Owner::from(owner)).or_default();
             let writes = || sets.iter().flat_map(|set| set.iter());
             match stored.check(owner, writes()) {
@@ -255,57 +290,4 @@ fn record(key: &str, (version, value): &(u64, Bytes)) -> Record {
 
 fn log_row((id, entry): (&LogId, &Entry)) -> Option<LogRow> {
     entry.value.clone().map(|value| LogRow { id: *id, value })
-}
-
-/// [`Memory`] as a backend. Nothing is durable; clones share what is stored, so that it can be opened again.
-#[derive(Clone, Debug, Default)]
-pub struct MemoryBackend {
-    memory: Arc<RwLock<Memory>>,
-}
-
-impl MemoryBackend {
-    /// Nothing stored.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-
-impl Backend for MemoryBackend {
-    fn commit(&mut self, batch: &Batch) -> Vec<Refusal> {
-        self.memory.write().unwrap_or_else(PoisonError::into_inner).commit(batch)
-    }
-
-    fn reader(&self) -> Box<dyn Reader> {
-        Box::new(self.clone())
-    }
-
-    fn failure(&self) -> Option<String> {
-        None
-    }
-
-    fn restore(&mut self, rows: Vec<OwnedRow>) -> Result<(), Fault> {
-        let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
-        rows.into_iter().for_each(|row| memory.restore(row));
-        Ok(())
-    }
-}
-
-impl Reader for MemoryBackend {
-    fn query(&self, owner: &Key, queries: &[Query]) -> Vec<Rows> {
-        let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
-        queries.iter().map(|query| memory.query(owner, query)).collect()
-    }
-
-    fn rows(&self, each: &mut dyn FnMut(OwnedRow) -> bool) -> Result<(), Fault> {
-        let snapshot = self.memory.read().unwrap_or_else(PoisonError::into_inner).clone();
-        snapshot.rows().all(each);
-        Ok(())
-    }
-
-    fn owners(&self, after: Option<&Owner>, limit: usize, having: Having) -> Result<Vec<Owner>, Fault> {
-        let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let owners = memory.owners.range((start, Bound::Unbounded)).filter(|(_, stored)| stored.has(having));
-        Ok(owners.take(limit).map(|(owner, _)| owner.clone()).collect())
-    }
 }
