@@ -42,3 +42,13 @@ const _: () = assert!(
     GATHER_MS > SILENT_MS + FENCE_STAGGER_MS * FENCE_STAGGER_MAX + OBSERVATION_GAP_MS,
     "a member that died is removed rather than waited for to the end"
 );
+
+/// Bytes of one frame on a link: a stanza as large as the store takes one, with room for what names it; a snapshot of a
+/// session's copies is far below.
+pub const FRAME_BYTES_MAX: usize = 17 * 1024 * 1024;
+
+/// Bytes of the first frame on a connection, from whoever it may be.
+pub const HELLO_BYTES_MAX: usize = 4 * 1024;
+
+/// Targets of one frame that goes to many: what is sent as one is also taken as one by whoever hands it on.
+pub const FANOUT_TARGETS_MAX: usize = 512;

@@ -225,6 +225,15 @@ impl Stanza {
         }
     }
 
+    /// Whether it was made of the same stanza as `other` and differs from it by `to` at most. Looks at no content, so
+    /// two that were read apart are never the same.
+    #[must_use]
+    pub fn is_same_but_to(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.content, &other.content)
+            && self.stanza_type == other.stanza_type
+            && self.from == other.from
+    }
+
     /// First-level children: namespace, name, bytes.
     pub fn children(&self) -> impl ExactSizeIterator<Item = Child<'_>> {
         self.content.children()

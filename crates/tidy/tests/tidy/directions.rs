@@ -77,6 +77,7 @@ const IMPURE_NAMES: &[&str] = &[
 const NAMED_BY: &[(&str, &[&str], &[&str])] = &[
     ("actix", &["net", "runtime", "server"], &[]),
     ("actix-rt", &["net", "runtime", "server"], &[]),
+    ("bincode", &["cluster"], &[]),
     ("fjall", &["store"], &[]),
     ("quick-xml", &["xml"], &["xmpp"]),
     ("sled", &["store"], &[]),
