@@ -14,6 +14,7 @@ mod kill;
 mod members;
 mod model;
 mod owners;
+mod postgres;
 mod registers;
 mod sync;
 mod threads;
