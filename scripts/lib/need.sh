@@ -50,15 +50,24 @@ rust_wanted() {
     sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml
 }
 
-# Whether cargo, called here, is of the version that is wanted.
+# Whether cargo, called here, is of the version that is wanted. The question alone installs nothing.
 rust_is_there() {
-    cargo --version 2>/dev/null | grep -q "^cargo $(rust_wanted) "
+    RUSTUP_AUTO_INSTALL=0 cargo --version 2>/dev/null | grep -q "^cargo $(rust_wanted) "
+}
+
+# Rust is not there and does not come: what is there, and what to do.
+no_rust() {
+    local found
+    found=$(RUSTUP_AUTO_INSTALL=0 cargo --version 2>/dev/null | cut -d' ' -f1,2) || true
+    give_up "Rust $(rust_wanted) cannot be installed${found:+ (this machine has $found, which is another version)};" \
+        "install that version by https://rustup.rs, and try again"
 }
 
 # need_rust [COMPONENT...]: a compiler of the version that rust-toolchain.toml names, by whatever name it is installed.
 need_rust() {
     need_program cc gcc libc6-dev
-    PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+    # The distribution's cargo, of another version, must not stand before rustup's.
+    rust_is_there || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
     if ! rust_is_there && command -v rustup >/dev/null; then
         local name
         for name in $(rustup toolchain list | cut -d' ' -f1); do
@@ -70,10 +79,11 @@ need_rust() {
         if ! command -v rustup >/dev/null; then
             need_program curl curl ca-certificates
             curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
-                sh -s -- -y --quiet --no-modify-path --profile minimal --default-toolchain none ||
-                give_up "Rust cannot be installed; see https://rustup.rs"
+                RUSTUP_INIT_SKIP_PATH_CHECK=yes sh -s -- -y --quiet --no-modify-path --profile minimal \
+                    --default-toolchain none || no_rust
         fi
-        rustup toolchain install "$(rust_wanted)" --profile minimal || give_up "Rust cannot be installed; see https://rustup.rs"
+        rustup toolchain install "$(rust_wanted)" --profile minimal || no_rust
+        rust_is_there || no_rust
     fi
     local component
     for component in "$@"; do
