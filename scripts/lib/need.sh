@@ -60,7 +60,7 @@ no_rust() {
     local found
     found=$(RUSTUP_AUTO_INSTALL=0 cargo --version 2>/dev/null | cut -d' ' -f1,2) || true
     give_up "Rust $(rust_wanted) cannot be installed${found:+ (this machine has $found, which is another version)};" \
-        "install that version by https://rustup.rs, and try again"
+        "install that version (https://rustup.rs) and try again"
 }
 
 # need_rust [COMPONENT...]: a compiler of the version that rust-toolchain.toml names, by whatever name it is installed.

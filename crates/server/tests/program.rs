@@ -181,7 +181,7 @@ fn init_writes_all_or_nothing() {
     let again = run(folder, &["init", "example.net", "example.org"]);
     assert_eq!(again.status.code(), Some(1));
     let text = String::from_utf8_lossy(&again.stderr);
-    for expected in ["example.org.crt: exists", "example.org.key: exists", "move it away, or name another"] {
+    for expected in ["example.org.crt: exists", "example.org.key: exists", "move away what is there, or"] {
         assert!(text.contains(expected), "{text}");
     }
     assert!(!folder.join("stentor.toml").exists());
@@ -234,6 +234,12 @@ fn completions_are_written_for_every_shell() {
         let output = run(folder.path(), &["completions", shell]);
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains("session"), "{shell}");
+        // Nobody reads on: a message, no panic.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output =
+            stentor(folder.path(), &["completions", shell]).stdout(writer).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
@@ -253,9 +259,19 @@ fn a_backup_is_restored_into_an_empty_store() {
     assert!(run(folder, &["stop"]).status.success());
     assert_eq!(server.end(), Some(0));
 
-    assert_eq!(code(&["restore", "kept.jsonl"]), Some(1), "there is a store");
+    for (file, expected) in [
+        ("kept.jsonl", "data/store is not empty, and a backup makes a new store"),
+        ("nowhere", "nowhere: No such file"),
+    ] {
+        let refused = run(folder, &["restore", file]);
+        assert_eq!(refused.status.code(), Some(1), "there is a store");
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert!(told.contains(expected), "{told}");
+    }
     std::fs::remove_dir_all(folder.join("data/store")).expect("removed");
-    assert_eq!(code(&["restore", "stentor.toml"]), Some(1), "that is no backup");
+    let refused = run(folder, &["restore", "stentor.toml"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("stentor.toml: this is no backup of Stentor"));
     assert_eq!(code(&["restore", "kept.jsonl"]), Some(0));
     let other = stentor(folder, &["restore", "kept.jsonl"])
         .env("STENTOR__STORE__ENGINE", "sled")

@@ -172,7 +172,7 @@ pub enum SessionCommand {
     /// End a session (juliet@example.org/phone), or all of an account (juliet@example.org)
     Kick {
         /// Whose
-        #[arg(value_parser = Jid::parse)]
+        #[arg(value_parser = account_or_session)]
         jid: Jid,
         /// What the client is told
         #[arg(long)]
@@ -191,7 +191,18 @@ fn account(text: &str) -> Result<BareJid, String> {
     Ok(jid)
 }
 
+fn account_or_session(text: &str) -> Result<Jid, String> {
+    let jid = Jid::parse(text).map_err(|error| error.to_string())?;
+    if jid.local().is_none() {
+        return Err("a session is written name@domain/resource, all of an account name@domain".to_owned());
+    }
+    Ok(jid)
+}
+
 fn domain(text: &str) -> Result<String, String> {
+    if text.contains('/') {
+        return Err("a domain has no / in it".to_owned());
+    }
     let jid = BareJid::parse(text).map_err(|error| error.to_string())?;
     if jid.local().is_some() {
         return Err("a domain has no @ in it".to_owned());

@@ -81,7 +81,9 @@ fn refuse_existing<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<(), F
         return Ok(());
     }
     let mut lines: Vec<_> = existing.iter().map(|file| format!("{}: exists", file.display())).collect();
-    lines.push("nothing is written over: move it away, or name another folder with --folder".to_owned());
+    lines.push(
+        "nothing is written over: move away what is there, or name another folder with --folder".to_owned(),
+    );
     Err(Failure::new(lines.join("\n")))
 }
 

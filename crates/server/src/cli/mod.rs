@@ -11,6 +11,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -81,8 +82,10 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             output,
         ),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "stentor", &mut std::io::stdout());
-            Ok(())
+            // It panics where it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "stentor", &mut script);
+            Ok(std::io::stdout().write_all(&script)?)
         }
         Command::Version => output::version(output),
     }
@@ -103,12 +106,13 @@ fn run_user(command: UserCommand, source: &ConfigSource, output: &Output) -> Res
         UserCommand::Add { jid, password } => {
             // The server first: nobody should type a password that goes nowhere.
             let mut client = connect(source)?;
-            let request = ControlRequest::UserAdd { password: password::read(&password, &jid)?, jid };
+            let request = ControlRequest::UserAdd { password: password::read(&password, &jid, output)?, jid };
             accounts::done(&mut client, &request, "the account is created", output)
         }
         UserCommand::Passwd { jid, password } => {
             let mut client = connect(source)?;
-            let request = ControlRequest::UserPasswd { password: password::read(&password, &jid)?, jid };
+            let request =
+                ControlRequest::UserPasswd { password: password::read(&password, &jid, output)?, jid };
             accounts::done(&mut client, &request, "the password is changed", output)
         }
         UserCommand::Remove { jid } => {

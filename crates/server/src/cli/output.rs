@@ -90,6 +90,17 @@ impl Output {
         Ok(out.flush()?)
     }
 
+    /// Prints what is worth knowing, and no failure.
+    pub(super) fn warning(&self, text: &str) {
+        let mut error = io::stderr().lock();
+        // With the error output gone there is nobody left to tell.
+        let _ = if self.is_json {
+            writeln!(error, "{}", serde_json::json!({ "warning": text }))
+        } else {
+            writeln!(error, "stentor: {text}")
+        };
+    }
+
     /// Prints why a command failed, and says how the program ends.
     pub(super) fn failure(&self, failure: &Failure) -> ExitCode {
         let mut error = io::stderr().lock();

@@ -6,19 +6,22 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use stentor_xmpp::{BareJid, prepare_password};
 
 use super::arguments::PasswordArguments;
-use super::output::Failure;
+use super::output::{Failure, Output};
 use crate::control::Password;
 
 /// A line is read up to this length: a password has at most 4,096 bytes, so one that was cut is refused.
 const LINE_BYTES_MAX: u64 = 8_192;
 
 /// The password for `jid`.
-pub(super) fn read(arguments: &PasswordArguments, jid: &BareJid) -> Result<Password, Failure> {
+pub(super) fn read(
+    arguments: &PasswordArguments,
+    jid: &BareJid,
+    output: &Output,
+) -> Result<Password, Failure> {
     let stdin = io::stdin();
     let password = if let Some(password) = &arguments.password {
-        eprintln!(
-            "stentor: --password can be seen in the list of processes and stays in the shell's history; \
-             better leave it out"
+        output.warning(
+            "--password can be seen in the list of processes and stays in the shell's history; better leave it out",
         );
         password.clone()
     } else if arguments.password_stdin || !stdin.is_terminal() {
@@ -56,7 +59,7 @@ fn line(input: &mut impl BufRead) -> Result<String, Failure> {
     let line = line.strip_suffix('\n').unwrap_or(&line);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
-        return Err(Failure::new("no password was given"));
+        return Err(Failure::new("no password was given: type one, or write one to --password-stdin"));
     }
     Ok(line.to_owned())
 }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use stentor_store::ImportError;
+
 use super::output::{Failure, Output};
 use crate::config::Config;
 use crate::control::ControlClient;
@@ -19,8 +21,15 @@ pub(super) fn run(config: &Config, path: &Path, output: &Output) -> Result<(), F
     if let Some(parent) = config.store.path.parent() {
         std::fs::create_dir_all(parent)?;
     }
-    let summary = stentor_store::import(&config.store.to_store(), BufReader::new(file))
-        .map_err(|error| failed(&error))?;
+    let imported = stentor_store::import(&config.store.to_store(), BufReader::new(file));
+    let summary = imported.map_err(|error| match error {
+        ImportError::NotEmpty(store) => Failure::new(format!(
+            "{} is not empty, and a backup makes a new store: move that away, or name another by store.path",
+            store.display()
+        )),
+        ImportError::Line { line: 1, reason } => failed(&format!("this is no backup of Stentor ({reason})")),
+        error => failed(&error),
+    })?;
     let data = serde_json::json!({ "rows": summary.rows, "store": config.store.path.display().to_string() });
     output.print(&data, |_| vec![format!("{}: {} rows", config.store.path.display(), summary.rows)])
 }
