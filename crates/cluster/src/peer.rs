@@ -5,7 +5,8 @@ use bytes::Bytes;
 /// From one member to another, over their link, in order with the events on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerMessage {
-    /// The sender has installed this version of the table, so there is one.
+    /// The sender has installed this version of the table, so there is one. If it gained slots by it, it waits for
+    /// [`PeerMessage::HandedOver`] of it or of a later one, which is the answer.
     Version(u64),
     /// Every session of the sender whose user is in a slot that became the receiver's by this version, or an earlier
     /// one, has attached there: what attaches later is new.

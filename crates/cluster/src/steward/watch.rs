@@ -80,3 +80,41 @@ impl Watch {
         self.seen.get(&member).is_some_and(|seen| seen.renewals > 0 && self.asked < seen.since + FRESH_MS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OTHER: MemberId = MemberId(2);
+
+    /// Whether a member may be fenced after these readings: when each was sent and answered, and the counter.
+    fn is_silent(readings: impl IntoIterator<Item = (u64, u64, Option<u64>)>) -> bool {
+        let mut watch = Watch::default();
+        for (asked, answered, counter) in readings {
+            match counter {
+                Some(counter) => watch.read(asked, answered, &[(OTHER, counter)]),
+                None => watch.restart(),
+            }
+        }
+        watch.silent(OTHER).is_some()
+    }
+
+    /// A reading each half second.
+    fn each(until: u64, counter: impl Fn(u64) -> Option<u64>) -> Vec<(u64, u64, Option<u64>)> {
+        (0..=until).step_by(500).map(|now| (now, now + 10, counter(now))).collect()
+    }
+
+    #[test]
+    fn only_what_was_watched_all_the_time_is_silent() {
+        assert!(is_silent(each(4_000, |_| Some(7))));
+        assert!(!is_silent(each(3_000, |_| Some(7))), "not long enough");
+        assert!(!is_silent(each(4_000, |now| Some(now / 2_000))), "it renewed");
+        assert!(!is_silent(each(4_000, |now| (now != 2_000).then_some(7))), "a reading failed");
+        assert!(is_silent(each(6_000, |now| (now != 2_000).then_some(7))), "and then none did");
+        assert!(!is_silent([(0, 10, Some(7)), (10_000, 10_010, Some(7))]), "this process stood still");
+        assert!(
+            !is_silent([(0, 10, Some(7)), (500, 10_000, Some(7)), (10_000, 10_010, Some(7))]),
+            "the store did"
+        );
+    }
+}
