@@ -1,6 +1,9 @@
 //! SCRAM-SHA-256 (RFC 7677) as a client that can be told to do it wrong. That ours agrees with another
 //! implementation is the subject of `crates/auth/tests/oracle.rs`.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, Mac};
@@ -76,14 +79,22 @@ pub(crate) fn finish(challenge: &str, local: &str, password: &str, binding: &Bin
     };
     let (nonce, salt, iterations) = (field("r="), field("s="), field("i="));
     let salt = BASE64.decode(salt).expect("base64");
-    let salted =
-        pbkdf2_hmac_array::<Sha256, 32>(password.as_bytes(), &salt, iterations.parse().expect("a count"));
+    let salted = salted(password, &salt, iterations.parse().expect("a count"));
     let client_key = mac(&salted, b"Client Key");
     let without_proof = format!("c={},r={nonce}", binding.input());
     let message = format!("n={local},r={NONCE},{challenge},{without_proof}");
     let signature = mac(&Sha256::digest(client_key), message.as_bytes());
     let proof: Vec<u8> = client_key.iter().zip(signature).map(|(key, byte)| key ^ byte).collect();
     format!("{without_proof},p={}", BASE64.encode(proof))
+}
+
+/// As clients do it that log in more than once (RFC 5802 5.1): derived once.
+fn salted(password: &str, salt: &[u8], iterations: u32) -> [u8; 32] {
+    type Of = (String, Vec<u8>, u32);
+    static KNOWN: Mutex<BTreeMap<Of, [u8; 32]>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let derive = || pbkdf2_hmac_array::<Sha256, 32>(password.as_bytes(), salt, iterations);
+    *known.entry((password.to_owned(), salt.to_owned(), iterations)).or_insert_with(derive)
 }
 
 pub(crate) fn respond(client: &mut Client, message: &str) -> Result<(), String> {

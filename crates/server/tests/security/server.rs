@@ -94,6 +94,16 @@ impl Server {
         Self::run(Arc::clone(&self.folder), Arc::clone(&self.authority), self.settings.clone())
     }
 
+    /// `kill -9`, then another process on what an export has, and on nothing else.
+    pub(crate) fn kill_and_restore(mut self, export: &Path) -> Self {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it ends");
+        fs::remove_dir_all(self.folder.path().join("data")).expect("it is ours");
+        let restored = self.command(&["restore", export.to_str().expect("UTF-8")]);
+        assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+        Self::run(Arc::clone(&self.folder), Arc::clone(&self.authority), self.settings.clone())
+    }
+
     /// Another process on the same data, once this one has ended.
     pub(crate) fn restart(mut self) -> Self {
         assert!(self.process.wait().expect("it ends").success());
@@ -164,6 +174,11 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// How many of something a row takes: so many in the gate, and all that the catalogue asks for with `STENTOR_FULL=1`.
+pub(crate) fn many(gate: usize, full: usize) -> usize {
+    if std::env::var_os("STENTOR_FULL").is_some() { full } else { gate }
 }
 
 /// Waits until it is so.

@@ -3,7 +3,7 @@
 
 use crate::Row;
 use crate::client::{Client, header};
-use crate::server::{Server, address, wait_for};
+use crate::server::{Server, address};
 
 pub(crate) const ROWS: &[Row] = &[
     ("S001 S002 S003 entities", entities),
@@ -13,8 +13,6 @@ pub(crate) const ROWS: &[Row] = &[
     ("S014 S015 S016 S018 beyond a limit", beyond_limits),
     ("S017 a stanza that never ends", endless_stanza),
     ("S019 limits of strangers", limits_of_strangers),
-    ("S020 connections that come and go", come_and_go),
-    ("S022 many connections with partial stanzas", partial_stanzas),
     ("S024 quoting", quoting),
     ("S025 seeded garbage", garbage),
 ];
@@ -243,56 +241,6 @@ fn limits_of_strangers(server: &Server) {
     }
     let (_, features) = Client::starttls(server, from, "example.org");
     assert!(features.contains("<max-bytes>8192</max-bytes>"), "{features}");
-}
-
-fn come_and_go(server: &Server) {
-    let base = server.descriptors();
-    let round = |n: usize| {
-        let from = address(&format!("S020 {}", n % 7));
-        match n % 4 {
-            0 => drop(Client::clear(server, from)),
-            1 => {
-                let mut client = Client::clear(server, from);
-                client.open();
-                client.until("</stream:features>");
-            }
-            2 => {
-                let mut client = Client::clear(server, from);
-                client.open();
-                client.until("</stream:features>");
-                client.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
-                client.until("<proceed");
-                client.cut();
-            }
-            _ => drop(Client::starttls(server, from, "example.org")),
-        }
-    };
-    (0..400).for_each(round);
-    wait_for("descriptors are closed", || server.descriptors() <= base);
-    let before = server.resident();
-    (0..2_000).for_each(round);
-    wait_for("descriptors are closed", || server.descriptors() <= base);
-    let grown = server.resident().saturating_sub(before);
-    assert!(grown < 4 * 1024 * 1024, "{grown} bytes for 2,000 connections that are gone");
-}
-
-fn partial_stanzas(server: &Server) {
-    server.account("s022@example.org");
-    let base = server.descriptors();
-    let before = server.resident();
-    let mut held = Vec::new();
-    for n in 0..20 {
-        let from = address(&format!("S022 {n}"));
-        let mut client = Client::bound(server, from, &format!("s022@example.org/{n}"));
-        client.send("<message><body>");
-        client.send(&"x".repeat(200_000));
-        held.push(client);
-    }
-    // Each may hold its one stanza, which is not whole, and little beside it.
-    let grown = server.resident().saturating_sub(before);
-    assert!(grown < 20 * 1024 * 1024, "{grown} bytes for 20 stanzas of 200 kB");
-    drop(held);
-    wait_for("descriptors are closed", || server.descriptors() <= base);
 }
 
 fn quoting(server: &Server) {

@@ -1,0 +1,101 @@
+//! Many connections: that come and go, and that each hold what they may. With `STENTOR_FULL=1` as many as the catalogue
+//! asks for.
+
+use std::io::Write as _;
+
+use crate::Row;
+use crate::client::{Client, TlsSetup, connect};
+use crate::scram;
+use crate::server::{Server, address, many, wait_for};
+
+pub(crate) const ROWS: &[Row] = &[
+    ("S020 connections that come and go", come_and_go),
+    ("S022 many connections with partial stanzas", partial_stanzas),
+];
+
+/// Connections that end at each stage there is, in turns.
+fn come_and_go(server: &Server) {
+    const STAGES: usize = 8;
+    server.account("s020@example.org");
+    let base = server.descriptors();
+    let mut hello = Vec::new();
+    TlsSetup::new("example.org").connection().write_tls(&mut hello).unwrap();
+    let stage = |n: usize| {
+        let from = address(&format!("S020 {}", n % 7));
+        let begun = || {
+            let mut client = Client::clear(server, from);
+            client.open();
+            client.until("</stream:features>");
+            client
+        };
+        match n % STAGES {
+            0 => drop(Client::clear(server, from)),
+            1 => drop(begun()),
+            2 => {
+                let mut client = begun();
+                client.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+                client.until("<proceed");
+                client.cut();
+            }
+            3 => {
+                let mut socket = connect(server.direct, from);
+                socket.write_all(&hello[..hello.len() / 2]).unwrap();
+            }
+            4 => Client::direct(server, from, &TlsSetup::new("example.org")).unwrap().cut(),
+            5 => drop(Client::starttls(server, from, "example.org")),
+            6 => {
+                let (mut client, _) = Client::starttls(server, from, "example.org");
+                scram::begin(&mut client, "SCRAM-SHA-256", "s020", &scram::Binding::None).unwrap();
+            }
+            _ => Client::bound(server, from, "s020@example.org/a").cut(),
+        }
+    };
+    (0..100 * STAGES).for_each(stage);
+    wait_for("descriptors are closed", || server.descriptors() <= base);
+    let before = server.resident();
+    let count = many(250, 12_500) * STAGES;
+    (0..count).for_each(stage);
+    wait_for("descriptors are closed", || server.descriptors() <= base);
+    let grown = server.resident().saturating_sub(before);
+    println!("S020: {grown} bytes for {count} connections");
+    // What the allocator keeps, and less than the smallest thing that could be forgotten with each of them.
+    let budget = 4 * 1024 * 1024 + 40 * count as u64;
+    assert!(grown < budget, "{grown} bytes for {count} connections that are gone");
+}
+
+/// Each may hold its one stanza, which is not whole, and little beside it.
+fn partial_stanzas(server: &Server) {
+    const BYTES: usize = 262_000;
+    const RESOURCES: usize = 20;
+    let accounts = many(2, 50);
+    let base = server.descriptors();
+    let before = server.resident();
+    let mut held = Vec::new();
+    for account in 0..accounts {
+        server.account(&format!("s022-{account}@example.org"));
+        let from = address(&format!("S022 {account}"));
+        for n in 0..RESOURCES {
+            let mut client = Client::bound(server, from, &format!("s022-{account}@example.org/{n}"));
+            client.send("<message><body>");
+            client.send(&"x".repeat(BYTES - 100));
+            held.push(client);
+        }
+    }
+    // Strangers have a smaller limit, and nine of them may be there from one address.
+    for n in 0..accounts * RESOURCES {
+        let from = address(&format!("S022 stranger {}", n / 9));
+        let mut client = Client::clear(server, from);
+        client.open();
+        client.until("</stream:features>");
+        client.send(&format!("<auth>{}", "x".repeat(8_000)));
+        held.push(client);
+    }
+    let users = (accounts * RESOURCES) as u64;
+    let grown = server.resident().saturating_sub(before);
+    println!("S022: {grown} bytes for {users} users and as many strangers with a stanza that is not whole");
+    // The stanzas, a session of some 20 kB for each, and a quarter for how memory is cut.
+    let budget = users * (BYTES as u64 + 8_000 + 2 * 20_000) * 5 / 4;
+    assert!(grown < budget, "{grown} bytes, {budget} are allowed");
+    drop(held);
+    wait_for("descriptors are closed", || server.descriptors() <= base);
+}
