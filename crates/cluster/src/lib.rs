@@ -2,6 +2,7 @@
 //! take-over, what gossip says, and how links carry frames. The server drives it by actors, the simulator by a loop.
 
 pub mod limits;
+pub mod link;
 pub mod wire;
 
 mod peer;

@@ -52,3 +52,33 @@ pub const HELLO_BYTES_MAX: usize = 4 * 1024;
 
 /// Targets of one frame that goes to many: what is sent as one is also taken as one by whoever hands it on.
 pub const FANOUT_TARGETS_MAX: usize = 512;
+
+/// Events, and those behind them, that a link keeps until the other member has acknowledged them: some seconds of what a
+/// busy pair exchanges. Beyond, each event gets its stated answer.
+pub const LINK_EVENTS_MAX: usize = 8_192;
+/// And their bytes; the event that crosses it is still taken.
+pub const LINK_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Events that may be under way to a member which has not handed them on yet.
+pub const CREDIT_EVENTS: u64 = 2_048;
+/// And their bytes; the event that crosses it still goes. A pair within one site is a millisecond apart, so this is far
+/// more than a fast network carries meanwhile.
+pub const CREDIT_BYTES: u64 = 1024 * 1024;
+/// Frames received that are not acknowledged at once, in the hope of something to send it with.
+pub const HELD_BACK_FRAMES_MAX: u64 = 64;
+/// And for how long, in ms.
+pub const TELL_MS: u64 = 20;
+/// Something is written at least so often, in ms.
+pub const HEARTBEAT_MS: u64 = 2_000;
+/// A peer from whom nothing came for so long is not there, in ms.
+pub const PEER_SILENT_MS: u64 = 6_000;
+/// For a connection to be opened, and then for the peer to greet, in ms.
+pub const CONNECT_MS: u64 = 5_000;
+/// From a lost connection to the next attempt, in ms; doubled with each that fails.
+pub const BACKOFF_MS: u64 = 100;
+/// And at most so long.
+pub const BACKOFF_MAX_MS: u64 = 3_000;
+
+const _: () = assert!(PEER_SILENT_MS > 2 * HEARTBEAT_MS, "one heartbeat may be late");
+const _: () = assert!(LINK_BYTES_MAX as u64 > CREDIT_BYTES && LINK_EVENTS_MAX as u64 > CREDIT_EVENTS);
+const _: () =
+    assert!(BACKOFF_MAX_MS < GATHER_MS, "a lost connection is tried again while its hand-over is waited for");

@@ -1,6 +1,6 @@
 //! Frames: where one ends, which version and kind it is.
 
-use crate::limits::FRAME_BYTES_MAX;
+use crate::limits::{FRAME_BYTES_MAX, HELLO_BYTES_MAX};
 use bytes::{Buf, Bytes, BytesMut};
 
 /// A version of the wire. Bodies of one version are frozen; neighbouring versions work together, by the highest that
@@ -145,8 +145,18 @@ impl Frame {
         Self::read_up_to(FRAME_BYTES_MAX, input)
     }
 
-    /// The same with a limit of its own.
-    pub(super) fn read_up_to(bytes_max: usize, input: &mut BytesMut) -> Result<Option<Self>, WireError> {
+    /// The same of the first frame on a connection.
+    pub(crate) fn read_greeting(input: &mut BytesMut) -> Result<Option<Self>, WireError> {
+        Self::read_up_to(HELLO_BYTES_MAX, input)
+    }
+
+    /// Whether a frame begins here and is there to its end.
+    pub(crate) fn is_whole(input: &[u8]) -> bool {
+        let length = input.first_chunk::<4>().map(|length| u32::from_be_bytes(*length) as usize);
+        length.is_some_and(|length| input.len() >= length.saturating_add(4))
+    }
+
+    fn read_up_to(bytes_max: usize, input: &mut BytesMut) -> Result<Option<Self>, WireError> {
         let Some([a, b, c, d, version, kind]) = input.first_chunk::<HEADER_BYTES>().copied() else {
             return Ok(None);
         };

@@ -100,7 +100,7 @@ impl Hello {
     /// # Errors
     /// Something else came: the connection is to be closed.
     pub fn read(input: &mut BytesMut) -> Result<Option<Self>, WireError> {
-        let Some(frame) = Frame::read_up_to(HELLO_BYTES_MAX, input)? else { return Ok(None) };
+        let Some(frame) = Frame::read_greeting(input)? else { return Ok(None) };
         match Control::decode(&frame)? {
             Control::Hello(hello) => Ok(Some(hello)),
             _ => Err(WireError::Malformed("the first frame is no greeting")),

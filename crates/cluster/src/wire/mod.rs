@@ -16,6 +16,7 @@ mod v1;
 pub use carried::{Carried, Outbounds, Relays, Source};
 pub use frame::{Class, Encoded, Frame, Version, WireError};
 pub use gather::Gatherer;
+pub(crate) use greeting::Control;
 pub use greeting::{Hello, Received, Refusal, Status};
 
 /// The frame of something that is carried.
