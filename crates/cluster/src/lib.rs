@@ -1,6 +1,7 @@
 //! Members of a cluster, without a socket, a clock or a store: what is done about leases, the routing table and
 //! take-over, what gossip says, and how links carry frames. The server drives it by actors, the simulator by a loop.
 
+mod gossip;
 pub mod limits;
 pub mod link;
 pub mod wire;
@@ -9,6 +10,7 @@ mod peer;
 mod slots;
 mod steward;
 
+pub use gossip::{Gossip, GossipConfig, GossipEvent, GossipKeys, GossipOutput, GossipSeal, Refusal};
 pub use peer::PeerMessage;
 pub use slots::{Admission, Moved, Slots};
 pub use steward::{Action, Ending, Hint, Question, Steward};

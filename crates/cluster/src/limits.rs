@@ -1,5 +1,7 @@
 //! What a member holds at most for the cluster's sake.
 
+use core::time::Duration;
+
 /// Events that wait, on one arbiter, for slots that are coming or going: some seconds of a busy arbiter's. Beyond, each
 /// gets its stated answer: forwards stay in their outbox, sessions are cut and resume.
 pub const HELD_EVENTS_MAX: usize = 65_536;
@@ -82,3 +84,34 @@ const _: () = assert!(PEER_SILENT_MS > 2 * HEARTBEAT_MS, "one heartbeat may be l
 const _: () = assert!(LINK_BYTES_MAX as u64 > CREDIT_BYTES && LINK_EVENTS_MAX as u64 > CREDIT_EVENTS);
 const _: () =
     assert!(BACKOFF_MAX_MS < GATHER_MS, "a lost connection is tried again while its hand-over is waited for");
+
+/// A datagram of gossip: passes every network that carries IPv6 (1,280 bytes), tunnels among them.
+pub const GOSSIP_DATAGRAM_BYTES_MAX: usize = 1_178;
+
+/// Keys of gossip at a time: a rotation needs two.
+pub const GOSSIP_KEYS_MAX: usize = 8;
+
+/// Members that gossip remembers the datagrams of, and that one view has: several times a large cluster.
+pub const GOSSIP_SENDERS_MAX: usize = 4_096;
+
+/// How often one other member is probed, how long it has to answer before others are asked to try, and how long a
+/// member is under suspicion before it is down. With these, a crash is known to all of 100 members within 10 seconds.
+pub const GOSSIP_PROBE: Duration = Duration::from_millis(500);
+/// See [`GOSSIP_PROBE`].
+pub const GOSSIP_PROBE_ANSWER: Duration = Duration::from_millis(150);
+/// See [`GOSSIP_PROBE`].
+pub const GOSSIP_SUSPICION: Duration = Duration::from_secs(3);
+
+/// How often the whole view is swapped with another member: it is what completes a mass join, in a few rounds.
+pub const GOSSIP_SWAP: Duration = Duration::from_secs(5);
+
+/// How often members of the table that are missing from the view are announced to, while the view is empty and else.
+pub const GOSSIP_ANNOUNCE_ALONE: Duration = Duration::from_secs(1);
+/// See [`GOSSIP_ANNOUNCE_ALONE`].
+pub const GOSSIP_ANNOUNCE_MISSING: Duration = Duration::from_secs(5);
+
+/// How many are announced to at a time: each that answers tells of others.
+pub const GOSSIP_ANNOUNCE_MISSING_MAX: usize = 3;
+
+const _: () =
+    assert!(GOSSIP_PROBE.as_millis() > 2 * GOSSIP_PROBE_ANSWER.as_millis(), "others must have time to try");
