@@ -31,7 +31,12 @@ fn main() {
     let outbound = Carried::Session {
         source: entity,
         session: SessionKey { member: MemberId(3), arbiter: 1, serial: 70_000 },
-        message: ToSession::Outbound { attachment: 3, stanza: Bytes::from_static(STANZA.as_bytes()) },
+        message: ToSession::Outbound {
+            attachment: 3,
+            stanza: Bytes::from_static(STANZA.as_bytes()),
+            entry: Some(LogId(1)),
+            waiting: LogId(1),
+        },
     };
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("wire");

@@ -164,7 +164,8 @@ impl Slots {
 
 /// A session that another owner had says what it holds.
 fn attaches(event: &Event) -> bool {
-    matches!(event, Event::Session(_, FromSession::Gone | FromSession::Detached { .. }))
+    use FromSession::{Attach, Detached, Gone};
+    matches!(event, Event::Session(_, Attach(_) | Gone | Detached { .. }))
 }
 
 #[cfg(test)]

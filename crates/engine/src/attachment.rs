@@ -1,17 +1,48 @@
 //! The session's half of an attachment to its user: numbers, and copies that make either side expendable.
 
-use crate::limits::{INBOUND_BYTES_MAX, INBOUND_STANZAS_MAX};
-use crate::{FromSession, StreamId};
+use crate::limits::{INBOUND_BYTES_MAX, INBOUND_STANZAS_MAX, TAKEN_KEPT};
+use crate::{Attach, FromSession, LogId, OutboundCopy, Snapshot, StreamId, Unconfirmed};
 use bytes::Bytes;
+use core::net::IpAddr;
 use std::collections::VecDeque;
-use stentor_xmpp::{Counter, FullJid, Stanza, StreamManagementError, Unacknowledged};
+use stentor_xmpp::{Counter, FullJid, Kind, Stanza, StreamManagementError, Unacknowledged};
 
-/// A copy of an inbound stanza that the user has not confirmed.
+/// What a session without a resource has asked for. It is asked again if the user is lost before it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// A resource.
+    Bind(Box<str>),
+    /// A stream of before, of which the client has handled so much.
+    Resume(StreamId, Counter),
+}
+
+impl Asking {
+    /// The question.
+    pub fn event(&self, peer: Option<IpAddr>) -> FromSession {
+        match self {
+            Self::Bind(resource) => FromSession::Bind { resource: resource.clone(), peer },
+            Self::Resume(stream, h) => FromSession::Resume { stream: *stream, h: *h, peer },
+        }
+    }
+}
+
+/// An inbound stanza that the user has not confirmed.
 #[derive(Debug)]
 struct Inbound {
-    /// Kept only where the stream is managed: nothing is promised to another, so nothing is replayed for it.
-    stanza: Option<Stanza>,
+    /// None of messages where the stream is not managed: nothing is promised to another, and nobody could tell which of
+    /// them were taken.
+    copy: Option<Unconfirmed>,
     bytes: usize,
+}
+
+/// `<enable/>` that the user has not answered. Nothing is read until it has.
+#[derive(Clone, Copy, Debug)]
+struct Enabling {
+    stream: StreamId,
+    resume: bool,
+    max: Option<u32>,
+    /// Inbound stanzas before it.
+    unmanaged: u64,
 }
 
 /// What a managed stream adds.
@@ -20,7 +51,7 @@ struct Outbound {
     stream: Option<StreamId>,
     /// Inbound stanzas before `<enable/>`, which its counter leaves out.
     unmanaged: u64,
-    copies: Unacknowledged<Bytes>,
+    copies: Unacknowledged<OutboundCopy>,
 }
 
 /// What a session holds for the resource that it is attached to.
@@ -32,8 +63,11 @@ pub struct Attachment {
     confirmed: u64,
     inbound: VecDeque<Inbound>,
     inbound_bytes: usize,
-    enabling: Option<u64>,
+    enabling: Option<Box<Enabling>>,
     managed: Option<Box<Outbound>>,
+    snapshot: Box<Snapshot>,
+    /// Entries that the client has, oldest first, of which it is not known that they have left the log.
+    taken: VecDeque<LogId>,
 }
 
 impl Attachment {
@@ -48,6 +82,8 @@ impl Attachment {
             inbound_bytes: 0,
             enabling: None,
             managed: None,
+            snapshot: Box::default(),
+            taken: VecDeque::new(),
         }
     }
 
@@ -58,17 +94,19 @@ impl Attachment {
         stream: StreamId,
         (handled, unmanaged): (u64, u64),
         acknowledged: Counter,
-        again: &[Bytes],
+        again: &[OutboundCopy],
+        taken: Vec<LogId>,
     ) -> Self {
         let mut copies = Unacknowledged::starting_at(acknowledged);
-        for stanza in again {
-            copies.push(stanza.clone(), stanza.len());
+        for copy in again {
+            copies.push(copy.clone(), copy.stanza.len());
         }
         let managed = Outbound { stream: Some(stream), unmanaged, copies };
         let mut attachment = Self::bound(number, jid);
         attachment.received = handled;
         attachment.confirmed = handled;
         attachment.managed = Some(Box::new(managed));
+        attachment.taken = taken.into();
         attachment
     }
 
@@ -90,7 +128,9 @@ impl Attachment {
             let bytes = stanza.size();
             self.received += 1;
             self.inbound_bytes += bytes;
-            self.inbound.push_back(Inbound { stanza: keeps.then(|| stanza.clone()), bytes });
+            let is_copied = keeps || stanza.kind() != Kind::Message;
+            let copy = is_copied.then(|| Unconfirmed::Stanza(stanza.clone()));
+            self.inbound.push_back(Inbound { copy, bytes });
         }
         FromSession::Inbound { attachment: self.number, first, stanzas }
     }
@@ -98,7 +138,8 @@ impl Attachment {
     /// Numbers a stanza that the session deals with itself; the user counts it in its place.
     pub fn passed(&mut self, answer: Option<Stanza>) -> FromSession {
         self.received += 1;
-        self.inbound.push_back(Inbound { stanza: None, bytes: 0 });
+        let copy = Some(Unconfirmed::Passed(answer.clone()));
+        self.inbound.push_back(Inbound { copy, bytes: 0 });
         FromSession::Passed { attachment: self.number, number: self.received, answer }
     }
 
@@ -127,19 +168,26 @@ impl Attachment {
         self.confirmed == self.received
     }
 
-    /// `<enable/>` was read: stanzas after it are counted. False if it was before.
-    pub fn enable(&mut self) -> bool {
-        let is_first = self.enabling.is_none() && self.managed.is_none();
-        if is_first {
-            self.enabling = Some(self.received);
+    /// `<enable/>` was read: stanzas after it are counted. None if it was before.
+    pub fn enable(&mut self, stream: StreamId, resume: bool, max: Option<u32>) -> Option<FromSession> {
+        if self.enabling.is_none() && self.managed.is_none() {
+            self.enabling = Some(Box::new(Enabling { stream, resume, max, unmanaged: self.received }));
+            return self.asks_to_enable();
         }
-        is_first
+        None
+    }
+
+    /// What is asked of the user, again, if `<enable/>` is not answered.
+    pub fn asks_to_enable(&self) -> Option<FromSession> {
+        let Enabling { stream, resume, max, .. } = *self.enabling.as_deref()?;
+        Some(FromSession::EnableManagement { attachment: self.number, stream, resume, max })
     }
 
     /// The user has turned management on: stanzas sent after this are counted.
     pub fn enabled(&mut self, stream: Option<StreamId>) {
-        if let Some(unmanaged) = self.enabling.take() {
-            self.managed = Some(Box::new(Outbound { stream, unmanaged, copies: Unacknowledged::new() }));
+        if let Some(enabling) = self.enabling.take() {
+            let (unmanaged, copies) = (enabling.unmanaged, Unacknowledged::new());
+            self.managed = Some(Box::new(Outbound { stream, unmanaged, copies }));
         }
     }
 
@@ -159,11 +207,25 @@ impl Attachment {
         Counter(self.confirmed.saturating_sub(unmanaged) as u32)
     }
 
-    /// Counts a stanza that goes to the client, and keeps a copy.
-    pub fn sent(&mut self, stanza: &Bytes) {
-        if let Some(managed) = &mut self.managed {
-            managed.copies.push(stanza.clone(), stanza.len());
+    /// Counts a stanza that goes to the client, and keeps a copy. It is an entry of the log, or none; nothing before
+    /// `waiting` is in the log any more.
+    pub fn sent(&mut self, stanza: &Bytes, entry: Option<LogId>, waiting: LogId) {
+        while self.taken.pop_front_if(|taken| *taken < waiting).is_some() {}
+        self.snapshot.reached = self.snapshot.reached.max(entry.unwrap_or_default());
+        match (&mut self.managed, entry) {
+            (Some(managed), _) => {
+                managed.copies.push(OutboundCopy { stanza: stanza.clone(), entry }, stanza.len());
+            }
+            (None, Some(entry)) => self.took(entry),
+            (None, None) => {}
         }
+    }
+
+    fn took(&mut self, entry: LogId) {
+        if self.taken.len() >= TAKEN_KEPT {
+            self.taken.pop_front();
+        }
+        self.taken.push_back(entry);
     }
 
     /// `<a/>` was read.
@@ -171,10 +233,11 @@ impl Attachment {
     /// # Errors
     /// The client acknowledged what was not sent: the stream must end.
     pub fn acknowledged(&mut self, h: Counter) -> Result<(), StreamManagementError> {
-        match &mut self.managed {
-            Some(managed) => managed.copies.acknowledge(h, drop),
-            None => Ok(()),
-        }
+        let Some(managed) = &mut self.managed else { return Ok(()) };
+        let mut taken = Vec::new();
+        managed.copies.acknowledge(h, |copy| taken.extend(copy.entry))?;
+        taken.into_iter().for_each(|entry| self.took(entry));
+        Ok(())
     }
 
     /// Stanzas and bytes sent that the client has not acknowledged.
@@ -182,9 +245,34 @@ impl Attachment {
         self.managed.as_ref().map_or((0, 0), |m| (m.copies.len(), m.copies.bytes()))
     }
 
-    /// Copies of what is not confirmed, for a user that was loaded afresh: the number of the first, and all in
-    /// order.
-    pub fn unconfirmed(&self) -> (u64, Vec<Stanza>) {
-        (self.confirmed + 1, self.inbound.iter().filter_map(|copy| copy.stanza.clone()).collect())
+    /// The user says what it has to know of the resource if it is lost.
+    pub fn note(&mut self, snapshot: Box<Snapshot>) {
+        let reached = self.snapshot.reached.max(snapshot.reached);
+        self.snapshot = snapshot;
+        self.snapshot.reached = reached;
+    }
+
+    /// The user is lost, or the resource has another: all that the next has to know. None if the stream is not managed
+    /// and messages are under way on it, of which nobody can tell whether they were taken: it cannot go on.
+    pub fn attach(&self, peer: Option<IpAddr>) -> Option<FromSession> {
+        let unconfirmed = self.inbound.iter().map(|inbound| inbound.copy.clone()).collect::<Option<_>>()?;
+        let copies = self.managed.as_ref().map(|managed| &managed.copies);
+        Some(FromSession::Attach(Box::new(Attach {
+            attachment: self.number,
+            jid: self.jid.clone(),
+            peer,
+            snapshot: (*self.snapshot).clone(),
+            confirmed: self.confirmed,
+            unconfirmed,
+            acknowledged: copies.map_or_else(Counter::default, Unacknowledged::acknowledged),
+            unacknowledged: copies.into_iter().flat_map(Unacknowledged::iter).cloned().collect(),
+            taken: self.taken.iter().copied().collect(),
+        })))
+    }
+
+    /// The user goes on under this number, and has handled all up to `inbound`.
+    pub fn attached(&mut self, number: u64, inbound: u64) {
+        self.number = number;
+        self.confirmed(inbound);
     }
 }

@@ -25,9 +25,13 @@ pub trait Entity: Sized {
     /// Handles one event.
     fn handle(&mut self, now: Now, event: Event, effects: &mut Effects);
 
-    /// The store refused a commit, so this entity goes: whoever must attach afresh is told by `effects`, of
-    /// which only the sends are carried out.
+    /// It goes, and nothing takes its place for now: whoever depends on it is told by `effects`, of which only the
+    /// sends are carried out.
     fn abandon(self, effects: &mut Effects);
+
+    /// The store refused a commit, or a bug stopped it, and it is loaded afresh: whoever must attach again is told by
+    /// `effects`, of which only the sends are carried out. Gives back what its successor is to hear first.
+    fn hand_over(self, effects: &mut Effects) -> Vec<Event>;
 
     /// Whether it can be dropped now and loaded again at its next event with nothing lost.
     fn is_idle(&self) -> bool;

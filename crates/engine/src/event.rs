@@ -1,6 +1,6 @@
 //! What entities and sessions tell each other. Named for what is asked or what happened.
 
-use crate::{Key, LogId, Rows};
+use crate::{Attach, Key, LogId, OutboundCopy, Rows, Snapshot, TakenOver};
 use bytes::Bytes;
 use core::net::IpAddr;
 use std::fmt;
@@ -25,6 +25,8 @@ pub enum Event {
     Timer(u64),
     /// Administration asks.
     Command(Ask, Command),
+    /// Before all others: this entity was loaded in the place of one that was lost.
+    TakenOver(TakenOver),
 }
 
 impl Event {
@@ -34,7 +36,9 @@ impl Event {
         match self {
             Self::Session(_, FromSession::Gone | FromSession::Detached { .. }) => false,
             Self::Session(..) | Self::Forward(_) | Self::Relay(_) | Self::Command(..) => true,
-            Self::Confirm(_) | Self::Rows(..) | Self::Derived(..) | Self::Timer(_) => false,
+            Self::Confirm(_) | Self::Rows(..) | Self::Derived(..) | Self::Timer(_) | Self::TakenOver(_) => {
+                false
+            }
         }
     }
 }
@@ -120,6 +124,8 @@ pub enum FromSession {
         /// Where the client is, for administration.
         peer: Option<IpAddr>,
     },
+    /// The user that had the resource was lost. Answered by `Attached`, or by `End` if the resource is another's.
+    Attach(Box<Attach>),
     /// Stanzas, numbered from 1 since the resource was bound, without holes.
     Inbound {
         /// Whose.
@@ -208,12 +214,28 @@ pub enum ToSession {
         /// bytes.
         acknowledged: Counter,
         /// See `acknowledged`.
-        again: Vec<Bytes>,
+        again: Vec<OutboundCopy>,
+        /// Entries of the log that clients have taken and that may still stand there.
+        taken: Vec<LogId>,
     },
     /// The stream is not to be had (XEP-0198 5); the client may bind.
     ResumeFailed {
         /// What of it was handled, if it is known.
         handled: Option<Counter>,
+    },
+    /// The user goes on with the resource: to [`FromSession::Attach`].
+    Attached {
+        /// The number of the attachment from now on; outbound stanzas are counted anew.
+        attachment: u64,
+        /// Inbound stanzas up to this number are handled, or are being handled from what the session handed over.
+        inbound: u64,
+    },
+    /// The resource has changed: to be kept for [`FromSession::Attach`].
+    Snapshot {
+        /// Whose.
+        attachment: u64,
+        /// All of it.
+        snapshot: Box<Snapshot>,
     },
     /// Management is on; stanzas after this are counted.
     ManagementEnabled {
@@ -242,8 +264,12 @@ pub enum ToSession {
         attachment: u64,
         /// As it goes onto the wire.
         stanza: Bytes,
+        /// The entry of the user's log that it is, if it is one.
+        entry: Option<LogId>,
+        /// No entry before this one is in the log any more.
+        waiting: LogId,
     },
-    /// The user's entity was loaded afresh: attach again and replay what was not confirmed.
+    /// The user's entity was loaded afresh: attach again and hand over what was not confirmed, or ask again.
     Reattach,
     /// The stream ends.
     End(StreamError),

@@ -10,6 +10,7 @@ mod effects;
 mod entity;
 mod event;
 mod gate;
+mod handover;
 mod key;
 mod lane;
 pub mod limits;
@@ -19,7 +20,7 @@ mod shell;
 mod storage;
 mod table;
 
-pub use attachment::Attachment;
+pub use attachment::{Asking, Attachment};
 pub use effects::{Effects, Password, Sent};
 pub use entity::{Entity, Now};
 pub use event::{
@@ -27,6 +28,7 @@ pub use event::{
     ToSession,
 };
 pub use gate::{Gate, Refused};
+pub use handover::{Attach, Expected, Managed, OutboundCopy, Snapshot, TakenOver, Unconfirmed};
 pub use key::{Epoch, Key, MemberId, SessionKey, Slot};
 pub use lane::{Batch, Lane, Settled};
 pub use planted::Planted;

@@ -1,15 +1,16 @@
 //! The rule: nothing leaves before what it depends on is durable.
 
 use crate::{
-    Effects, Entity, Epoch, Event, Key, Now, Planted, Query, Reply, Rows, Sent, ToSession, WriteSet,
+    Effects, Entity, Epoch, Event, Key, Now, Planted, Query, Reply, Rows, Sent, SessionKey, ToSession,
+    WriteSet,
 };
-use std::collections::VecDeque;
-use stentor_xmpp::{Kind, PresenceType, Stanza};
+use std::collections::{BTreeSet, VecDeque};
+use stentor_xmpp::{Kind, PresenceType, Stanza, StreamCondition, StreamError};
 
 /// What the driver of a shell is to carry out, in order.
 #[derive(Debug)]
 pub enum Output {
-    /// Commit this, and say [`Shell::committed`] with its ticket, or drop the shell if it is refused.
+    /// Commit this, and say [`Shell::committed`] with its ticket, or [`Shell::reload`] if it is refused.
     Write(WriteSet),
     /// Deliver this.
     Sent(Sent),
@@ -30,6 +31,8 @@ pub struct Shell<E> {
     issued: u64,
     durable: u64,
     held: VecDeque<(u64, Sent)>,
+    /// Stanzas that were handled, of which nothing has left: nobody sends them again.
+    relayed: VecDeque<(u64, Stanza)>,
     queries: u32,
 }
 
@@ -46,6 +49,7 @@ impl<E: Entity> Shell<E> {
             issued: 0,
             durable: 0,
             held: VecDeque::new(),
+            relayed: VecDeque::new(),
             queries: 0,
         }
     }
@@ -80,9 +84,16 @@ impl<E: Entity> Shell<E> {
         if matches!(event, Event::Rows(..) | Event::Derived(..)) {
             self.queries = self.queries.saturating_sub(1);
         }
+        let relayed = match &event {
+            Event::Relay(stanza) => Some(stanza.clone()),
+            _ => None,
+        };
         let mut effects = Effects::new();
         self.entity.handle(now, event, &mut effects);
         self.carry_out(effects, out);
+        if let Some(stanza) = relayed.filter(|_| !self.is_durable()) {
+            self.relayed.push_back((self.issued, stanza));
+        }
     }
 
     /// All write sets up to `ticket` are durable: lets go what waited for them.
@@ -91,27 +102,37 @@ impl<E: Entity> Shell<E> {
         while let Some((_, sent)) = self.held.pop_front_if(|(after, _)| *after <= self.durable) {
             out.push(Output::Sent(sent));
         }
+        while self.relayed.pop_front_if(|(after, _)| *after <= self.durable).is_some() {}
     }
 
-    /// A write set was refused: the entity goes with all that it had not let go.
+    /// The entity goes with all that it had not let go, and nothing takes its place for now.
     pub fn abandon(self, out: &mut Vec<Output>) {
-        for (_, sent) in self.held {
-            match sent {
-                // That somebody is gone holds whatever the store says, and the entity will not say it again.
-                Sent::Event(_, Event::Relay(ref stanza)) if is_unavailable(stanza) => {
-                    out.push(Output::Sent(sent))
-                }
-                // What it was told is not so, or it still waits to be told.
-                Sent::Session(session, _) => {
-                    out.push(Output::Sent(Sent::Session(session, ToSession::Reattach)))
-                }
-                Sent::Reply(ask, _) => out.push(Output::Sent(Sent::Reply(ask, Reply::Failed))),
-                Sent::Event(..) | Sent::Query(..) | Sent::Derive(..) => {}
-            }
-        }
+        let mut lost = Lost::default();
+        lost.held(self.held, out);
+        lost.events(self.loading.unwrap_or_default(), out);
         let mut effects = Effects::new();
         self.entity.abandon(&mut effects);
-        out.extend(effects.sent.into_iter().map(Output::Sent));
+        lost.effects(effects, out);
+        let error = || StreamError::new(StreamCondition::InternalServerError);
+        lost.tell(|| ToSession::End(error()), out);
+    }
+
+    /// A write set was refused, or the entity is broken: it goes with all that it had not let go, and is loaded afresh.
+    /// Sessions attach to that one, and ask it again what was not answered.
+    pub fn reload(&mut self, context: &E::Context, out: &mut Vec<Output>) {
+        let mut load = Vec::new();
+        let fresh = Self::new(self.key.clone(), self.epoch, context, &mut load);
+        let Self { held, relayed, loading, entity, .. } = std::mem::replace(self, fresh);
+        let mut lost = Lost::default();
+        lost.held(held, out);
+        let mut effects = Effects::new();
+        let mut events = VecDeque::from(entity.hand_over(&mut effects));
+        events.extend(relayed.into_iter().map(|(_, stanza)| Event::Relay(stanza)));
+        events.extend(loading.into_iter().flatten());
+        lost.effects(effects, out);
+        lost.tell(|| ToSession::Reattach, out);
+        self.loading = Some(events);
+        out.append(&mut load);
     }
 
     /// Whether it may be dropped: loaded, nothing held, nothing asked, nothing to lose.
@@ -155,6 +176,64 @@ impl<E: Entity> Shell<E> {
             }
         }
         out.extend(effects.timers.into_iter().map(|(after, token)| Output::Timer(after, token)));
+    }
+}
+
+/// What becomes of those to whom something was to be sent by an entity that is lost.
+#[derive(Default)]
+struct Lost {
+    /// Sessions that were to be told something, or are attached.
+    sessions: BTreeSet<SessionKey>,
+    /// Those of them that were to end, and did.
+    ended: BTreeSet<SessionKey>,
+}
+
+impl Lost {
+    fn held(&mut self, held: VecDeque<(u64, Sent)>, out: &mut Vec<Output>) {
+        held.into_iter().for_each(|(_, sent)| self.sent(sent, out));
+    }
+
+    fn effects(&mut self, effects: Effects, out: &mut Vec<Output>) {
+        effects.sent.into_iter().for_each(|sent| self.sent(sent, out));
+    }
+
+    fn sent(&mut self, sent: Sent, out: &mut Vec<Output>) {
+        match sent {
+            // That somebody is gone holds whatever the store says, and nobody will say it again.
+            Sent::Event(_, Event::Relay(ref stanza)) if is_unavailable(stanza) => {
+                out.push(Output::Sent(sent))
+            }
+            Sent::Session(session, ToSession::End(_)) => {
+                self.ended.insert(session);
+                out.push(Output::Sent(sent));
+            }
+            // What it was told is not so, or it still waits to be told.
+            Sent::Session(session, _) => {
+                self.sessions.insert(session);
+            }
+            Sent::Reply(ask, _) => out.push(Output::Sent(Sent::Reply(ask, Reply::Failed))),
+            Sent::Event(..) | Sent::Query(..) | Sent::Derive(..) => {}
+        }
+    }
+
+    /// Events that nobody will handle.
+    fn events(&mut self, events: VecDeque<Event>, out: &mut Vec<Output>) {
+        for event in events {
+            match event {
+                Event::Session(session, _) => {
+                    self.sessions.insert(session);
+                }
+                Event::Command(ask, _) => out.push(Output::Sent(Sent::Reply(ask, Reply::Failed))),
+                _ => {}
+            }
+        }
+    }
+
+    /// Tells the sessions that have not ended, once each.
+    fn tell(&self, message: impl Fn() -> ToSession, out: &mut Vec<Output>) {
+        for session in self.sessions.difference(&self.ended) {
+            out.push(Output::Sent(Sent::Session(*session, message())));
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use stentor_engine::{
-    Ask, Collection, Effects, Entity, Epoch, Event, Key, Now, Output, Query, Reply, Rows, Sent, Shell,
+    Ask, Collection, Effects, Entity, Epoch, Event, FromSession, Key, MemberId, Now, Output, Query, Reply,
+    Rows, Sent, SessionKey, Shell, ToSession,
 };
-use stentor_xmpp::BareJid;
+use stentor_xmpp::{BareJid, StreamCondition};
 
 /// Writes and sends by what the event's token says: bit 0, whether it writes; the rest, how many sends.
 struct Scripted {
@@ -22,7 +23,18 @@ impl Entity for Scripted {
     fn loaded(&mut self, _: Now, _: Vec<Rows>, _: &mut Effects) {}
 
     fn handle(&mut self, _: Now, event: Event, effects: &mut Effects) {
-        let Event::Timer(script) = event else { return };
+        let script = match event {
+            Event::Timer(script) => script,
+            Event::Session(session, FromSession::Gone) => {
+                effects.put(Collection("c"), "k", Bytes::new());
+                effects.session(session, ToSession::Confirmed { attachment: 1, inbound: 1 });
+                return effects.session(session, ToSession::Confirmed { attachment: 1, inbound: 2 });
+            }
+            Event::Session(session, _) => {
+                return effects.session(session, ToSession::End(StreamCondition::Conflict.into()));
+            }
+            _ => return,
+        };
         self.events += 1;
         if script & 1 == 1 {
             effects.put(Collection("c"), "k", Bytes::new());
@@ -34,6 +46,11 @@ impl Entity for Scripted {
 
     fn abandon(self, _: &mut Effects) {}
 
+    fn hand_over(self, effects: &mut Effects) -> Vec<Event> {
+        effects.session(session(9), ToSession::Reattach);
+        vec![Event::Timer(2)]
+    }
+
     fn is_idle(&self) -> bool {
         true
     }
@@ -41,6 +58,19 @@ impl Entity for Scripted {
 
 fn shell(outputs: &mut Vec<Output>) -> Shell<Scripted> {
     Shell::new(Key::User(BareJid::parse("a@example.org").expect("an address")), Epoch(1), &(), outputs)
+}
+
+fn session(serial: u64) -> SessionKey {
+    SessionKey { member: MemberId(1), arbiter: 0, serial }
+}
+
+fn told(outputs: &[Output]) -> Vec<(u64, bool)> {
+    let told = |output: &Output| match output {
+        Output::Sent(Sent::Session(session, ToSession::Reattach)) => Some((session.serial, true)),
+        Output::Sent(Sent::Session(session, ToSession::End(_))) => Some((session.serial, false)),
+        _ => None,
+    };
+    outputs.iter().filter_map(told).collect()
 }
 
 fn asks(outputs: &[Output]) -> Vec<u64> {
@@ -80,6 +110,42 @@ fn later_sends_wait_behind_earlier_ones() {
     assert_eq!(asks(&outputs), [1, 2]);
     shell.committed(2, &mut outputs);
     assert_eq!(asks(&outputs), [1, 2, 3]);
+}
+
+#[test]
+fn what_was_held_is_asked_again_of_the_one_that_is_loaded_in_its_place() {
+    let mut outputs = Vec::new();
+    let mut lost = shell(&mut outputs);
+    lost.loaded(Now::default(), vec![], &mut outputs);
+    lost.handle(Now::default(), Event::Session(session(1), FromSession::Gone), &mut outputs);
+    lost.handle(Now::default(), Event::Session(session(2), FromSession::Gone), &mut outputs);
+    lost.handle(
+        Now::default(),
+        Event::Session(session(2), FromSession::Request { attachment: 1 }),
+        &mut outputs,
+    );
+    lost.handle(Now::default(), Event::Timer(2), &mut outputs);
+    outputs.clear();
+    lost.reload(&(), &mut outputs);
+    // Once each; and one that was to end does.
+    assert_eq!(told(&outputs), [(2, false), (1, true), (9, true)]);
+    assert!(matches!(
+        outputs.iter().find(|o| matches!(o, Output::Sent(Sent::Reply(..)))),
+        Some(Output::Sent(Sent::Reply(_, Reply::Failed)))
+    ));
+    outputs.clear();
+    lost.loaded(Now::default(), vec![], &mut outputs);
+    assert_eq!(asks(&outputs), [1], "what the lost one left is handled first");
+}
+
+#[test]
+fn nobody_waits_for_an_entity_that_is_gone_for_good() {
+    let mut outputs = Vec::new();
+    let mut shell = shell(&mut outputs);
+    shell.handle(Now::default(), Event::Session(session(1), FromSession::Gone), &mut outputs);
+    outputs.clear();
+    shell.abandon(&mut outputs);
+    assert_eq!(told(&outputs), [(1, false)]);
 }
 
 proptest! {

@@ -7,7 +7,7 @@ use crate::timers::Timer;
 use actix::{Actor, ActorContext, Addr, Context, Handler, Message};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use stentor_engine::{CommitError, Epoch, Event, Gate, Key, Output, Rows, Shell};
+use stentor_engine::{CommitError, Epoch, Event, Gate, Key, Output, Rows, Shell, ToSession};
 use stentor_entities::User;
 
 /// An event, and whether it was counted by the gate.
@@ -79,18 +79,20 @@ impl EntityActor {
             self.panics += 1;
             tracing::error!(entity = %self.key.jid(), panics = self.panics, "an entity panicked");
             self.stale += self.shell.as_ref().map_or(0, Shell::pending);
-            outputs = self.abandon();
+            outputs = self.reload();
         }
         self.carry_out(outputs);
     }
 
-    fn abandon(&mut self) -> Vec<Output> {
+    fn reload(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
-        if let Some(shell) = self.shell.take() {
-            shell.abandon(&mut outputs);
-        }
-        if self.panics <= PANICS_MAX {
-            outputs.extend(self.load());
+        match &mut self.shell {
+            Some(shell) if self.panics <= PANICS_MAX => shell.reload(&self.shared.hosts(), &mut outputs),
+            shell => {
+                if let Some(shell) = shell.take() {
+                    shell.abandon(&mut outputs);
+                }
+            }
         }
         outputs
     }
@@ -138,7 +140,20 @@ impl Handler<Deliver> for EntityActor {
     type Result = ();
 
     fn handle(&mut self, Deliver(event, is_counted): Deliver, context: &mut Self::Context) {
-        self.step(|shell, outputs| shell.handle(local::now(), event, outputs));
+        let session = match &event {
+            Event::Session(session, _) => Some(*session),
+            _ => None,
+        };
+        let panics = self.panics;
+        if self.shell.is_some() {
+            self.step(|shell, outputs| shell.handle(local::now(), event, outputs));
+        } else {
+            local::with(|local| local.refused("it is broken", &self.key, event));
+        }
+        if let Some(session) = session.filter(|_| self.shell.is_some() && self.panics > panics) {
+            // What it asked is lost with the event, whether or not the entity knew of it.
+            local::with(|local| local.tell_session(&self.key, self.epoch, session, ToSession::Reattach));
+        }
         if is_counted {
             self.gate.leave();
         }
@@ -171,7 +186,7 @@ impl Handler<Committed> for EntityActor {
                 tracing::error!(entity = %self.key.jid(), %error, "a commit was refused");
                 self.shared.check_store();
                 self.stale = self.shell.as_ref().map_or(0, Shell::issued).saturating_sub(ticket);
-                let outputs = self.abandon();
+                let outputs = self.reload();
                 self.carry_out(outputs);
             }
         }

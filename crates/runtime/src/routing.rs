@@ -111,7 +111,11 @@ impl Local {
             }
             Event::Relay(stanza) => self.bounce(&stanza, Condition::ResourceConstraint),
             Event::Command(ask, _) => self.answer(ask, Reply::Failed),
-            Event::Confirm(_) | Event::Rows(..) | Event::Derived(..) | Event::Timer(_) => {}
+            Event::Confirm(_)
+            | Event::Rows(..)
+            | Event::Derived(..)
+            | Event::Timer(_)
+            | Event::TakenOver(_) => {}
         }
     }
 

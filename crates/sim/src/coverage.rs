@@ -47,6 +47,7 @@ coverage! {
     refused_forwards: "forwards refused at a gate",
     passivated: "entities unloaded",
     loaded: "entities loaded",
+    attached: "sessions attached again",
     replaced: "sessions replaced by newer ones",
     silences: "clients that fell silent",
     requests: "acknowledgements asked for",

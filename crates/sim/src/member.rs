@@ -202,10 +202,7 @@ impl Member {
             Mail::Committed(ticket, Err(_)) => {
                 stage.coverage.refused_commits += 1;
                 actor.stale = actor.shell.issued().saturating_sub(ticket);
-                let mut fresh = Vec::new();
-                let shell = Shell::new(key.clone(), Epoch(1), &self.hosts, &mut fresh);
-                std::mem::replace(&mut actor.shell, shell).abandon(&mut outputs);
-                outputs.extend(fresh);
+                actor.shell.reload(&self.hosts, &mut outputs);
             }
             Mail::StopIfIdle => {
                 let was_used = actor.idle.take().is_some_and(|events| events > 0);

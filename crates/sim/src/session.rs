@@ -1,19 +1,14 @@
 //! A session as the server has it, but for sockets and negotiation: the attachment, the window, when it asks and
 //! when it answers.
 
-use crate::queue::End;
-use crate::stage::{FromClient, FromServer, Happening, SessionTimer, Stage, ToMember};
-use std::collections::VecDeque;
-use stentor_engine::{Attachment, Event, FromSession, Key, MemberId, SessionKey, ToSession};
+mod asking;
+mod attaching;
 
-/// Outbound stanzas without acknowledgement after which the client is asked at once.
-const UNREQUESTED_MAX: usize = 8;
-/// After fewer it is asked this much later.
-const REQUEST_AFTER: u64 = 1_500;
-/// A client that was asked and sends nothing for so long is gone.
-const ANSWER_WITHIN: u64 = 30_000;
-/// A client that sent nothing for so long is asked whether it is there.
-const IDLE: u64 = 120_000;
+use crate::queue::End;
+use crate::stage::{FromClient, FromServer, Happening, Stage, ToMember};
+use std::collections::VecDeque;
+use stentor_engine::{Asking, Attachment, Event, FromSession, Key, MemberId, SessionKey, ToSession};
+
 /// Outbound stanzas after which the user is told that they were passed on.
 const UNREPORTED_MAX: u64 = 64;
 
@@ -30,6 +25,10 @@ pub(crate) struct Session {
     input: VecDeque<FromClient>,
     /// The user has been asked something without which it does not go on.
     is_waiting: bool,
+    /// It attaches to another user, and has no answer yet.
+    is_attaching: bool,
+    /// How often it did.
+    attached: u64,
     is_owed: bool,
     is_requested: bool,
     is_timed: bool,
@@ -41,12 +40,14 @@ pub(crate) struct Session {
     watched: Option<u64>,
     is_closing: bool,
     /// It has asked for a resource, and has no answer yet.
-    is_binding: bool,
+    asking: Option<Asking>,
     is_over: bool,
     /// Its stream was managed when it ended.
     was_managed: bool,
     outbound: u64,
     reported: u64,
+    /// How many of those it wrote were of an earlier attachment.
+    before: u64,
 }
 
 impl Session {
@@ -60,6 +61,8 @@ impl Session {
             attachment: None,
             input: VecDeque::new(),
             is_waiting: false,
+            is_attaching: false,
+            attached: 0,
             is_owed: false,
             is_requested: false,
             is_timed: false,
@@ -69,11 +72,12 @@ impl Session {
             requests: 0,
             watched: None,
             is_closing: false,
-            is_binding: false,
+            asking: None,
             is_over: false,
             was_managed: false,
             outbound: 0,
             reported: 0,
+            before: 0,
         }
     }
 
@@ -105,7 +109,7 @@ impl Session {
 
     /// Takes what can be taken.
     fn go_on(&mut self, stage: &mut Stage) {
-        while !self.is_over && !self.is_waiting && !self.is_closing {
+        while !self.is_over && !self.is_waiting && !self.is_attaching && !self.is_closing {
             let room = self.attachment.as_ref().map_or(1, Attachment::room);
             if room == 0 {
                 break;
@@ -134,23 +138,18 @@ impl Session {
         match what {
             FromClient::Open { .. } | FromClient::Stanza(_) => {}
             FromClient::Bind(resource) => {
-                self.is_waiting = true;
-                self.is_binding = true;
                 let made = u128::from(stage.random.next());
                 let resource = resource.unwrap_or_else(|| format!("{made:032x}").into());
-                self.tell_user(FromSession::Bind { resource, peer: None }, stage);
+                self.ask(Asking::Bind(resource), stage);
             }
             FromClient::Resume(stream, h) => {
-                self.is_waiting = true;
-                self.is_binding = true;
-                self.tell_user(FromSession::Resume { stream, h, peer: None }, stage);
+                self.ask(Asking::Resume(stream, h), stage);
             }
             FromClient::Enable(resume) => {
                 let Some(attached) = &mut self.attachment else { return };
-                if attached.enable() {
+                let stream = stentor_engine::StreamId(u128::from(stage.random.next()));
+                if let Some(event) = attached.enable(stream, resume, None) {
                     self.is_waiting = true;
-                    let stream = stentor_engine::StreamId(u128::from(stage.random.next()));
-                    let event = FromSession::EnableManagement { attachment, stream, resume, max: None };
                     self.tell_user(event, stage);
                 }
             }
@@ -186,11 +185,11 @@ impl Session {
             return;
         }
         match message {
-            ToSession::Outbound { attachment, stanza } => {
+            ToSession::Outbound { attachment, stanza, entry, waiting } => {
                 let Some(attached) = self.attachment.as_mut().filter(|a| a.number() == attachment) else {
                     return;
                 };
-                attached.sent(&stanza);
+                attached.sent(&stanza, entry, waiting);
                 if !attached.is_managed() {
                     stage.history.handed_over(&stanza);
                 }
@@ -206,30 +205,46 @@ impl Session {
             ToSession::Answer { attachment, inbound } => self.answer(attachment, inbound, stage),
             ToSession::Bound { attachment, jid } => {
                 self.is_waiting = false;
-                self.is_binding = false;
+                self.asking = None;
                 self.attachment = Some(Attachment::bound(attachment, jid.clone()));
                 self.write(FromServer::Bound(jid), stage);
             }
             ToSession::BindRefused(_) => {
                 self.is_waiting = false;
-                self.is_binding = false;
+                self.asking = None;
                 self.write(FromServer::BindRefused, stage);
             }
-            ToSession::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, again } => {
+            ToSession::Resumed {
+                attachment,
+                jid,
+                stream,
+                handled,
+                unmanaged,
+                acknowledged,
+                again,
+                taken,
+            } => {
                 self.is_waiting = false;
-                self.is_binding = false;
-                let attached =
-                    Attachment::resumed(attachment, jid, stream, (handled, unmanaged), acknowledged, &again);
+                self.asking = None;
+                let attached = Attachment::resumed(
+                    attachment,
+                    jid,
+                    stream,
+                    (handled, unmanaged),
+                    acknowledged,
+                    &again,
+                    taken,
+                );
                 self.write(FromServer::Resumed(attached.handled()), stage);
                 self.attachment = Some(attached);
-                for stanza in again {
-                    self.write(FromServer::Stanza(stanza, 0), stage);
+                for copy in again {
+                    self.write(FromServer::Stanza(copy.stanza, 0), stage);
                 }
                 self.consider_request(stage);
             }
             ToSession::ResumeFailed { handled } => {
                 self.is_waiting = false;
-                self.is_binding = false;
+                self.asking = None;
                 self.write(FromServer::Failed(handled), stage);
             }
             ToSession::ManagementEnabled { resumable, .. } => {
@@ -239,14 +254,25 @@ impl Session {
                 }
                 self.write(FromServer::Enabled(resumable), stage);
             }
-            ToSession::Reattach => self.lose(stage),
+            ToSession::Snapshot { attachment, snapshot } => {
+                if let Some(attached) = self.attachment.as_mut().filter(|a| a.number() == attachment) {
+                    attached.note(snapshot);
+                }
+            }
+            ToSession::Attached { attachment, inbound } => self.attached(attachment, inbound, stage),
+            ToSession::Reattach => self.attach(stage),
             ToSession::End(_) => {
                 stage.coverage.replaced += 1;
-                self.was_managed = self.attachment.take().is_some_and(|attached| attached.is_managed());
-                self.end(stage);
+                self.lose(stage);
             }
         }
         self.go_on(stage);
+    }
+
+    fn ask(&mut self, asking: Asking, stage: &mut Stage) {
+        self.is_waiting = true;
+        self.tell_user(asking.event(None), stage);
+        self.asking = Some(asking);
     }
 
     fn answer(&mut self, attachment: u64, inbound: u64, stage: &mut Stage) {
@@ -263,70 +289,6 @@ impl Session {
         }
     }
 
-    fn consider_request(&mut self, stage: &mut Stage) {
-        let unacknowledged = self.attachment.as_ref().map_or(0, |a| a.unacknowledged().0);
-        if unacknowledged == 0 || self.is_requested {
-            return;
-        }
-        if unacknowledged >= UNREQUESTED_MAX {
-            self.request(stage);
-        } else if !std::mem::replace(&mut self.is_timed, true) {
-            stage.after(REQUEST_AFTER, ToMember::SessionTimer(self.key.serial, SessionTimer::Request));
-        }
-    }
-
-    fn request(&mut self, stage: &mut Stage) {
-        self.is_requested = true;
-        self.was_heard = false;
-        self.requests += 1;
-        self.write(FromServer::Request, stage);
-        self.watch(stage);
-    }
-
-    fn watch(&mut self, stage: &mut Stage) {
-        if self.watched.is_none() {
-            self.watched = Some(self.requests);
-            stage.after(ANSWER_WITHIN, ToMember::SessionTimer(self.key.serial, SessionTimer::Answer));
-        }
-    }
-
-    pub(crate) fn timer(&mut self, timer: SessionTimer, stage: &mut Stage) {
-        let unacknowledged = self.attachment.as_ref().map_or(0, |a| a.unacknowledged().0);
-        match timer {
-            _ if self.is_over => {}
-            SessionTimer::Request => {
-                self.is_timed = false;
-                if unacknowledged > 0 && !self.is_requested {
-                    self.request(stage);
-                }
-            }
-            SessionTimer::Idle => self.check_idle(stage),
-            SessionTimer::Answer => {
-                let watched = self.watched.take();
-                if self.is_requested && !self.was_heard {
-                    if watched == Some(self.requests) {
-                        self.lose(stage);
-                    } else {
-                        self.watch(stage);
-                    }
-                }
-            }
-        }
-    }
-
-    /// A client that was silent is asked; one that was asked and stays silent is gone.
-    pub(crate) fn check_idle(&mut self, stage: &mut Stage) {
-        self.was_asked = !std::mem::take(&mut self.is_active) && {
-            if self.was_asked {
-                return self.lose(stage);
-            }
-            self.request(stage);
-            true
-        };
-        let wait = if self.was_asked { ANSWER_WITHIN } else { IDLE };
-        stage.after(wait, ToMember::SessionTimer(self.key.serial, SessionTimer::Idle));
-    }
-
     /// The kernel took what was written up to this stanza.
     pub(crate) fn flushed(&mut self, outbound: u64, stage: &mut Stage) {
         if self.is_over || outbound < self.reported + UNREPORTED_MAX {
@@ -334,6 +296,7 @@ impl Session {
         }
         self.reported = outbound;
         if let Some(attachment) = self.attachment.as_ref().map(Attachment::number) {
+            let outbound = outbound.saturating_sub(self.before);
             self.tell_user(FromSession::Flushed { attachment, outbound }, stage);
         }
     }
@@ -350,7 +313,7 @@ impl Session {
         if let Some(attachment) = self.attachment.take() {
             self.was_managed = attachment.is_managed();
             self.tell_user(FromSession::Detached { attachment: attachment.number(), resumable }, stage);
-        } else if self.is_binding {
+        } else if self.asking.take().is_some() {
             self.tell_user(FromSession::Gone, stage);
         }
     }
@@ -365,7 +328,7 @@ impl Session {
 /// Short enough to read a trace.
 fn shown(message: &ToSession) -> String {
     match message {
-        ToSession::Outbound { attachment, stanza } => {
+        ToSession::Outbound { attachment, stanza, .. } => {
             format!("Outbound {attachment} {}", String::from_utf8_lossy(stanza))
         }
         message => format!("{message:?}"),

@@ -84,6 +84,8 @@ pub(crate) enum SessionTimer {
     Answer,
     /// Has anything been heard of it?
     Idle,
+    /// The user to which it attaches should have answered by now, to the attempt with this number.
+    Attach(u64),
 }
 
 /// What a client writes.

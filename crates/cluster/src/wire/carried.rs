@@ -2,7 +2,7 @@
 
 use crate::PeerMessage;
 use bytes::Bytes;
-use stentor_engine::{Ask, Epoch, Event, Key, Reply, SessionKey, Slot, ToSession};
+use stentor_engine::{Ask, Epoch, Event, Key, LogId, Reply, SessionKey, Slot, ToSession};
 use stentor_xmpp::{Jid, Stanza};
 
 /// Who sends an event.
@@ -111,6 +111,8 @@ pub struct Outbounds {
     pub source: (Slot, Epoch),
     /// As it goes onto the wire.
     pub stanza: Bytes,
+    /// The entry of the entity's log that it is, if it is one; and the first that may be in the log.
+    pub entry: (Option<LogId>, LogId),
     /// To which sessions, and the number of each attachment.
     pub to: Vec<(SessionKey, u64)>,
 }
@@ -118,9 +120,9 @@ pub struct Outbounds {
 impl Outbounds {
     /// Each as the message that it would have been alone.
     pub fn into_messages(self) -> impl ExactSizeIterator<Item = (SessionKey, ToSession)> {
-        let stanza = self.stanza;
+        let (stanza, (entry, waiting)) = (self.stanza, self.entry);
         self.to.into_iter().map(move |(session, attachment)| {
-            (session, ToSession::Outbound { attachment, stanza: stanza.clone() })
+            (session, ToSession::Outbound { attachment, stanza: stanza.clone(), entry, waiting })
         })
     }
 }

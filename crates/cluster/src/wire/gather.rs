@@ -67,8 +67,13 @@ fn joined(held: &mut Carried, next: Carried) -> Option<Carried> {
             None
         }
         Carried::Outbounds(outbounds) if outbounds.to.len() < FANOUT_TARGETS_MAX => match next {
-            Carried::Session { source, session, message: ToSession::Outbound { attachment, stanza } }
-                if source == outbounds.source && is_shared(&stanza, &outbounds.stanza) =>
+            Carried::Session {
+                source,
+                session,
+                message: ToSession::Outbound { attachment, stanza, entry, waiting },
+            } if source == outbounds.source
+                && (entry, waiting) == outbounds.entry
+                && is_shared(&stanza, &outbounds.stanza) =>
             {
                 outbounds.to.push((session, attachment));
                 None
@@ -88,20 +93,23 @@ fn joined(held: &mut Carried, next: Carried) -> Option<Carried> {
             *held = Carried::Relays(Relays { source, stanza: stanza.clone(), to });
             None
         }
-        Carried::Session { source, session, message: ToSession::Outbound { attachment, stanza } } => {
-            match next {
-                Carried::Session {
-                    source: other,
-                    session: second,
-                    message: ToSession::Outbound { attachment: second_attachment, stanza: second_stanza },
-                } if other == *source && is_shared(stanza, &second_stanza) => {
-                    let to = vec![(*session, *attachment), (second, second_attachment)];
-                    *held = Carried::Outbounds(Outbounds { source: *source, stanza: second_stanza, to });
-                    None
-                }
-                next => Some(next),
+        Carried::Session {
+            source,
+            session,
+            message: ToSession::Outbound { attachment, stanza, entry, waiting },
+        } => match next {
+            Carried::Session {
+                source: other,
+                session: second,
+                message: ToSession::Outbound { attachment: at, stanza: same, entry: also, waiting: from },
+            } if other == *source && (*entry, *waiting) == (also, from) && is_shared(stanza, &same) => {
+                let to = vec![(*session, *attachment), (second, at)];
+                let (source, entry) = (*source, (*entry, *waiting));
+                *held = Carried::Outbounds(Outbounds { source, stanza: same, entry, to });
+                None
             }
-        }
+            next => Some(next),
+        },
         _ => Some(next),
     }
 }

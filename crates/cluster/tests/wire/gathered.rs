@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use stentor_cluster::wire::{Carried, Gatherer, Source};
-use stentor_engine::{Epoch, Event, Key, MemberId, SessionKey, Slot, ToSession};
+use stentor_engine::{Epoch, Event, Key, LogId, MemberId, SessionKey, Slot, ToSession};
 use stentor_xmpp::{Jid, Stanza};
 
 fn relay(stanza: &Stanza, to: &str, source: Source) -> Carried {
@@ -17,7 +17,12 @@ fn outbound(stanza: &Bytes, serial: u64) -> Carried {
     Carried::Session {
         source: (Slot::new(1).unwrap(), Epoch(1)),
         session: SessionKey { member: MemberId(2), arbiter: 0, serial },
-        message: ToSession::Outbound { attachment: serial + 10, stanza: stanza.clone() },
+        message: ToSession::Outbound {
+            attachment: serial + 10,
+            stanza: stanza.clone(),
+            entry: None,
+            waiting: LogId(0),
+        },
     }
 }
 

@@ -3,13 +3,15 @@
 
 use bytes::{Bytes, BytesMut};
 use std::fmt::Write as _;
+use std::sync::Arc;
 use stentor_cluster::PeerMessage;
 use stentor_cluster::wire::{
     Carried, Frame, Hello, Outbounds, Received, Refusal, Relays, Source, Version, encode,
 };
 use stentor_engine::{
-    Ask, Command, Confirm, Epoch, Event, Forward, ForwardName, FromSession, Key, LogId, MemberId, Outcome,
-    Reply, SessionInfo, SessionKey, Slot, StreamId, ToSession,
+    Ask, Attach, Command, Confirm, Epoch, Event, Forward, ForwardName, FromSession, Key, LogId, Managed,
+    MemberId, OutboundCopy, Outcome, Reply, SessionInfo, SessionKey, Slot, Snapshot, StreamId, ToSession,
+    Unconfirmed,
 };
 use stentor_xmpp::{
     BareJid, Condition, Counter, FullJid, Jid, Stanza, StanzaError, StreamCondition, StreamError,
@@ -47,6 +49,40 @@ fn from(message: FromSession) -> Carried {
 
 fn to(message: ToSession) -> Carried {
     Carried::Session { source: entity(), session: SESSION, message }
+}
+
+fn copies() -> Vec<OutboundCopy> {
+    let stanza = Bytes::from_static(b"<message/>");
+    vec![OutboundCopy { stanza: stanza.clone(), entry: Some(LogId(7)) }, OutboundCopy { stanza, entry: None }]
+}
+
+fn snapshot() -> Snapshot {
+    Snapshot {
+        since: 1_700_000_000_000,
+        presence: Some(Stanza::parse("<presence from='romeo@montague.example/orchard'/>").unwrap()),
+        is_interested: true,
+        directed: Some(Arc::new([romeo().into()].into())),
+        management: Some(Managed { stream: StreamId(3), is_resumable: true, max: 300, unmanaged: 2 }),
+        reached: LogId(9),
+    }
+}
+
+fn attach() -> Attach {
+    Attach {
+        attachment: 5,
+        jid: romeo(),
+        peer: None,
+        snapshot: snapshot(),
+        confirmed: 7,
+        unconfirmed: vec![
+            Unconfirmed::Stanza(message()),
+            Unconfirmed::Passed(None),
+            Unconfirmed::Passed(Some(message())),
+        ],
+        acknowledged: Counter(3),
+        unacknowledged: copies(),
+        taken: vec![LogId(5), LogId(6)],
+    }
 }
 
 fn events() -> Vec<(&'static str, Carried)> {
@@ -115,6 +151,7 @@ fn sessions() -> Vec<(&'static str, Carried)> {
         ("session: request", from(FromSession::Request { attachment })),
         ("session: acknowledged", from(FromSession::Acknowledged { attachment, h })),
         ("session: flushed", from(FromSession::Flushed { attachment, outbound: 11 })),
+        ("session: attach", from(FromSession::Attach(Box::new(attach())))),
         ("session: gone", from(FromSession::Gone)),
         ("session: detached", from(FromSession::Detached { attachment, resumable: true })),
         ("to session: bound", to(ToSession::Bound { attachment, jid: romeo() })),
@@ -128,7 +165,8 @@ fn sessions() -> Vec<(&'static str, Carried)> {
                 handled: 9,
                 unmanaged: 1,
                 acknowledged: h,
-                again: vec![Bytes::from_static(b"<message/>")],
+                again: copies(),
+                taken: vec![LogId(5)],
             }),
         ),
         ("to session: resume failed", to(ToSession::ResumeFailed { handled: Some(h) })),
@@ -140,8 +178,15 @@ fn sessions() -> Vec<(&'static str, Carried)> {
         ("to session: answer", to(ToSession::Answer { attachment, inbound: 8 })),
         (
             "to session: outbound",
-            to(ToSession::Outbound { attachment, stanza: Bytes::from_static(b"<message/>") }),
+            to(ToSession::Outbound {
+                attachment,
+                stanza: Bytes::from_static(b"<message/>"),
+                entry: Some(LogId(65_535)),
+                waiting: LogId(65_530),
+            }),
         ),
+        ("to session: attached", to(ToSession::Attached { attachment, inbound: 9 })),
+        ("to session: snapshot", to(ToSession::Snapshot { attachment, snapshot: Box::new(snapshot()) })),
         ("to session: reattach", to(ToSession::Reattach)),
         (
             "to session: end",
@@ -167,6 +212,7 @@ fn others() -> Vec<(&'static str, Carried)> {
     let outbounds = Outbounds {
         source: entity(),
         stanza: Bytes::from_static(b"<presence/>"),
+        entry: (None, LogId(0)),
         to: vec![(SESSION, 5), (SessionKey { serial: 1, ..SESSION }, 6)],
     };
     let reply = |reply| Carried::Reply { ask: Ask(9), reply };

@@ -6,11 +6,13 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::strategy::LazyJust;
 use std::net::IpAddr;
+use std::sync::Arc;
 use stentor_cluster::PeerMessage;
 use stentor_cluster::wire::{Carried, Outbounds, Relays, Source};
 use stentor_engine::{
-    Ask, Command, Confirm, Epoch, Event, Forward, ForwardName, FromSession, Key, LogId, MemberId, Outcome,
-    Reply, SessionInfo, SessionKey, Slot, StreamId, ToSession,
+    Ask, Attach, Command, Confirm, Epoch, Event, Forward, ForwardName, FromSession, Key, LogId, Managed,
+    MemberId, OutboundCopy, Outcome, Reply, SessionInfo, SessionKey, Slot, Snapshot, StreamId, ToSession,
+    Unconfirmed,
 };
 use stentor_xmpp::{
     BareJid, Condition, Counter, FullJid, Jid, Stanza, StanzaError, StreamCondition, StreamError,
@@ -122,6 +124,7 @@ fn from_session() -> BoxedStrategy<FromSession> {
         n().prop_map(|attachment| FromSession::Request { attachment }),
         (n(), h()).prop_map(|(attachment, h)| FromSession::Acknowledged { attachment, h }),
         (n(), n()).prop_map(|(attachment, outbound)| FromSession::Flushed { attachment, outbound }),
+        attach().prop_map(|attach| FromSession::Attach(Box::new(attach))),
         LazyJust::new(|| FromSession::Gone),
         (n(), any::<bool>())
             .prop_map(|(attachment, resumable)| FromSession::Detached { attachment, resumable }),
@@ -129,22 +132,82 @@ fn from_session() -> BoxedStrategy<FromSession> {
     .boxed()
 }
 
+fn snapshot() -> impl Strategy<Value = Snapshot> {
+    let n = any::<u64>;
+    let managed = (stream(), any::<bool>(), any::<u32>(), n());
+    let managed = managed.prop_map(|(stream, is_resumable, max, unmanaged)| Managed {
+        stream,
+        is_resumable,
+        max,
+        unmanaged,
+    });
+    let directed = proptest::collection::btree_set(full().prop_map(Jid::from), 1..4).prop_map(Arc::new);
+    (n(), option::of(stanza(true)), any::<bool>(), option::of(directed), option::of(managed), n()).prop_map(
+        |(since, presence, is_interested, directed, management, reached)| Snapshot {
+            since,
+            presence,
+            is_interested,
+            directed,
+            management,
+            reached: LogId(reached),
+        },
+    )
+}
+
+fn copies() -> impl Strategy<Value = Vec<OutboundCopy>> {
+    let copy = (bytes(), option::of(any::<u64>().prop_map(LogId)));
+    vec(copy.prop_map(|(stanza, entry)| OutboundCopy { stanza, entry }), 0..4)
+}
+
+fn attach() -> impl Strategy<Value = Attach> {
+    let n = any::<u64>;
+    let unconfirmed = prop_oneof![
+        stanza(true).prop_map(Unconfirmed::Stanza),
+        option::of(stanza(true)).prop_map(Unconfirmed::Passed)
+    ];
+    let numbers = (n(), n(), any::<u32>().prop_map(Counter));
+    let taken = vec(n().prop_map(LogId), 0..4);
+    (numbers, full(), peer(), snapshot(), vec(unconfirmed, 0..4), copies(), taken).prop_map(
+        |((attachment, confirmed, acknowledged), jid, peer, snapshot, unconfirmed, unacknowledged, taken)| {
+            Attach {
+                attachment,
+                jid,
+                peer,
+                snapshot,
+                confirmed,
+                unconfirmed,
+                acknowledged,
+                unacknowledged,
+                taken,
+            }
+        },
+    )
+}
+
 fn to_session() -> BoxedStrategy<ToSession> {
     let n = any::<u64>;
     let h = || any::<u32>().prop_map(Counter);
-    let resumed = (n(), full(), stream(), n(), n(), h(), vec(bytes(), 0..4));
+    let resumed = (n(), full(), stream(), n(), n(), h(), copies(), vec(n().prop_map(LogId), 0..4));
     prop_oneof![
         (n(), full()).prop_map(|(attachment, jid)| ToSession::Bound { attachment, jid }),
         stanza_error().prop_map(ToSession::BindRefused),
-        resumed.prop_map(|(attachment, jid, stream, handled, unmanaged, acknowledged, again)| {
-            ToSession::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, again }
+        resumed.prop_map(|(attachment, jid, stream, handled, unmanaged, acknowledged, again, taken)| {
+            ToSession::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, again, taken }
         }),
         option::of(h()).prop_map(|handled| ToSession::ResumeFailed { handled }),
         (option::of(stream()), any::<u32>())
             .prop_map(|(resumable, max)| ToSession::ManagementEnabled { resumable, max }),
         (n(), n()).prop_map(|(attachment, inbound)| ToSession::Confirmed { attachment, inbound }),
         (n(), n()).prop_map(|(attachment, inbound)| ToSession::Answer { attachment, inbound }),
-        (n(), bytes()).prop_map(|(attachment, stanza)| ToSession::Outbound { attachment, stanza }),
+        (n(), bytes(), option::of(n()), n()).prop_map(|(attachment, stanza, entry, waiting)| {
+            let (entry, waiting) = (entry.map(LogId), LogId(waiting));
+            ToSession::Outbound { attachment, stanza, entry, waiting }
+        }),
+        (n(), n()).prop_map(|(attachment, inbound)| ToSession::Attached { attachment, inbound }),
+        (n(), snapshot()).prop_map(|(attachment, snapshot)| ToSession::Snapshot {
+            attachment,
+            snapshot: Box::new(snapshot)
+        }),
         LazyJust::new(|| ToSession::Reattach),
         stream_error().prop_map(ToSession::End),
     ]
@@ -220,9 +283,12 @@ pub(crate) fn carried() -> BoxedStrategy<Carried> {
         1 => (source(), stanza(false), vec(relayed, 0..5)).prop_map(|(source, stanza, to)| {
             Carried::Relays(Relays { source, stanza, to })
         }),
-        1 => (entity(), bytes(), vec((session(), n()), 0..5)).prop_map(|(source, stanza, to)| {
-            Carried::Outbounds(Outbounds { source, stanza, to })
-        }),
+        1 => (entity(), bytes(), option::of(n()), n(), vec((session(), n()), 0..5)).prop_map(
+            |(source, stanza, entry, waiting, to)| {
+                let entry = (entry.map(LogId), LogId(waiting));
+                Carried::Outbounds(Outbounds { source, stanza, entry, to })
+            },
+        ),
         1 => (n(), reply()).prop_map(|(ask, reply)| Carried::Reply { ask: Ask(ask), reply }),
         1 => (alone(), n()).prop_map(|((source, target, epoch, event), version)| {
             Carried::Returned { source, target, epoch, event, version }

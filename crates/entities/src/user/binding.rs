@@ -1,5 +1,6 @@
 //! Attachments: sessions that bind a resource, resume a stream, acknowledge, go.
 
+use super::collection::STREAMS;
 use super::load::Over;
 use super::resource::{Management, Pending, Resource, Source};
 use super::{User, timer};
@@ -19,6 +20,7 @@ impl User {
         match event {
             FromSession::Bind { resource, peer } => self.bind(now, session, &resource, peer, effects),
             FromSession::Resume { stream, h, peer } => self.resume(now, (session, peer), stream, h, effects),
+            FromSession::Attach(attach) => self.attach(now, session, *attach, effects),
             FromSession::Inbound { attachment, first, stanzas } => {
                 let Some(index) = self.attached(session, attachment) else { return };
                 self.inbound(now, index, first, stanzas, effects);
@@ -46,16 +48,9 @@ impl User {
                 }
                 self.read_on(index, effects);
             }
-            FromSession::Gone => {
-                let Some(index) = self.resources.iter().position(|r| r.session == Some(session)) else {
-                    return;
-                };
-                self.detached(now, index, true, effects);
-            }
-            FromSession::Detached { attachment, resumable } => {
-                let Some(index) = self.attached(session, attachment) else { return };
-                self.detached(now, index, resumable, effects);
-            }
+            FromSession::Gone => self.detached(now, session, true, effects),
+            // Whatever its number: the session may have attached again and not know it yet.
+            FromSession::Detached { resumable, .. } => self.detached(now, session, resumable, effects),
         }
     }
 
@@ -64,7 +59,7 @@ impl User {
         self.resources.iter().position(|r| r.attachment == attachment && r.session == Some(session))
     }
 
-    fn next_attachment(&mut self) -> u64 {
+    pub(crate) fn next_attachment(&mut self) -> u64 {
         self.attachments += 1;
         self.attachments
     }
@@ -94,8 +89,9 @@ impl User {
         if self.resources.len() >= self.hosts.limits.resources_max {
             return refuse(Condition::ResourceConstraint, effects);
         }
+        self.ended.retain(|ended| *ended != jid);
         let attachment = self.next_attachment();
-        let mut resource = Resource::new(jid.clone(), session, attachment, now.unix);
+        let mut resource = Resource::new(jid.clone(), Some(session), attachment, now.unix);
         resource.peer = peer;
         resource.reached = self.tail;
         // Most users have one or two: no room for four, of which each would take 200 bytes.
@@ -132,6 +128,9 @@ impl User {
         }
         resource.attach(session, attachment);
         resource.peer = peer;
+        self.settle_sources(settled);
+        let taken = self.taken_in_log();
+        let Some(resource) = self.resources.get_mut(index) else { return };
         let Some(management) = &mut resource.management else { return };
         let resumed = ToSession::Resumed {
             attachment,
@@ -140,11 +139,14 @@ impl User {
             handled: resource.handled,
             unmanaged: management.unmanaged,
             acknowledged: management.queue.acknowledged(),
-            again: management.queue.iter().map(|pending| pending.bytes.clone()).collect(),
+            again: management.queue.iter().map(Pending::copy).collect(),
+            taken,
         };
         self.note_handled(now, index, effects);
         effects.session(session, resumed);
-        self.settle_sources(settled);
+        if let Some(resource) = self.resources.get(index) {
+            resource.show(effects);
+        }
         self.read_on(index, effects);
     }
 
@@ -166,6 +168,7 @@ impl User {
         let is_resumable = resume && max > 0;
         resource.management = Some(Box::new(Management::new(stream, is_resumable, max, resource.handled)));
         let resumable = is_resumable.then_some(stream);
+        resource.show(effects);
         effects.session(session, ToSession::ManagementEnabled { resumable, max });
     }
 
@@ -185,7 +188,7 @@ impl User {
         let Some(resource) = self.resources.get_mut(index) else { return };
         let Some((stream, count)) = resource.counter() else { return };
         let Some(management) = &mut resource.management else { return };
-        if keeps && management.is_named && management.durable < count {
+        if keeps && management.durable < count {
             management.durable = count;
             self.record_handled(now, stream, count, effects);
         }
@@ -219,7 +222,9 @@ impl User {
     }
 
     /// The connection is lost, or the stream was closed.
-    fn detached(&mut self, now: Now, index: usize, resumable: bool, effects: &mut Effects) {
+    fn detached(&mut self, now: Now, session: SessionKey, resumable: bool, effects: &mut Effects) {
+        let index = self.resources.iter().position(|resource| resource.session == Some(session));
+        let Some(index) = index else { return };
         let Some(resource) = self.resources.get_mut(index) else { return };
         let attachment = resource.attachment;
         match &mut resource.management {
@@ -277,8 +282,12 @@ impl User {
         effects: &mut Effects,
     ) {
         self.note_handled(now, index, effects);
+        let was_available = self.resources.get(index).is_some_and(|resource| resource.presence.is_some());
         self.becomes_unavailable(now, index, None, effects);
         let resource = self.resources.swap_remove(index);
+        if was_available {
+            self.note_ended(resource.jid.clone());
+        }
         if let (Some(session), Some(error)) = (resource.session, error) {
             effects.session(session, ToSession::End(error));
         }
@@ -287,9 +296,14 @@ impl User {
         }
         let over = resource.counter();
         if let Some(management) = resource.management {
-            if let Some((stream, count)) = over.filter(|_| management.is_named) {
-                let recorded = management.recorded;
-                self.stream_over(stream, Over { handled: count, at: now.unix, recorded }, effects);
+            let recorded = management.recorded;
+            match over {
+                Some((stream, count)) if management.is_named => {
+                    self.stream_over(stream, Over { handled: count, at: now.unix, recorded }, effects);
+                }
+                // Nobody can ask for it.
+                Some((stream, _)) if recorded > 0 => effects.delete(STREAMS, stream.to_string()),
+                _ => {}
             }
             self.give_back(now, management.queue, effects);
         }

@@ -91,6 +91,11 @@ impl Inbox {
         }
     }
 
+    /// Those that stay for others.
+    pub(super) fn taken(&self) -> impl Iterator<Item = LogId> {
+        self.waiting.iter().filter(|(_, waiting)| waiting.is_taken).map(|(id, _)| *id)
+    }
+
     /// A client has it; it stays only for others that have yet to read it.
     pub(super) fn take(&mut self, id: LogId) {
         if let Some(waiting) = self.waiting.get_mut(&id).filter(|waiting| !waiting.is_taken) {

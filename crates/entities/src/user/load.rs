@@ -195,7 +195,11 @@ impl User {
                     self.route(reply, effects);
                 }
             }
-            Event::Confirm(_) | Event::Rows(..) | Event::Timer(_) | Event::Derived(..) => {}
+            Event::Confirm(_)
+            | Event::Rows(..)
+            | Event::Timer(_)
+            | Event::Derived(..)
+            | Event::TakenOver(_) => {}
         }
     }
 

@@ -3,9 +3,10 @@
 //! One stanza's way: [`sent`] takes it from a session, decides where it goes, and puts it into the [`outbox`]
 //! (kept) or sends it off (not kept); [`received`] takes what others send, decides by
 //! [`rfc_6121_delivery`] and hands it to the [`inbox`] (kept) or to resources at once. [`binding`] has what
-//! concerns attachments. A module per specification does the rest.
+//! concerns attachments, [`attaching`] how sessions survive the loss of a user. A module per specification does the rest.
 
 mod account;
+mod attaching;
 mod binding;
 mod entry;
 mod inbox;
@@ -33,6 +34,7 @@ mod xep_0359_stanza_ids;
 
 use crate::{Host, Hosts};
 use account::Account;
+use attaching::Gathering;
 use inbox::Inbox;
 use load::Over;
 use outbox::Outbox;
@@ -42,9 +44,9 @@ use roster::Roster;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stentor_engine::{
-    Collection, Effects, Entity, Event, Key, LogId, Now, Planted, Query, Rows, StreamId, ToSession,
+    Collection, Effects, Entity, Event, Key, LogId, Now, Planted, Query, Reply, Rows, StreamId, ToSession,
 };
-use stentor_xmpp::BareJid;
+use stentor_xmpp::{BareJid, FullJid, StreamCondition};
 use xep_0077_registration::PasswordChange;
 
 pub use account::CREDENTIALS;
@@ -76,6 +78,10 @@ pub struct User {
     account: Option<Account>,
     roster: Roster,
     resources: Vec<Resource>,
+    /// Sessions of the user in whose place this one was loaded are still expected.
+    gathering: Option<Box<Gathering>>,
+    /// Resources that ended lately.
+    ended: Vec<FullJid>,
     /// The last number given to an attachment.
     attachments: u64,
     /// The last id used in the log.
@@ -110,6 +116,8 @@ impl Entity for User {
             account: None,
             roster: Roster::default(),
             resources: Vec::new(),
+            gathering: None,
+            ended: Vec::new(),
             attachments: 0,
             tail: LogId(0),
             outbox: Outbox::default(),
@@ -134,33 +142,33 @@ impl Entity for User {
         if self.is_unreadable {
             return self.decline(event, effects);
         }
-        match event {
-            Event::Session(session, event) => self.session(now, session, event, effects),
-            Event::Forward(forward) => self.forwarded(now, forward, effects),
-            Event::Confirm(confirm) => self.confirmed(now, confirm, effects),
-            Event::Relay(stanza) => {
-                self.received(now, stanza, false, effects);
-            }
-            Event::Rows(token, rows) => self.rows(token, rows, effects),
-            Event::Timer(token) => self.timer(now, token, effects),
-            Event::Derived(token, credentials) => self.derived(now, token, credentials, effects),
-            Event::Command(ask, command) => self.command(now, ask, command, effects),
+        if let Some(event) = self.gather(now, event, effects) {
+            self.take(now, event, effects);
         }
         self.settle_along(now, effects);
     }
 
     fn abandon(mut self, effects: &mut Effects) {
-        // Whoever was told that a resource is there would never learn that it went.
         for index in 0..self.resources.len() {
             self.becomes_unavailable(Now::default(), index, None, effects);
         }
         for session in self.resources.iter().filter_map(|resource| resource.session) {
-            effects.session(session, ToSession::Reattach);
+            effects.session(session, ToSession::End(StreamCondition::InternalServerError.into()));
         }
+        for event in self.gathering.into_iter().flat_map(|gathering| gathering.deferred()) {
+            if let Event::Command(ask, _) = event {
+                effects.reply(ask, Reply::Failed);
+            }
+        }
+    }
+
+    fn hand_over(self, effects: &mut Effects) -> Vec<Event> {
+        self.left(effects)
     }
 
     fn is_idle(&self) -> bool {
         self.resources.is_empty()
+            && self.gathering.is_none()
             && self.outbox.len() == 0
             && self.settled.is_empty()
             && self.changes.is_empty()
@@ -172,6 +180,22 @@ impl Entity for User {
 }
 
 impl User {
+    fn take(&mut self, now: Now, event: Event, effects: &mut Effects) {
+        match event {
+            Event::Session(session, event) => self.session(now, session, event, effects),
+            Event::Forward(forward) => self.forwarded(now, forward, effects),
+            Event::Confirm(confirm) => self.confirmed(now, confirm, effects),
+            Event::Relay(stanza) => {
+                self.received(now, stanza, false, effects);
+            }
+            Event::Rows(token, rows) => self.rows(token, rows, effects),
+            Event::Timer(token) => self.timer(now, token, effects),
+            Event::Derived(token, credentials) => self.derived(now, token, credentials, effects),
+            Event::Command(ask, command) => self.command(now, ask, command, effects),
+            Event::TakenOver(_) => {}
+        }
+    }
+
     fn next_id(&mut self) -> LogId {
         self.tail = self.tail.next();
         self.tail

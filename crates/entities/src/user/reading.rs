@@ -7,7 +7,7 @@
 
 use super::User;
 use super::entry::{Entry, Way};
-use super::resource::{Reading, Source};
+use super::resource::{Reading, Resource, Source};
 use crate::user::xep_0359_stanza_ids;
 use crate::xep_0203_delay;
 use bytes::Bytes;
@@ -75,13 +75,29 @@ impl User {
 
     /// Sends an entry to a resource, which holds it until it is acknowledged.
     fn hand_out(&mut self, index: usize, id: LogId, bytes: Bytes, effects: &mut Effects) {
+        let oldest = self.oldest_in_log();
         let Some(resource) = self.resources.get_mut(index) else { return };
         resource.reached = id.max(resource.reached);
-        if resource.deliver(bytes, Source::Log(id), effects) {
+        if resource.deliver_entry(bytes, Source::Log(id), oldest, effects) {
             self.taken(id);
         } else if let Some(waiting) = self.inbox.waiting.get_mut(&id) {
             waiting.holders += 1;
         }
+    }
+
+    /// No entry that a client was given or may be given is before this one; all that were are out of the log.
+    fn oldest_in_log(&self) -> LogId {
+        let waiting = self.inbox.waiting.first_key_value().map(|(id, _)| *id);
+        let settled = self.settled.iter().map(|(id, _)| *id).min();
+        waiting.into_iter().chain(settled).min().unwrap_or(self.tail)
+    }
+
+    /// Entries that clients have and that may still be in the log.
+    pub(crate) fn taken_in_log(&self) -> Vec<LogId> {
+        let settled = self.settled.iter().map(|(id, _)| *id);
+        let mut taken: Vec<LogId> = settled.chain(self.inbox.taken()).collect();
+        taken.sort_unstable();
+        taken
     }
 
     /// A client has it: the entry is settled, once nobody has yet to read it.
@@ -92,6 +108,9 @@ impl User {
 
     /// Settles what was taken and everybody has passed.
     pub(crate) fn settle_taken(&mut self) {
+        if self.gathering.is_some() {
+            return;
+        }
         let lagging = self.resources.iter().filter(|resource| resource.reading != Reading::Live);
         let lagging = lagging.map(|resource| resource.reached).min();
         for (id, counted) in self.inbox.sweep(lagging) {
@@ -125,7 +144,8 @@ impl User {
 
     /// Asks for the next page of a resource that catches up, or ends its catching up.
     pub(crate) fn read_on(&mut self, index: usize, effects: &mut Effects) {
-        if self.resources.get(index).is_none_or(|resource| resource.reading != Reading::CatchingUp(None)) {
+        let is_reading = |resource: &Resource| resource.reading == Reading::CatchingUp(None);
+        if self.gathering.is_some() || !self.resources.get(index).is_some_and(is_reading) {
             return;
         }
         let next = self.next_for(index);

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use stentor_engine::{Effects, LogId, SessionKey, StreamId, ToSession};
+use stentor_engine::{Effects, LogId, Managed, OutboundCopy, SessionKey, Snapshot, StreamId, ToSession};
 use stentor_xmpp::{Counter, FullJid, Jid, Stanza, StreamManagementError, Unacknowledged};
 
 /// Outbound stanzas to a session that it has not given to the kernel; beyond, kept messages stay in the log until
@@ -23,6 +23,9 @@ pub(crate) struct Resource {
     /// When it was bound, milliseconds since 1970 UTC.
     pub since: u64,
     pub attachment: u64,
+    /// The number that the attachment had with the user in whose place this one was loaded; else the same. Of two
+    /// sessions that claim a resource, the one with the greater is the newer.
+    pub origin: u64,
     /// Where the client is.
     pub peer: Option<IpAddr>,
     /// None while the stream waits to be resumed.
@@ -44,8 +47,7 @@ pub(crate) struct Resource {
     /// It asked for the roster, so it gets pushes (RFC 6121 2.1.6).
     pub is_interested: bool,
     /// To whom it sent presence that they would not have got by subscription (RFC 6121 4.6).
-    #[expect(clippy::box_collection, reason = "few have any, and a set is three words where it is none")]
-    pub directed: Option<Box<BTreeSet<Jid>>>,
+    pub directed: Option<Arc<BTreeSet<Jid>>>,
     pub reading: Reading,
     /// The last entry of the log that it was given or passed by. What comes after it is for this resource whoever else
     /// has it; of what is before, only what nobody has.
@@ -67,6 +69,17 @@ pub(crate) struct Available {
     /// As last sent by the client, `from` stamped, without `to`.
     pub stanza: Stanza,
     pub priority: i8,
+}
+
+impl Available {
+    /// None if its priority is none (RFC 6121 4.7.2.3: an integer between -128 and +127).
+    pub(crate) fn of(stanza: Stanza) -> Option<Self> {
+        let priority = match stanza.text_of("priority") {
+            None => 0,
+            Some(priority) => priority.trim().parse().ok()?,
+        };
+        Some(Self { stanza, priority })
+    }
 }
 
 /// What XEP-0198 adds.
@@ -115,6 +128,13 @@ pub(crate) struct Pending {
     pub source: Source,
 }
 
+impl Pending {
+    /// As a session keeps it.
+    pub(crate) fn copy(&self) -> OutboundCopy {
+        OutboundCopy { stanza: self.bytes.clone(), entry: self.source.entry() }
+    }
+}
+
 /// Where a stanza to a client comes from, and so what becomes of it if the client never takes it.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
@@ -127,6 +147,14 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// The entry of the log that it is.
+    fn entry(&self) -> Option<LogId> {
+        match self {
+            Self::Log(id) => Some(*id),
+            Self::Memory(_) | Self::Passing => None,
+        }
+    }
+
     /// A client has it.
     pub(crate) fn taken(&self) {
         if let Self::Memory(is_taken) = self {
@@ -142,13 +170,14 @@ impl Source {
 
 impl Resource {
     /// Just bound.
-    pub(crate) fn new(jid: FullJid, session: SessionKey, attachment: u64, since: u64) -> Self {
+    pub(crate) fn new(jid: FullJid, session: Option<SessionKey>, attachment: u64, since: u64) -> Self {
         Self {
             jid,
             since,
             attachment,
+            origin: attachment,
             peer: None,
-            session: Some(session),
+            session,
             handled: 0,
             untold: (0, 0),
             requests: 0,
@@ -180,9 +209,21 @@ impl Resource {
         self.priority().is_some_and(|priority| priority >= 0)
     }
 
-    /// Sends a stanza to the client, or keeps it until the stream is resumed. A log entry is settled (true) by
-    /// this alone where the stream is not managed.
-    pub(crate) fn deliver(&mut self, bytes: Bytes, source: Source, effects: &mut Effects) -> bool {
+    /// Sends a stanza to the client, or keeps it until the stream is resumed.
+    pub(crate) fn deliver(&mut self, bytes: Bytes, source: Source, effects: &mut Effects) {
+        self.deliver_entry(bytes, source, LogId::default(), effects);
+    }
+
+    /// The same of what may be an entry of the log, in which nothing before `waiting` stands any more. It is settled
+    /// (true) by this alone where the stream is not managed.
+    pub(crate) fn deliver_entry(
+        &mut self,
+        bytes: Bytes,
+        source: Source,
+        waiting: LogId,
+        effects: &mut Effects,
+    ) -> bool {
+        let entry = source.entry();
         let is_settled = self.management.is_none();
         if is_settled {
             source.taken();
@@ -195,7 +236,8 @@ impl Resource {
             let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             self.unflushed.push_back(size);
             self.unflushed_bytes += size as usize;
-            effects.session(session, ToSession::Outbound { attachment: self.attachment, stanza: bytes });
+            let attachment = self.attachment;
+            effects.session(session, ToSession::Outbound { attachment, stanza: bytes, entry, waiting });
         }
         is_settled
     }
@@ -225,6 +267,7 @@ impl Resource {
     pub(crate) fn attach(&mut self, session: SessionKey, attachment: u64) {
         self.session = Some(session);
         self.attachment = attachment;
+        self.origin = attachment;
         self.sent = 0;
         self.flushed = 0;
         self.unflushed = VecDeque::new();
@@ -272,10 +315,51 @@ impl Resource {
 
     /// Notes that presence was sent to `to` directly.
     pub(crate) fn note_directed(&mut self, to: Jid, most: usize) -> bool {
-        let directed = self.directed.get_or_insert_with(Box::default);
+        let directed = Arc::make_mut(self.directed.get_or_insert_default());
         (directed.len() < most || directed.contains(&to)) && {
             directed.insert(to);
             true
+        }
+    }
+
+    /// Presence sent to `to` directly is taken back, or needs not to be. Whether there was any.
+    pub(crate) fn forget_directed(&mut self, to: &Jid) -> bool {
+        let directed = self.directed.as_mut().filter(|directed| directed.contains(to));
+        directed.is_some_and(|directed| Arc::make_mut(directed).remove(to))
+    }
+
+    /// What a user that knows nothing of it has to know.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let managed = |management: &Management| Managed {
+            stream: management.stream,
+            is_resumable: management.is_resumable,
+            max: management.max,
+            unmanaged: management.unmanaged,
+        };
+        Snapshot {
+            since: self.since,
+            presence: self.presence.as_ref().map(|presence| presence.stanza.clone()),
+            is_interested: self.is_interested,
+            directed: self.directed.clone(),
+            management: self.management.as_deref().map(managed),
+            reached: self.reached,
+        }
+    }
+
+    /// Takes up what such a user was told.
+    pub(crate) fn restore(&mut self, snapshot: Snapshot) {
+        self.since = if snapshot.since == 0 { self.since } else { snapshot.since };
+        self.presence = snapshot.presence.and_then(Available::of).map(Box::new);
+        self.is_interested = snapshot.is_interested;
+        self.directed = snapshot.directed;
+        self.reached = snapshot.reached;
+    }
+
+    /// Has the session keep what it is now.
+    pub(crate) fn show(&self, effects: &mut Effects) {
+        if let Some(session) = self.session {
+            let (attachment, snapshot) = (self.attachment, Box::new(self.snapshot()));
+            effects.session(session, ToSession::Snapshot { attachment, snapshot });
         }
     }
 }

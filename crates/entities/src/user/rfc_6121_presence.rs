@@ -11,19 +11,18 @@ const DIRECTED_MAX: usize = 1_000;
 impl User {
     /// A resource says that it is available, or how (4.2, 4.4).
     pub(crate) fn becomes_available(&mut self, index: usize, stanza: Stanza, effects: &mut Effects) {
-        let priority = match stanza.text_of("priority").map(|text| text.trim().parse::<i8>()) {
-            None => 0,
-            Some(Ok(priority)) => priority,
-            // 4.7.2.3: an integer between -128 and +127.
-            Some(Err(_)) => return self.refuse(index, &stanza, Condition::BadRequest, effects),
+        let Some(available) = Available::of(stanza.clone()) else {
+            return self.refuse(index, &stanza, Condition::BadRequest, effects);
         };
+        let priority = available.priority;
         let Some(resource) = self.resources.get_mut(index) else { return };
         let is_initial = resource.presence.is_none();
         let took_messages = resource.takes_messages();
-        resource.presence = Some(Box::new(Available { stanza: stanza.clone(), priority }));
+        resource.presence = Some(Box::new(available));
         if priority >= 0 && !took_messages {
             resource.reached = self.tail;
         }
+        resource.show(effects);
         self.broadcast(&stanza, effects);
         if is_initial {
             self.probe_contacts(index, effects);
@@ -47,6 +46,9 @@ impl User {
         let directed = resource.directed.take();
         let was_available = resource.presence.take().is_some();
         let is_by_client = stanza.is_some();
+        if is_by_client {
+            resource.show(effects);
+        }
         let stanza =
             stanza.unwrap_or_else(|| bare_presence(PresenceType::Unavailable, resource.jid.clone().into()));
         if was_available {
@@ -59,19 +61,19 @@ impl User {
             }
             self.note_last_activity(now, &stanza, effects);
         }
-        for to in directed.into_iter().flat_map(|directed| directed.into_iter()) {
-            if was_available && self.sees_presence(&to) {
+        for to in directed.iter().flat_map(|directed| directed.iter()) {
+            if was_available && self.sees_presence(to) {
                 // A subscriber by now, who has been told.
                 continue;
             }
             let mut stanza = stanza.clone();
-            stanza.set_to(Some(to));
+            stanza.set_to(Some(to.clone()));
             self.route(stanza, effects);
         }
     }
 
     /// To every contact that is subscribed (4.2.2, 4.4.2, 4.5.2), and to the user's own available resources.
-    fn broadcast(&mut self, stanza: &Stanza, effects: &mut Effects) {
+    pub(crate) fn broadcast(&mut self, stanza: &Stanza, effects: &mut Effects) {
         for contact in self.roster.subscribers() {
             let mut stanza = stanza.clone();
             stanza.set_to(Some(contact.to_jid()));
@@ -177,8 +179,10 @@ impl User {
     pub(crate) fn notified(&mut self, stanza: &Stanza, effects: &mut Effects) {
         if let (PresenceType::Unavailable, Some(from)) = (stanza.presence_type(), stanza.from()) {
             // 4.6.1: who is gone need not be told when we go.
-            for directed in self.resources.iter_mut().filter_map(|resource| resource.directed.as_mut()) {
-                directed.remove(from);
+            for resource in &mut self.resources {
+                if resource.forget_directed(from) {
+                    resource.show(effects);
+                }
             }
         }
         match stanza.to().and_then(Jid::resource) {
@@ -209,13 +213,16 @@ impl User {
         let (is_subscribed, is_served) = (self.sees_presence(&to), self.hosts.get(to.domain()).is_some());
         let Some(resource) = self.resources.get_mut(index) else { return };
         if stanza.presence_type() == PresenceType::Unavailable {
-            if let Some(directed) = &mut resource.directed {
-                directed.remove(&to);
+            if resource.forget_directed(&to) {
+                resource.show(effects);
             }
         } else {
             let gets_broadcast = is_subscribed && resource.presence.is_some();
-            if !gets_broadcast && is_served && !resource.note_directed(to, DIRECTED_MAX) {
-                return self.refuse(index, &stanza, Condition::ResourceConstraint, effects);
+            if !gets_broadcast && is_served {
+                if !resource.note_directed(to, DIRECTED_MAX) {
+                    return self.refuse(index, &stanza, Condition::ResourceConstraint, effects);
+                }
+                resource.show(effects);
             }
         }
         self.relay_or_refuse(index, stanza, effects);

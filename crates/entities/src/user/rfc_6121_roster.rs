@@ -17,7 +17,7 @@ impl User {
     /// A roster get (2.2), which also asks for pushes, or a roster set (2.3 to 2.5).
     pub(crate) fn roster_iq(&mut self, request: &Request<'_>, effects: &mut Effects) -> Answer {
         match request.kind {
-            IqType::Get => self.roster_get(request),
+            IqType::Get => self.roster_get(request, effects),
             _ => self.roster_set(request.now, &request.payload, effects),
         }
     }
@@ -28,9 +28,11 @@ impl User {
         Err(Condition::Forbidden.into())
     }
 
-    fn roster_get(&mut self, request: &Request<'_>) -> Answer {
-        if let Some(resource) = self.resources.get_mut(request.index) {
-            resource.is_interested = true;
+    fn roster_get(&mut self, request: &Request<'_>, effects: &mut Effects) -> Answer {
+        if let Some(resource) = self.resources.get_mut(request.index)
+            && !std::mem::replace(&mut resource.is_interested, true)
+        {
+            resource.show(effects);
         }
         let version = self.roster.version.to_string();
         if request.payload.attribute("ver") == Some(&version) {

@@ -37,6 +37,7 @@ impl User {
         if self.has_hole(index, first, effects) {
             return;
         }
+        let mut is_told = false;
         for (number, stanza) in (first..).zip(stanzas) {
             // A stanza may end a resource (its own conflict, a removed account).
             let Some(index) = self.resources.iter().position(|r| r.attachment == attachment) else { return };
@@ -47,11 +48,12 @@ impl User {
             resource.handled = number;
             resource.untold.0 += 1;
             resource.untold.1 += stanza.size();
+            is_told |= stanza.kind() != Kind::Message;
             self.sent(now, index, stanza, effects);
         }
         let index = self.resources.iter().position(|r| r.attachment == attachment);
         if let Some(index) = index {
-            self.tell_handled(index, effects);
+            self.tell_handled(index, is_told, effects);
         }
     }
 
@@ -67,10 +69,11 @@ impl User {
         has_hole
     }
 
-    /// Opens the session's window again, now and then.
-    fn tell_handled(&mut self, index: usize, effects: &mut Effects) {
+    /// Opens the session's window again, now and then; at once behind what a session would otherwise hand over to the
+    /// next user though it was handled, and no log can tell.
+    pub(crate) fn tell_handled(&mut self, index: usize, is_told: bool, effects: &mut Effects) {
         let Some(resource) = self.resources.get_mut(index) else { return };
-        if resource.untold.0 >= UNTOLD_STANZAS_MAX || resource.untold.1 >= UNTOLD_BYTES_MAX {
+        if is_told || resource.untold.0 >= UNTOLD_STANZAS_MAX || resource.untold.1 >= UNTOLD_BYTES_MAX {
             resource.untold = (0, 0);
             let (attachment, inbound) = (resource.attachment, resource.handled);
             if let Some(session) = resource.session {
@@ -97,12 +100,12 @@ impl User {
             if let Some(answer) = answer {
                 self.reply(index, answer, effects);
             }
-            self.tell_handled(index, effects);
+            self.tell_handled(index, true, effects);
         }
     }
 
     /// One stanza of the resource at `index`.
-    fn sent(&mut self, now: Now, index: usize, mut stanza: Stanza, effects: &mut Effects) {
+    pub(crate) fn sent(&mut self, now: Now, index: usize, mut stanza: Stanza, effects: &mut Effects) {
         let Some(resource) = self.resources.get(index) else { return };
         // RFC 6120 8.1.2.1: the server stamps the full JID, whatever the client wrote.
         stanza.set_from(Some(resource.jid.clone().into()));

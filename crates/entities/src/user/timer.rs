@@ -9,6 +9,8 @@ use stentor_engine::{Effects, LogId, Now, Rows, StreamId};
 pub(crate) const REPEAT: u64 = 0;
 /// Remove settled entries from the log.
 const SETTLE: u64 = 1;
+/// The sessions that are still expected do not come.
+pub(crate) const GATHERED: u64 = 2;
 /// Tokens from here on are of a lost stream: this and its attachment. Attachments are below 2^61.
 const EXPIRY: u64 = 1 << 62;
 /// Tokens with this bit are of a page of the log that could not be read.
@@ -43,6 +45,7 @@ impl User {
                 self.is_settle_due = false;
                 self.write_settled(now, effects);
             }
+            GATHERED => self.gathered(now, effects),
             _ if token & READ_AGAIN != 0 => self.page(token & !READ_AGAIN, None, effects),
             _ => self.expired(now, token & !EXPIRY, effects),
         }

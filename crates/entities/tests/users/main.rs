@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod attaching;
+mod client;
 mod delivery;
 mod iq;
 mod kept;

@@ -301,13 +301,3 @@ fn to_a_server() {
         scene.gets(A, &[&error(head, "modify", "bad-request")]);
     }
 }
-
-/// An account whose commit is refused goes and is loaded afresh: its resources are gone, and whoever saw them is told.
-#[test]
-fn a_refused_commit() {
-    let mut scene = Scene::online(&[A, B]);
-    scene.befriends("alice@a.example", "bob@b.example");
-    scene.abandons("alice@a.example");
-    scene.gets(B, &["<presence to='bob@b.example' from='alice@a.example/x' type='unavailable'/>"]);
-    scene.gets(A, &["reattach"]);
-}

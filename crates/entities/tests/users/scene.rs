@@ -3,11 +3,12 @@
 //! Everything happens at once and in order: a commit is durable when it is put out, an event is delivered after
 //! those before it. Time passes only when a test says so.
 
+use crate::client::Client;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use stentor_engine::{
-    Ask, Batch, Command, Epoch, Event, FromSession, Key, MemberId, Now, Output, Reply, Sent, SessionKey,
-    Shell, StreamId, ToSession,
+    Ask, Attachment, Batch, Command, Epoch, Event, FromSession, Key, MemberId, Now, Output, Reply, Sent,
+    SessionKey, Shell, StreamId,
 };
 use stentor_entities::{Host, Hosts, User, UserLimits};
 use stentor_store::Memory;
@@ -27,19 +28,11 @@ pub(crate) struct Scene {
     replies: Vec<Reply>,
     /// What entities forward is lost on its way.
     pub(crate) loses_forwards: bool,
+    /// Whose next commit the store refuses.
+    refuses: Option<Key>,
     serial: u64,
     batches: u64,
     pub(crate) now: Now,
-}
-
-/// A client's end of a stream.
-struct Client {
-    key: Key,
-    session: SessionKey,
-    attachment: u64,
-    sent: u64,
-    stream: StreamId,
-    got: Vec<String>,
 }
 
 impl Scene {
@@ -65,6 +58,7 @@ impl Scene {
             clients: BTreeMap::new(),
             replies: Vec::new(),
             loses_forwards: false,
+            refuses: None,
             serial: 0,
             batches: 0,
             now: Now { monotonic: 1_000, unix: START },
@@ -117,7 +111,7 @@ impl Scene {
         let session = self.session();
         // That of before, for which it may still ask.
         let stream = self.clients.get(jid).map_or(StreamId(0), |before| before.stream);
-        let client = Client { key: key(jid), session, attachment: 0, sent: 0, stream, got: Vec::new() };
+        let client = Client { key: key(jid), session, attachment: None, stream, got: Vec::new() };
         self.clients.insert(jid.to_owned(), client);
         let bind = FromSession::Bind { resource: full.resource().into(), peer: None };
         self.give(key(jid), Event::Session(session, bind));
@@ -133,53 +127,52 @@ impl Scene {
         self.serial += 1;
         let stream = StreamId(u128::from(self.serial));
         self.clients.get_mut(client).unwrap().stream = stream;
-        self.tell(client, |attachment| FromSession::EnableManagement {
-            attachment,
-            stream,
-            resume,
-            max: None,
-        });
+        self.tell(client, |attachment| attachment.enable(stream, resume, None).unwrap());
     }
 
     pub(crate) fn sends(&mut self, client: &str, xml: &str) {
         let stanza = Stanza::parse(xml).unwrap_or_else(|error| panic!("{xml}: {error}"));
-        let first = {
-            let client = self.clients.get_mut(client).unwrap();
-            client.sent += 1;
-            client.sent
-        };
-        self.tell(client, |attachment| FromSession::Inbound { attachment, first, stanzas: vec![stanza] });
+        self.tell(client, |attachment| attachment.receive(vec![stanza]));
     }
 
     /// Sends a stanza that never reaches its user.
     pub(crate) fn loses(&mut self, client: &str, xml: &str) {
-        Stanza::parse(xml).unwrap();
-        self.clients.get_mut(client).unwrap().sent += 1;
+        let stanza = Stanza::parse(xml).unwrap();
+        self.clients.get_mut(client).unwrap().attachment.as_mut().unwrap().receive(vec![stanza]);
     }
 
     /// Acknowledges all up to `h`.
     pub(crate) fn acks(&mut self, client: &str, h: u32) {
-        self.tell(client, |attachment| FromSession::Acknowledged { attachment, h: Counter(h) });
+        self.tell(client, |attachment| {
+            // A session would not pass on what is too high; its user does not rely on that.
+            attachment.acknowledged(Counter(h)).ok();
+            FromSession::Acknowledged { attachment: attachment.number(), h: Counter(h) }
+        });
     }
 
     /// Asks for an acknowledgement.
     pub(crate) fn asks(&mut self, client: &str) {
-        self.tell(client, |attachment| FromSession::Request { attachment });
+        self.tell(client, |attachment| FromSession::Request { attachment: attachment.number() });
     }
 
     /// Says that all up to this number was written to the client.
     pub(crate) fn flushes(&mut self, client: &str, outbound: u64) {
-        self.tell(client, |attachment| FromSession::Flushed { attachment, outbound });
+        self.tell(client, |attachment| FromSession::Flushed { attachment: attachment.number(), outbound });
     }
 
     /// The connection is lost.
     pub(crate) fn drops(&mut self, client: &str) {
-        self.tell(client, |attachment| FromSession::Detached { attachment, resumable: true });
+        self.detaches(client, true);
     }
 
     /// The stream is closed.
     pub(crate) fn closes(&mut self, client: &str) {
-        self.tell(client, |attachment| FromSession::Detached { attachment, resumable: false });
+        self.detaches(client, false);
+    }
+
+    fn detaches(&mut self, client: &str, resumable: bool) {
+        self.tell(client, |attachment| FromSession::Detached { attachment: attachment.number(), resumable });
+        self.clients.get_mut(client).unwrap().attachment = None;
     }
 
     /// The stream goes on with another connection, which the client says has handled `h`.
@@ -194,9 +187,17 @@ impl Scene {
         self.give(key, Event::Session(session, resume));
     }
 
-    fn tell(&mut self, client: &str, event: impl FnOnce(u64) -> FromSession) {
-        let client = self.clients.get(client).unwrap_or_else(|| panic!("{client} is not connected"));
-        let (key, session, event) = (client.key.clone(), client.session, event(client.attachment));
+    /// The session of a client, and what it would hand over if its user were lost now.
+    pub(crate) fn would_attach(&mut self, client: &str) -> (SessionKey, FromSession) {
+        let client = self.clients.get_mut(client).unwrap();
+        (client.session, client.attached().attach(None).unwrap())
+    }
+
+    fn tell(&mut self, client: &str, event: impl FnOnce(&mut Attachment) -> FromSession) {
+        let name = client;
+        let client = self.clients.get_mut(client).unwrap_or_else(|| panic!("{name} is not connected"));
+        let attachment = client.attachment.as_mut().unwrap_or_else(|| panic!("{name} has no resource"));
+        let (key, session, event) = (client.key.clone(), client.session, event(attachment));
         self.give(key, Event::Session(session, event));
     }
 
@@ -207,12 +208,24 @@ impl Scene {
         self.passes(1);
     }
 
-    /// The store has refused a commit of this account's.
-    pub(crate) fn abandons(&mut self, jid: &str) {
+    /// This account's user is lost, and loaded afresh.
+    pub(crate) fn reloads(&mut self, jid: &str) {
         let mut out = Vec::new();
-        self.shells.remove(&key(jid)).unwrap().abandon(&mut out);
+        self.shells.get_mut(&key(jid)).unwrap().reload(&self.hosts, &mut out);
         self.carry_out(&key(jid), out);
         self.run();
+    }
+
+    /// The store will refuse the next commit of this account's, with which its user is lost.
+    pub(crate) fn refuses(&mut self, jid: &str) {
+        self.refuses = Some(key(jid));
+    }
+
+    /// The connection is gone, and nobody knows.
+    pub(crate) fn vanishes(&mut self, client: &str) {
+        let client = self.clients.get_mut(client).unwrap();
+        client.attachment = None;
+        client.session.serial = 0;
     }
 
     /// Time passes, and timers run out.
@@ -291,6 +304,10 @@ impl Scene {
         while let Some(output) = out.pop_front() {
             let mut more = Vec::new();
             match output {
+                Output::Write(_) if self.refuses.as_ref() == Some(key) => {
+                    self.refuses = None;
+                    self.shells.get_mut(key).unwrap().reload(&self.hosts, &mut more);
+                }
                 Output::Write(set) => {
                     let ticket = set.ticket;
                     self.batches += 1;
@@ -316,8 +333,10 @@ impl Scene {
             Sent::Event(_, Event::Forward(_)) if self.loses_forwards => {}
             Sent::Event(to, event) => self.events.push_back((to, event)),
             Sent::Session(session, message) => {
-                if let Some(client) = self.clients.values_mut().find(|client| client.session == session) {
-                    client.told(message);
+                if let Some(client) = self.clients.values_mut().find(|client| client.session == session)
+                    && let Some(event) = client.told(message)
+                {
+                    self.events.push_back((client.key.clone(), Event::Session(session, event)));
                 }
             }
             Sent::Reply(_, reply) => self.replies.push(reply),
@@ -328,37 +347,6 @@ impl Scene {
             Sent::Derive(token, _) => {
                 self.events.push_back((key.clone(), Event::Derived(token, Some("{\"new\":1}".into()))));
             }
-        }
-    }
-}
-
-impl Client {
-    fn told(&mut self, message: ToSession) {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        match message {
-            ToSession::Bound { attachment, .. } => self.attachment = attachment,
-            ToSession::BindRefused(error) => {
-                self.got.push(format!("no resource: {}", error.condition.name()))
-            }
-            ToSession::Resumed { attachment, handled, unmanaged, acknowledged, again, .. } => {
-                self.attachment = attachment;
-                self.sent = handled;
-                let h = handled - unmanaged;
-                self.got.push(format!("resumed, handled {h}, acknowledged {acknowledged}"));
-                self.got.extend(again.iter().map(|stanza| text(stanza)));
-            }
-            ToSession::ResumeFailed { handled } => {
-                let handled = handled.map_or("unknown".to_owned(), |h| h.to_string());
-                self.got.push(format!("not resumed, handled {handled}"));
-            }
-            ToSession::Answer { inbound, .. } => self.got.push(format!("handled {inbound}")),
-            ToSession::Outbound { attachment, stanza } => {
-                assert_eq!(attachment, self.attachment);
-                self.got.push(text(&stanza));
-            }
-            ToSession::End(error) => self.got.push(format!("end: {}", error.condition.name())),
-            ToSession::Reattach => self.got.push("reattach".to_owned()),
-            ToSession::ManagementEnabled { .. } | ToSession::Confirmed { .. } => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{AsyncContext, Context};
 use std::time::{Duration, Instant};
 use stentor_auth::SaslFailure;
-use stentor_engine::{FromSession, Key, StreamId};
+use stentor_engine::{Asking, Key, StreamId};
 use stentor_stream::{Action, Progress, limits as stream_limits};
 use stentor_xmpp::{Condition, Counter, Stanza};
 
@@ -60,8 +60,7 @@ impl Session {
             Action::Bind { jid } => {
                 self.user = Some(Key::User(jid.to_bare()));
                 let resource = jid.resource().into();
-                self.is_binding = true;
-                self.tell_user(FromSession::Bind { resource, peer: Some(self.address) });
+                self.ask(Asking::Bind(resource));
             }
             Action::Resume { previd, h } => self.resume(&previd, Counter(h)),
             Action::StartTls { host } => {
@@ -173,23 +172,26 @@ impl Session {
     }
 
     fn enable(&mut self, resume: bool, max: Option<u32>) {
-        let Some(attachment) = &mut self.attachment else { return };
-        attachment.enable();
         let mut random = [0; 16];
         if getrandom::fill(&mut random).is_err() {
             return self.fail(stentor_xmpp::StreamCondition::InternalServerError);
         }
         let stream = StreamId(u128::from_le_bytes(random));
-        let attachment = attachment.number();
-        self.tell_user(FromSession::EnableManagement { attachment, stream, resume, max });
+        if let Some(event) = self.attachment.as_mut().and_then(|a| a.enable(stream, resume, max)) {
+            self.tell_user(event);
+        }
+    }
+
+    fn ask(&mut self, asking: Asking) {
+        self.tell_user(asking.event(Some(self.address)));
+        self.asking = Some(Box::new(asking));
     }
 
     fn resume(&mut self, previd: &str, h: Counter) {
         match (StreamId::parse(previd), self.account()) {
             (Some(stream), Some(account)) => {
                 self.user = Some(Key::User(account));
-                self.is_binding = true;
-                self.tell_user(FromSession::Resume { stream, h, peer: Some(self.address) });
+                self.ask(Asking::Resume(stream, h));
             }
             _ => {
                 if let Some(stream) = &mut self.stream {

@@ -49,6 +49,14 @@ impl Session {
         self.tell_user(FromSession::Request { attachment });
     }
 
+    /// Asks again what the user that is lost did not answer; several questions are one.
+    pub(super) fn ask_again(&mut self, attachment: u64) {
+        if self.acks.owed > 0 {
+            self.acks.owed = 1;
+            self.tell_user(FromSession::Request { attachment });
+        }
+    }
+
     /// The user's answer.
     pub(super) fn answer(&mut self, inbound: u64) {
         self.acks.owed = self.acks.owed.saturating_sub(1);

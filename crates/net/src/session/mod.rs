@@ -1,6 +1,7 @@
 //! A client's session: the actor of one connection. Once authenticated, it lives on its user's arbiter.
 
 mod actions;
+mod attaching;
 mod management;
 mod moving;
 mod pump;
@@ -19,7 +20,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
-use stentor_engine::{Attachment, FromSession, Key, SessionKey};
+use stentor_engine::{Asking, Attachment, FromSession, Key, SessionKey};
 use stentor_runtime::SessionMessage;
 use stentor_stream::{ClientStream, Connection, Deadline, RateLimit};
 use stentor_xmpp::{BareJid, Stanza, StreamCondition};
@@ -44,6 +45,8 @@ pub(crate) struct Session {
     /// The account whose user is asked.
     user: Option<Key>,
     attachment: Option<Attachment>,
+    /// It attaches to another user since then, and has no answer yet.
+    attaching: Option<Duration>,
     /// Stanzas of this read, to be sent to the user together.
     batch: Vec<Stanza>,
     /// Outbound stanzas of this attachment, and how many of them the user knows to be passed on.
@@ -70,7 +73,7 @@ pub(crate) struct Session {
     /// Bytes read since the stream ended.
     lingered: usize,
     /// The user was asked for a resource, and has not answered.
-    is_binding: bool,
+    asking: Option<Box<Asking>>,
     /// Has the pump polled from a future beside it.
     waker: Option<std::task::Waker>,
     /// Read since the last tick of the idle timer; whether it was asked if it is there.
@@ -125,6 +128,7 @@ impl From<Parts> for Session {
             written: 0,
             user: parts.user,
             attachment: None,
+            attaching: None,
             batch: Vec::new(),
             outbound: 0,
             reported: 0,
@@ -140,7 +144,7 @@ impl From<Parts> for Session {
             is_at_end: false,
             is_settling: false,
             lingered: 0,
-            is_binding: false,
+            asking: None,
             waker: None,
             was_heard: false,
             was_asked: false,
@@ -162,6 +166,7 @@ mod token {
     pub(super) const RATE: u64 = 4;
     pub(super) const REQUEST: u64 = 5;
     pub(super) const ANSWER: u64 = 6;
+    pub(super) const ATTACH: u64 = 7;
 }
 
 impl Session {
@@ -236,7 +241,7 @@ impl Session {
     fn detach(&mut self, resumable: bool) {
         if let Some(attachment) = self.attachment.take() {
             self.tell_user(FromSession::Detached { attachment: attachment.number(), resumable });
-        } else if std::mem::take(&mut self.is_binding) {
+        } else if self.asking.take().is_some() {
             self.tell_user(FromSession::Gone);
         }
     }
@@ -255,6 +260,7 @@ impl Session {
             token::IDLE => self.check_idle(deadline),
             token::REQUEST => self.request_acknowledgement(),
             token::ANSWER => self.check_answer(),
+            token::ATTACH => self.check_attaching(),
             _ => {}
         }
     }

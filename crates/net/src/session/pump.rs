@@ -126,7 +126,8 @@ impl Session {
     /// Whether more can be taken from the client now.
     fn is_ready(&self) -> bool {
         let has_room = self.attachment.as_ref().is_none_or(|attachment| attachment.room() > 0);
-        has_room && !self.is_held && !self.is_moving && self.output.len() - self.written < OUTPUT_BYTES_HOLD
+        let is_stopped = self.is_held || self.is_moving || self.attaching.is_some();
+        has_room && !is_stopped && self.output.len() - self.written < OUTPUT_BYTES_HOLD
     }
 
     /// One read; false if there is nothing to be read now.

@@ -12,11 +12,11 @@ impl Session {
             return;
         }
         match message {
-            ToSession::Outbound { attachment, stanza } => {
+            ToSession::Outbound { attachment, stanza, entry, waiting } => {
                 let Some(attached) = self.attachment.as_mut().filter(|a| a.number() == attachment) else {
                     return;
                 };
-                attached.sent(&stanza);
+                attached.sent(&stanza, entry, waiting);
                 self.outbound += 1;
                 self.unreported_bytes += stanza.len();
                 self.output.extend_from_slice(&stanza);
@@ -32,12 +32,18 @@ impl Session {
                     self.answer(inbound);
                 }
             }
+            ToSession::Snapshot { attachment, snapshot } => {
+                if let Some(attached) = self.attachment.as_mut().filter(|a| a.number() == attachment) {
+                    attached.note(snapshot);
+                }
+            }
             ToSession::End(error) => {
-                // The user has let the attachment go already.
-                self.attachment = None;
+                // Most often the user has let the attachment go already; not if it, or its gate, refused an event.
+                self.detach(!self.is_closing);
                 self.fail(error);
             }
-            ToSession::Reattach => self.lose(),
+            ToSession::Attached { attachment, inbound } => self.attached(attachment, inbound),
+            ToSession::Reattach => self.attach(),
             message => self.negotiated(message),
         }
     }
@@ -46,7 +52,7 @@ impl Session {
         let Some(stream) = &mut self.stream else { return };
         let output = &mut self.output;
         if !matches!(message, ToSession::ManagementEnabled { .. }) {
-            self.is_binding = false;
+            self.asking = None;
         }
         match message {
             ToSession::Bound { attachment, jid } => {
@@ -55,13 +61,29 @@ impl Session {
                 self.after(self.limits.idle, token::IDLE);
             }
             ToSession::BindRefused(error) => stream.bind_refused(&error, output),
-            ToSession::Resumed { attachment, jid, stream: id, handled, unmanaged, acknowledged, again } => {
-                let attached =
-                    Attachment::resumed(attachment, jid, id, (handled, unmanaged), acknowledged, &again);
+            ToSession::Resumed {
+                attachment,
+                jid,
+                stream: id,
+                handled,
+                unmanaged,
+                acknowledged,
+                again,
+                taken,
+            } => {
+                let attached = Attachment::resumed(
+                    attachment,
+                    jid,
+                    id,
+                    (handled, unmanaged),
+                    acknowledged,
+                    &again,
+                    taken,
+                );
                 stream.resumed(attached.jid(), attached.handled().0, output);
                 self.attachment = Some(attached);
-                for stanza in &again {
-                    output.extend_from_slice(stanza);
+                for copy in &again {
+                    output.extend_from_slice(&copy.stanza);
                 }
                 self.excused = output.len();
                 self.consider_request();

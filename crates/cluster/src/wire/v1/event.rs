@@ -4,7 +4,7 @@ use super::super::WireError;
 use super::super::codec::{Reader, Writer};
 use super::address::to_entity;
 use super::error::{get_stanza_error, put_stanza_error};
-use super::{from_session, get_stanza, kind, operator, put_stanza};
+use super::{from_session, get_stanza, handover, kind, operator, put_stanza};
 use serde::{Deserialize, Serialize};
 use stentor_engine::{Confirm, Event, Forward, ForwardName, FromSession, LogId, Outcome};
 
@@ -36,6 +36,7 @@ pub(super) fn bytes(event: &Event) -> usize {
         Event::Session(_, FromSession::Inbound { stanzas, .. }) => {
             stanzas.iter().map(|stanza| stanza.size() + 4).sum()
         }
+        Event::Session(_, FromSession::Attach(attach)) => handover::bytes(attach),
         _ => 0,
     }
 }
@@ -51,7 +52,9 @@ pub(super) fn put(event: &Event, writer: &mut Writer) -> Result<(), WireError> {
         Event::Relay(stanza) => put_stanza(stanza, writer),
         Event::Confirm(confirm) => put_confirm(confirm, writer),
         Event::Command(ask, command) => operator::put_command(*ask, command, writer),
-        Event::Rows(..) | Event::Derived(..) | Event::Timer(_) => return Err(WireError::NotCarried),
+        Event::Rows(..) | Event::Derived(..) | Event::Timer(_) | Event::TakenOver(_) => {
+            return Err(WireError::NotCarried);
+        }
     }
     Ok(())
 }

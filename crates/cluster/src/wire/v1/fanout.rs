@@ -6,13 +6,19 @@ use super::address::{self, Source, from_entity, session};
 use super::{NAMES_BYTES, get_stanza, put_stanza};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use stentor_engine::Epoch;
+use stentor_engine::{Epoch, LogId};
 use stentor_xmpp::Jid;
 
 #[derive(Serialize, Deserialize)]
 struct Relayed<'a> {
     to: &'a str,
     epoch: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    entry: Option<u64>,
+    waiting: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,6 +55,8 @@ pub(super) fn put_outbounds(outbounds: &Outbounds) -> Writer {
     let mut writer = Writer::new(NAMES_BYTES + outbounds.stanza.len() + 24 * outbounds.to.len());
     writer.put(&Source::entity(outbounds.source));
     writer.put(&Raw(&outbounds.stanza));
+    let (entry, waiting) = outbounds.entry;
+    writer.put(&Entry { entry: entry.map(|id| id.0), waiting: waiting.0 });
     writer.list(&outbounds.to, |writer, (key, attachment)| {
         let address::Session { member, arbiter, serial } = session(*key);
         writer.put(&Outbound { member, arbiter, serial, attachment: *attachment });
@@ -59,9 +67,11 @@ pub(super) fn put_outbounds(outbounds: &Outbounds) -> Writer {
 pub(super) fn get_outbounds(reader: &mut Reader<'_>) -> Result<Outbounds, WireError> {
     let source = from_entity(reader)?;
     let Raw(stanza) = reader.get()?;
+    let Entry { entry, waiting } = reader.get()?;
+    let entry = (entry.map(LogId), LogId(waiting));
     let to = reader.list(|reader| {
         let Outbound { member, arbiter, serial, attachment } = reader.get()?;
         Ok((address::Session { member, arbiter, serial }.into(), attachment))
     })?;
-    Ok(Outbounds { source, stanza: Bytes::copy_from_slice(stanza), to })
+    Ok(Outbounds { source, stanza: Bytes::copy_from_slice(stanza), entry, to })
 }

@@ -3,7 +3,7 @@
 use super::super::WireError;
 use super::super::codec::{Reader, Writer};
 use super::address::{self, Peer};
-use super::{get_stanza, put_stanza};
+use super::{get_stanza, handover, put_stanza};
 use serde::{Deserialize, Serialize};
 use stentor_engine::{FromSession, SessionKey, StreamId};
 use stentor_xmpp::Counter;
@@ -18,6 +18,7 @@ const ACKNOWLEDGED: u8 = 7;
 const FLUSHED: u8 = 8;
 const GONE: u8 = 9;
 const DETACHED: u8 = 10;
+const ATTACH: u8 = 11;
 
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -113,6 +114,7 @@ pub(super) fn put(session: SessionKey, message: &FromSession, writer: &mut Write
         FromSession::Flushed { attachment, outbound } => {
             writer.put(&Flushed { attachment: *attachment, outbound: *outbound });
         }
+        FromSession::Attach(attach) => handover::put_attach(attach, writer),
         FromSession::Gone => {}
         FromSession::Detached { attachment, resumable } => {
             writer.put(&Detached { attachment: *attachment, resumable: *resumable });
@@ -130,6 +132,7 @@ fn what(message: &FromSession) -> u8 {
         FromSession::Request { .. } => REQUEST,
         FromSession::Acknowledged { .. } => ACKNOWLEDGED,
         FromSession::Flushed { .. } => FLUSHED,
+        FromSession::Attach(_) => ATTACH,
         FromSession::Gone => GONE,
         FromSession::Detached { .. } => DETACHED,
     }
@@ -171,6 +174,7 @@ pub(super) fn get(reader: &mut Reader<'_>) -> Result<(SessionKey, FromSession), 
             let Flushed { attachment, outbound } = reader.get()?;
             FromSession::Flushed { attachment, outbound }
         }
+        ATTACH => FromSession::Attach(Box::new(handover::get_attach(reader)?)),
         GONE => FromSession::Gone,
         DETACHED => {
             let Detached { attachment, resumable } = reader.get()?;

@@ -7,6 +7,7 @@ mod error;
 mod event;
 mod fanout;
 mod from_session;
+mod handover;
 mod kind;
 mod operator;
 mod to_session;
@@ -131,7 +132,9 @@ fn event_kind(event: &Event) -> Result<u8, WireError> {
         Event::Relay(_) => kind::RELAY,
         Event::Confirm(_) => kind::CONFIRM,
         Event::Command(..) => kind::COMMAND,
-        Event::Rows(..) | Event::Derived(..) | Event::Timer(_) => return Err(WireError::NotCarried),
+        Event::Rows(..) | Event::Derived(..) | Event::Timer(_) | Event::TakenOver(_) => {
+            return Err(WireError::NotCarried);
+        }
     })
 }
 

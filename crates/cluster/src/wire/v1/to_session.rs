@@ -3,9 +3,10 @@
 use super::super::WireError;
 use super::super::codec::{Raw, Reader, Writer};
 use super::error::{get_stanza_error, get_stream_error, put_stanza_error, put_stream_error};
+use super::handover;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use stentor_engine::{StreamId, ToSession};
+use stentor_engine::{LogId, StreamId, ToSession};
 use stentor_xmpp::{Counter, FullJid};
 
 const BOUND: u8 = 1;
@@ -18,6 +19,8 @@ const ANSWER: u8 = 7;
 const OUTBOUND: u8 = 8;
 const REATTACH: u8 = 9;
 const END: u8 = 10;
+const ATTACHED: u8 = 11;
+const SNAPSHOT: u8 = 12;
 
 #[derive(Serialize, Deserialize)]
 struct Bound<'a> {
@@ -46,7 +49,7 @@ struct ManagementEnabled {
     max: u32,
 }
 
-/// Both of `Confirmed` and of `Answer`.
+/// All of `Confirmed`, of `Answer` and of `Attached`.
 #[derive(Serialize, Deserialize)]
 struct Confirmed {
     attachment: u64,
@@ -56,6 +59,8 @@ struct Confirmed {
 #[derive(Serialize, Deserialize)]
 struct Outbound<'a> {
     attachment: u64,
+    entry: Option<u64>,
+    waiting: u64,
     #[serde(borrow)]
     stanza: Raw<'a>,
 }
@@ -64,7 +69,8 @@ struct Outbound<'a> {
 pub(super) fn bytes(message: &ToSession) -> usize {
     match message {
         ToSession::Outbound { stanza, .. } => stanza.len(),
-        ToSession::Resumed { again, .. } => again.iter().map(|stanza| stanza.len() + 4).sum(),
+        ToSession::Resumed { again, .. } => handover::copies_bytes(again),
+        ToSession::Snapshot { snapshot, .. } => handover::snapshot_bytes(snapshot),
         _ => 0,
     }
 }
@@ -79,12 +85,13 @@ pub(super) fn put(message: &ToSession, writer: &mut Writer) {
             writer.put(&BIND_REFUSED);
             put_stanza_error(error, writer);
         }
-        ToSession::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, again } => {
+        ToSession::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, again, taken } => {
             writer.put(&RESUMED);
             let (attachment, jid, stream) = (*attachment, jid.as_str(), stream.0);
             let (handled, unmanaged, acknowledged) = (*handled, *unmanaged, acknowledged.0);
             writer.put(&Resumed { attachment, jid, stream, handled, unmanaged, acknowledged });
-            writer.list(again, |writer, stanza| writer.put(&Raw(stanza)));
+            handover::put_copies(again, writer);
+            writer.list(taken, |writer, id| writer.put(&id.0));
         }
         ToSession::ResumeFailed { handled } => {
             writer.put(&RESUME_FAILED);
@@ -102,9 +109,19 @@ pub(super) fn put(message: &ToSession, writer: &mut Writer) {
             writer.put(&ANSWER);
             writer.put(&Confirmed { attachment: *attachment, inbound: *inbound });
         }
-        ToSession::Outbound { attachment, stanza } => {
+        ToSession::Outbound { attachment, stanza, entry, waiting } => {
             writer.put(&OUTBOUND);
-            writer.put(&Outbound { attachment: *attachment, stanza: Raw(stanza) });
+            let (attachment, entry, waiting) = (*attachment, entry.map(|id| id.0), waiting.0);
+            writer.put(&Outbound { attachment, entry, waiting, stanza: Raw(stanza) });
+        }
+        ToSession::Attached { attachment, inbound } => {
+            writer.put(&ATTACHED);
+            writer.put(&Confirmed { attachment: *attachment, inbound: *inbound });
+        }
+        ToSession::Snapshot { attachment, snapshot } => {
+            writer.put(&SNAPSHOT);
+            writer.put(attachment);
+            handover::put_snapshot(snapshot, writer);
         }
         ToSession::Reattach => writer.put(&REATTACH),
         ToSession::End(error) => {
@@ -124,9 +141,9 @@ pub(super) fn get(reader: &mut Reader<'_>) -> Result<ToSession, WireError> {
         RESUMED => {
             let Resumed { attachment, jid, stream, handled, unmanaged, acknowledged } = reader.get()?;
             let (jid, stream, acknowledged) = (full(jid)?, StreamId(stream), Counter(acknowledged));
-            let again =
-                reader.list(|reader| reader.get().map(|Raw(stanza)| Bytes::copy_from_slice(stanza)))?;
-            ToSession::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, again }
+            let (again, taken) =
+                (handover::get_copies(reader)?, reader.list(|reader| reader.get().map(LogId))?);
+            ToSession::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, again, taken }
         }
         RESUME_FAILED => {
             let ResumeFailed { handled } = reader.get()?;
@@ -146,8 +163,17 @@ pub(super) fn get(reader: &mut Reader<'_>) -> Result<ToSession, WireError> {
         }
         OUTBOUND => {
             // Copied, for the session keeps it long, and the rest of what was read with it is not to stay for that.
-            let Outbound { attachment, stanza: Raw(stanza) } = reader.get()?;
-            ToSession::Outbound { attachment, stanza: Bytes::copy_from_slice(stanza) }
+            let Outbound { attachment, entry, waiting, stanza: Raw(stanza) } = reader.get()?;
+            let (entry, waiting) = (entry.map(LogId), LogId(waiting));
+            ToSession::Outbound { attachment, stanza: Bytes::copy_from_slice(stanza), entry, waiting }
+        }
+        ATTACHED => {
+            let Confirmed { attachment, inbound } = reader.get()?;
+            ToSession::Attached { attachment, inbound }
+        }
+        SNAPSHOT => {
+            let attachment = reader.get()?;
+            ToSession::Snapshot { attachment, snapshot: Box::new(handover::get_snapshot(reader)?) }
         }
         REATTACH => ToSession::Reattach,
         END => ToSession::End(get_stream_error(reader)?),
@@ -155,6 +181,6 @@ pub(super) fn get(reader: &mut Reader<'_>) -> Result<ToSession, WireError> {
     })
 }
 
-fn full(jid: &str) -> Result<FullJid, WireError> {
+pub(super) fn full(jid: &str) -> Result<FullJid, WireError> {
     FullJid::parse(jid).map_err(|_| WireError::Malformed("no full address"))
 }

@@ -1,0 +1,299 @@
+//! Sessions that survive the loss of their user: each attaches to the user that is loaded in its place, which knows
+//! nothing but what the store has, and hands over what it holds.
+//!
+//! Until all that are expected have attached, or have been waited for long enough, everything else waits: what is
+//! decided by who is there must not be decided before that is known.
+
+use super::resource::{Management, Pending, Reading, Resource, Source};
+use super::{User, timer, xep_0334_hints};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use stentor_engine::limits::{ATTACH_TIME_MAX, ENTITY_EVENTS_MAX};
+use stentor_engine::{
+    Attach, Effects, Event, Expected, FromSession, LogId, Now, OutboundCopy, SessionKey, Snapshot, TakenOver,
+    ToSession, Unconfirmed,
+};
+use stentor_xmpp::{Counter, FullJid, Kind, PresenceType, Stanza, StreamCondition, Unacknowledged};
+
+/// Resources that ended of which the successor of a user tells once more that they did, since this user cannot know
+/// whether all heard it.
+const ENDED_MAX: usize = 20;
+
+/// What has come since the user was loaded in another's place.
+#[derive(Debug, Default)]
+pub(crate) struct Gathering {
+    /// Not here yet.
+    expected: Vec<Expected>,
+    /// They will not come.
+    gone: Vec<Expected>,
+    /// What those that came had under way.
+    replays: Vec<(u64, Replay)>,
+    /// Events that wait, in order.
+    deferred: VecDeque<Event>,
+}
+
+/// Inbound stanzas that a session hands over.
+#[derive(Debug)]
+struct Replay {
+    /// The number of the first.
+    first: u64,
+    copies: Vec<Unconfirmed>,
+}
+
+impl Gathering {
+    /// What it has not dealt with.
+    pub(crate) fn deferred(self) -> VecDeque<Event> {
+        self.deferred
+    }
+}
+
+impl User {
+    /// Gives back the event if it is to be handled now.
+    pub(crate) fn gather(&mut self, now: Now, event: Event, effects: &mut Effects) -> Option<Event> {
+        if let Event::TakenOver(TakenOver { attachments, resources }) = event {
+            self.attachments = self.attachments.max(attachments);
+            if !resources.is_empty() {
+                let (expected, gone) = resources.into_iter().partition(|expected| expected.session.is_some());
+                let gathering = Gathering { expected, gone, ..Gathering::default() };
+                self.gathering = Some(Box::new(gathering));
+                effects.timer(ATTACH_TIME_MAX, timer::GATHERED);
+                self.gathered_if_all(now, effects);
+            }
+            return None;
+        }
+        let Some(gathering) = &mut self.gathering else { return Some(event) };
+        match event {
+            Event::Timer(_) | Event::Rows(..) | Event::Derived(..) => return Some(event),
+            Event::Session(session, FromSession::Attach(attach)) => {
+                gathering.expected.retain(|expected| expected.session != Some(session));
+                if let Some(replay) = self.restore(now, session, *attach, effects)
+                    && let Some(gathering) = &mut self.gathering
+                {
+                    gathering.replays.push(replay);
+                }
+            }
+            // What can be refused is, beyond as many as a gate lets in.
+            _ if event.is_gated() && gathering.deferred.len() >= ENTITY_EVENTS_MAX as usize => {
+                self.decline(event, effects);
+            }
+            _ => {
+                use FromSession::{Bind, Detached, Gone, Resume};
+                if let Event::Session(session, Bind { .. } | Resume { .. } | Detached { .. } | Gone) = event {
+                    let gone =
+                        gathering.expected.extract_if(.., |expected| expected.session == Some(session));
+                    gathering.gone.extend(gone);
+                }
+                gathering.deferred.push_back(event);
+            }
+        }
+        self.gathered_if_all(now, effects);
+        None
+    }
+
+    fn gathered_if_all(&mut self, now: Now, effects: &mut Effects) {
+        if self.gathering.as_ref().is_some_and(|gathering| gathering.expected.is_empty()) {
+            self.gathered(now, effects);
+        }
+    }
+
+    /// All have come that will.
+    pub(crate) fn gathered(&mut self, now: Now, effects: &mut Effects) {
+        let Some(gathering) = self.gathering.take() else { return };
+        for lost in gathering.expected.into_iter().chain(gathering.gone) {
+            self.never_came(now, lost, effects);
+        }
+        for (attachment, replay) in gathering.replays {
+            self.replay(now, attachment, replay, effects);
+        }
+        for index in 0..self.resources.len() {
+            self.read_on(index, effects);
+        }
+        for event in gathering.deferred {
+            self.take(now, event, effects);
+        }
+        self.settle_taken();
+    }
+
+    /// A session attaches that was not expected, or not any more.
+    pub(crate) fn attach(&mut self, now: Now, session: SessionKey, attach: Attach, effects: &mut Effects) {
+        let Some((attachment, replay)) = self.restore(now, session, attach, effects) else { return };
+        self.replay(now, attachment, replay, effects);
+        let index = self.resources.iter().position(|resource| resource.attachment == attachment);
+        let Some((index, resource)) = index.and_then(|index| Some((index, self.resources.get(index)?)))
+        else {
+            return;
+        };
+        if let Some(stanza) = resource.presence.as_ref().map(|presence| presence.stanza.clone()) {
+            // Contacts may have been told that it is gone.
+            self.broadcast(&stanza, effects);
+        }
+        self.read_on(index, effects);
+    }
+
+    /// The resource is here again, as its session knows it.
+    fn restore(
+        &mut self,
+        now: Now,
+        session: SessionKey,
+        attach: Attach,
+        effects: &mut Effects,
+    ) -> Option<(u64, Replay)> {
+        let mut refuse = |condition: StreamCondition| {
+            effects.session(session, ToSession::End(condition.into()));
+            None
+        };
+        if self.account.is_none() || attach.jid.to_bare() != self.jid {
+            return refuse(StreamCondition::NotAuthorized);
+        }
+        if let Some(index) = self.resources.iter().position(|resource| resource.session == Some(session)) {
+            // It was told to attach twice.
+            self.forget_resource(index);
+        }
+        if let Some(index) = self.resources.iter().position(|resource| resource.jid == attach.jid) {
+            if self.resources.get(index).is_some_and(|other| other.origin > attach.attachment) {
+                return refuse(StreamCondition::Conflict);
+            }
+            self.end_resource(now, index, Some(StreamCondition::Conflict.into()), effects);
+        } else if self.resources.len() >= self.hosts.limits.resources_max {
+            return refuse(StreamCondition::ResourceConstraint);
+        }
+        self.ended.retain(|ended| *ended != attach.jid);
+        self.attachments = self.attachments.max(attach.attachment);
+        let attachment = self.next_attachment();
+        let mut resource = Resource::new(attach.jid, Some(session), attachment, now.unix);
+        resource.origin = attach.attachment;
+        resource.peer = attach.peer;
+        resource.reading = Reading::CatchingUp(None);
+        resource.handled = attach.confirmed;
+        let managed = attach.snapshot.management;
+        resource.restore(attach.snapshot);
+        if let Some(managed) = managed {
+            let mut management =
+                Management::new(managed.stream, managed.is_resumable, managed.max, managed.unmanaged);
+            if let Some(over) = self.streams.remove(&managed.stream) {
+                (management.durable, management.recorded) = (over.handled, over.recorded);
+            }
+            management.queue = self.queue(attach.acknowledged, attach.unacknowledged);
+            // What the log or the record says was handled must not be handled again: `h` never goes back.
+            resource.handled = resource.handled.max(managed.unmanaged + management.durable);
+            resource.management = Some(Box::new(management));
+        }
+        effects.session(session, ToSession::Attached { attachment, inbound: resource.handled });
+        self.resources.push(resource);
+        attach.taken.into_iter().for_each(|entry| self.inbox.take(entry));
+        Some((attachment, Replay { first: attach.confirmed + 1, copies: attach.unconfirmed }))
+    }
+
+    /// What the client of a resource has not acknowledged. An entry that is not in the log any more was settled by
+    /// another client; it stays the entry that it was.
+    fn queue(&mut self, acknowledged: Counter, copies: Vec<OutboundCopy>) -> Unacknowledged<Pending> {
+        let mut queue = Unacknowledged::starting_at(acknowledged);
+        for OutboundCopy { stanza: bytes, entry } in copies {
+            let source = match entry {
+                Some(entry) => {
+                    self.held(entry);
+                    Source::Log(entry)
+                }
+                None if is_kept_message(&bytes) => Source::Memory(Arc::default()),
+                None => Source::Passing,
+            };
+            let size = bytes.len();
+            queue.push(Pending { bytes, source }, size);
+        }
+        queue
+    }
+
+    /// A client that may still acknowledge it has it.
+    fn held(&mut self, entry: LogId) {
+        if let Some(waiting) = self.inbox.waiting.get_mut(&entry) {
+            waiting.holders += 1;
+        }
+    }
+
+    /// Handles what a session had under way. A message up to the count that is durable stands in the log, or was
+    /// refused there. Of what leaves no entry that count says only that it was handled, not that anything came of it;
+    /// it is handled again, which changes nothing if it did.
+    fn replay(&mut self, now: Now, attachment: u64, replay: Replay, effects: &mut Effects) {
+        for (number, copy) in (replay.first..).zip(replay.copies) {
+            // A stanza may end a resource.
+            let Some(index) = self.resources.iter().position(|r| r.attachment == attachment) else { return };
+            let Some(resource) = self.resources.get_mut(index) else { return };
+            let is_new = number > resource.handled;
+            resource.handled = number.max(resource.handled);
+            match copy {
+                Unconfirmed::Passed(Some(answer)) => self.reply(index, &answer, effects),
+                Unconfirmed::Passed(None) => {}
+                Unconfirmed::Stanza(stanza) if is_new || stanza.kind() != Kind::Message => {
+                    self.sent(now, index, stanza, effects);
+                }
+                Unconfirmed::Stanza(_) => {}
+            }
+        }
+        if let Some(index) = self.resources.iter().position(|r| r.attachment == attachment) {
+            self.tell_handled(index, true, effects);
+        }
+    }
+
+    /// The resource is to be made anew: what it holds is held by nobody, and nobody is told.
+    fn forget_resource(&mut self, index: usize) {
+        let resource = self.resources.swap_remove(index);
+        let Some(management) = resource.management else { return };
+        let over = super::load::Over { handled: management.durable, at: 0, recorded: management.recorded };
+        self.streams.insert(management.stream, over);
+        for pending in management.queue {
+            if let Source::Log(id) = pending.source {
+                self.given_back(id);
+            }
+        }
+    }
+
+    /// A session of before did not attach: its resource is gone, as contacts are to know.
+    fn never_came(&mut self, now: Now, lost: Expected, effects: &mut Effects) {
+        if self.account.is_none() || self.resources.iter().any(|resource| resource.jid == lost.jid) {
+            return;
+        }
+        let mut resource = Resource::new(lost.jid, None, 0, now.unix);
+        resource.restore(lost.snapshot);
+        self.resources.push(resource);
+        self.end_resource(now, self.resources.len() - 1, None, effects);
+    }
+
+    /// A resource that was available is not any more.
+    pub(crate) fn note_ended(&mut self, jid: FullJid) {
+        self.ended.retain(|ended| *ended != jid);
+        if self.ended.len() >= ENDED_MAX {
+            self.ended.remove(0);
+        }
+        self.ended.push(jid);
+    }
+
+    /// What the successor of this user is to hear first; its sessions are told to attach.
+    pub(crate) fn left(self, effects: &mut Effects) -> Vec<Event> {
+        let (mut expected, attachments) = (Vec::new(), self.attachments);
+        for resource in self.resources {
+            if let Some(session) = resource.session {
+                effects.session(session, ToSession::Reattach);
+            }
+            let (session, snapshot) = (resource.session, resource.snapshot());
+            expected.push(Expected { session, jid: resource.jid, snapshot });
+        }
+        for jid in self.ended {
+            let mut presence = Stanza::presence(PresenceType::Available);
+            presence.set_from(Some(jid.clone().into()));
+            let snapshot = Snapshot { presence: Some(presence), ..Snapshot::default() };
+            expected.push(Expected { session: None, jid, snapshot });
+        }
+        let mut events = VecDeque::new();
+        if let Some(gathering) = self.gathering {
+            expected.extend(gathering.expected.into_iter().chain(gathering.gone));
+            events = gathering.deferred;
+        }
+        events.push_front(Event::TakenOver(TakenOver { attachments, resources: expected }));
+        events.into()
+    }
+}
+
+fn is_kept_message(bytes: &[u8]) -> bool {
+    let stanza = bytes.starts_with(b"<message").then(|| std::str::from_utf8(bytes).ok()).flatten();
+    stanza.and_then(|text| Stanza::parse(text).ok()).is_some_and(|stanza| xep_0334_hints::is_kept(&stanza))
+}
