@@ -132,9 +132,18 @@ impl Slots {
 
     /// Everybody has handed over what he had of these slots: what was held goes in, in order.
     pub fn gathered(&mut self, slots: impl IntoIterator<Item = Slot>) -> Vec<(Key, Event)> {
+        self.open(slots, false)
+    }
+
+    /// These slots are not to be moved after all: what was held goes in, in order.
+    pub fn resume(&mut self, slots: impl IntoIterator<Item = Slot>) -> Vec<(Key, Event)> {
+        self.open(slots, true)
+    }
+
+    fn open(&mut self, slots: impl IntoIterator<Item = Slot>, quiescing: bool) -> Vec<(Key, Event)> {
         let mut released = Vec::new();
         for slot in slots {
-            if self.held.get(&slot).is_some_and(|held| !held.is_quiescing)
+            if self.held.get(&slot).is_some_and(|held| held.is_quiescing == quiescing)
                 && let Some(held) = self.held.remove(&slot)
             {
                 self.waiting -= held.events.len();
@@ -261,6 +270,18 @@ mod tests {
         assert!(moved.lost.contains(&key().slot()));
         assert!(matches!(slots.admit(&key(), event(2)), Admission::There(OTHER, Epoch(2), _)));
         assert!(slots.is_stale(key().slot(), Epoch(1)) && !slots.is_stale(key().slot(), Epoch(2)));
+    }
+
+    #[test]
+    fn what_waits_for_a_slot_that_stays_after_all_goes_in() {
+        let mut slots = Slots::new(ME, began());
+        let table = next(slots.table(), ME);
+        slots.install(table);
+        slots.gathered([key().slot()]);
+        slots.quiesce([key().slot()]);
+        assert!(matches!(slots.admit(&key(), event(1)), Admission::Held));
+        assert_eq!(numbers(&slots.resume([key().slot()])), [1]);
+        assert!(matches!(slots.admit(&key(), event(2)), Admission::Here(Epoch(1), _)));
     }
 
     #[test]

@@ -119,7 +119,8 @@ impl EntityActor {
 impl EntityActor {
     /// Ends it, if its slot is to move and nothing of it is under way.
     fn consider_retiring(&mut self, context: &mut Context<Self>) {
-        if self.is_retiring && self.stale == 0 && self.shell.as_ref().is_none_or(Shell::is_quiet) {
+        let is_quiet = self.stale == 0 && self.shell.as_ref().is_none_or(Shell::is_quiet);
+        if self.is_retiring && is_quiet && self.gate.close() {
             self.shell = None;
             local::with(|local| local.retired(&self.key));
             context.stop();

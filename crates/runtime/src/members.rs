@@ -173,6 +173,11 @@ impl Shared {
         self.post_all(|| Parcel::Quiesce(Arc::clone(slots)));
     }
 
+    /// Slots that quiesce stay after all.
+    pub fn resume(&self, slots: &Arc<[Slot]>) {
+        self.post_all(|| Parcel::Resume(Arc::clone(slots)));
+    }
+
     /// Effects may leave again.
     pub fn released(&self) {
         self.post_all(|| Parcel::Released);

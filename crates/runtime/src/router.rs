@@ -33,6 +33,8 @@ pub(crate) enum Parcel {
     Gathered(Arc<[Slot]>),
     /// These slots are to move to another member.
     Quiesce(Arc<[Slot]>),
+    /// They stay after all.
+    Resume(Arc<[Slot]>),
     /// The lease goes on.
     Released,
 }
@@ -108,6 +110,7 @@ impl Handler<Parcels> for Router {
                     Parcel::Table(table) => local.install(table),
                     Parcel::Gathered(slots) => local.gathered(&slots),
                     Parcel::Quiesce(slots) => local.quiesce(&slots),
+                    Parcel::Resume(slots) => local.resume(&slots),
                     Parcel::Released => local.resume_releasing(),
                     Parcel::Committed(results) => local.committed(results),
                     Parcel::Room => local.room(),

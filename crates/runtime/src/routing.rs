@@ -255,6 +255,16 @@ impl Local {
         }
     }
 
+    /// These slots stay after all. Entities that have ended are loaded again when there is something for them.
+    pub(crate) fn resume(&mut self, slots: &[Slot]) {
+        for slot in slots {
+            self.retiring.remove(slot);
+        }
+        for (key, event) in self.slots.resume(slots.iter().copied()) {
+            self.admit(None, key, event);
+        }
+    }
+
     /// An entity whose slot is to move has ended.
     pub(crate) fn retired(&mut self, key: &Key) {
         self.entities.remove(key);

@@ -143,6 +143,19 @@ async fn a_slot_moves_once_it_is_quiet_and_what_waited_goes_after_it() {
 }
 
 #[actix_rt::test]
+async fn a_slot_that_stays_after_all_answers_what_waited() {
+    let mut pair = pair().await;
+    assert_eq!(ask(&pair.a, create()).await, Some(Reply::Done));
+    let slots: Arc<[Slot]> = Arc::from([user().slot()]);
+    pair.a.runtime.shared().quiesce(&slots);
+    while pair.a.reports.recv().await != Some(Report::Quiet(user().slot())) {}
+    let administration = pair.a.runtime.administration();
+    let waiting = actix_rt::spawn(async move { administration.ask(user(), Command::Describe).await });
+    pair.a.runtime.shared().resume(&slots);
+    assert_eq!(waiting.await.expect("it ran"), Some(EMPTY));
+}
+
+#[actix_rt::test]
 async fn what_comes_by_an_older_table_goes_back_and_is_sent_again_by_the_newer_one() {
     let pair = pair().await;
     assert_eq!(ask(&pair.a, create()).await, Some(Reply::Done));
