@@ -92,6 +92,12 @@ impl Slots {
         }
     }
 
+    /// Whether the slot is ours and gathers: an entity that is loaded in it is to hear that first
+    /// ([`stentor_engine::TakenOver::unknown`]), and [`Event::Gathered`] when [`Slots::gathered`] opens it.
+    pub fn gathers(&self, slot: Slot) -> bool {
+        self.held.get(&slot).is_some_and(|held| !held.is_quiescing)
+    }
+
     /// Whether an event that came from another member was sent to what is ours: its sender's table said so by this
     /// epoch. If not, it goes back, and is sent again by a newer table.
     pub fn is_current(&self, key: &Key, epoch: Epoch) -> bool {
@@ -249,7 +255,9 @@ mod tests {
         assert!(matches!(slots.admit(&key(), gone), Admission::Here(Epoch(1), _)));
         assert!(matches!(slots.admit(&key(), event(2)), Admission::Held));
         assert_eq!(slots.waiting(), 2);
+        assert!(slots.gathers(key().slot()));
         assert_eq!(numbers(&slots.gathered([key().slot()])), [1, 2]);
+        assert!(!slots.gathers(key().slot()));
         assert!(matches!(slots.admit(&key(), event(3)), Admission::Here(Epoch(1), _)));
         assert_eq!(slots.waiting(), 0);
     }
@@ -262,6 +270,7 @@ mod tests {
         assert_eq!(slots.quiesce([key().slot()]), [], "it is gathering");
         slots.gathered([key().slot()]);
         assert_eq!(slots.quiesce([key().slot()]), [key().slot()]);
+        assert!(!slots.gathers(key().slot()));
         assert!(matches!(slots.admit(&key(), event(1)), Admission::Held));
         assert_eq!(numbers(&slots.gathered([key().slot()])), [0; 0], "it is not gathering");
         let table = next(slots.table(), OTHER);

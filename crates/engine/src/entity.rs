@@ -1,6 +1,6 @@
 //! What an entity is.
 
-use crate::{Effects, Event, Key, Planted, Query, Rows};
+use crate::{Effects, Epoch, Event, Key, Planted, Query, Rows};
 
 /// The time at which an event is handled, as told by whoever drives the entity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,8 +16,9 @@ pub trait Entity: Sized {
     /// What every entity of this kind is given: settings, the hosts.
     type Context;
 
-    /// An entity that has not been loaded, and the questions whose answers [`Entity::loaded`] needs, in order.
-    fn new(key: Key, context: &Self::Context) -> (Self, Vec<Query>);
+    /// An entity that has not been loaded, in this epoch of its slot, and the questions whose answers
+    /// [`Entity::loaded`] needs, in order.
+    fn new(key: Key, epoch: Epoch, context: &Self::Context) -> (Self, Vec<Query>);
 
     /// Takes its state from the store's answers. Called once, before any event.
     fn loaded(&mut self, now: Now, rows: Vec<Rows>, effects: &mut Effects);

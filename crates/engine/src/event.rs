@@ -27,6 +27,8 @@ pub enum Event {
     Command(Ask, Command),
     /// Before all others: this entity was loaded in the place of one that was lost.
     TakenOver(TakenOver),
+    /// To an entity that was loaded while its slot gathered: every member has had its sessions attach.
+    Gathered,
 }
 
 impl Event {
@@ -36,9 +38,12 @@ impl Event {
         match self {
             Self::Session(_, FromSession::Gone | FromSession::Detached { .. }) => false,
             Self::Session(..) | Self::Forward(_) | Self::Relay(_) | Self::Command(..) => true,
-            Self::Confirm(_) | Self::Rows(..) | Self::Derived(..) | Self::Timer(_) | Self::TakenOver(_) => {
-                false
-            }
+            Self::Confirm(_)
+            | Self::Rows(..)
+            | Self::Derived(..)
+            | Self::Timer(_)
+            | Self::TakenOver(_)
+            | Self::Gathered => false,
         }
     }
 }

@@ -81,10 +81,19 @@ pub struct OutboundCopy {
 /// What a user that is lost leaves to the one that is loaded in its place.
 #[derive(Clone, Debug, Default)]
 pub struct TakenOver {
+    /// Its slot gathers: sessions of which nobody knows may attach, until [`crate::Event::Gathered`].
+    pub gathers: bool,
     /// The last number that it gave to an attachment: answers to what it asked the store may still come.
     pub attachments: u64,
     /// Its resources.
     pub resources: Vec<Expected>,
+}
+
+impl TakenOver {
+    /// By a member of which nothing is known but that it is the owner no more.
+    pub fn unknown() -> Self {
+        Self { gathers: true, ..Self::default() }
+    }
 }
 
 /// A resource of a user that is lost, for the user that is loaded in its place.

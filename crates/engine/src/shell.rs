@@ -39,7 +39,7 @@ pub struct Shell<E> {
 impl<E: Entity> Shell<E> {
     /// Around a new entity, in this epoch of its slot; puts out the questions that load it.
     pub fn new(key: Key, epoch: Epoch, context: &E::Context, out: &mut Vec<Output>) -> Self {
-        let (entity, queries) = E::new(key.clone(), context);
+        let (entity, queries) = E::new(key.clone(), epoch, context);
         out.push(Output::Load(queries));
         Self {
             key,

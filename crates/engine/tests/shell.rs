@@ -16,7 +16,7 @@ struct Scripted {
 impl Entity for Scripted {
     type Context = ();
 
-    fn new(_: Key, (): &()) -> (Self, Vec<Query>) {
+    fn new(_: Key, _: Epoch, (): &()) -> (Self, Vec<Query>) {
         (Self { events: 0 }, vec![Query::Tail])
     }
 

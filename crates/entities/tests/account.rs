@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use std::sync::Arc;
 use stentor_engine::{
-    Ask, Command, Effects, Entity, Event, FromSession, Key, LogId, MemberId, Now, Rows, Sent, SessionKey,
-    ToSession, Write,
+    Ask, Command, Effects, Entity, Epoch, Event, FromSession, Key, LogId, MemberId, Now, Rows, Sent,
+    SessionKey, ToSession, Write,
 };
 use stentor_entities::{Host, Hosts, User, UserLimits};
 use stentor_xmpp::{BareJid, Stanza};
@@ -15,7 +15,8 @@ const SESSION: SessionKey = SessionKey { member: MemberId(1), arbiter: 0, serial
 fn new_user(now: Now) -> User {
     let host = Host { domain: "example.org".into(), keep: true, contacts: Vec::new(), registration: false };
     let hosts = Arc::new(Hosts::new(vec![host], UserLimits::default(), "1", 0));
-    let (mut user, _) = User::new(Key::User(BareJid::parse("a@example.org").expect("an address")), &hosts);
+    let key = Key::User(BareJid::parse("a@example.org").expect("an address"));
+    let (mut user, _) = User::new(key, Epoch(1), &hosts);
     let nothing = || Rows::Records(Vec::new());
     let log = Rows::Log(Vec::new());
     let rows =

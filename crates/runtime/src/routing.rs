@@ -10,7 +10,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use stentor_cluster::Admission;
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
-use stentor_engine::{Epoch, Event, FromSession, Gate, Key, Reply, Rows, SessionKey, Slot, Table, ToSession};
+use stentor_engine::{
+    Epoch, Event, FromSession, Gate, Key, Reply, Rows, SessionKey, Slot, Table, TakenOver, ToSession,
+};
 use stentor_xmpp::{Condition, Stanza, StreamCondition, StreamError};
 
 /// Which entity says something, by its slot and the epoch in which it was loaded; none for sessions and
@@ -115,7 +117,8 @@ impl Local {
             | Event::Rows(..)
             | Event::Derived(..)
             | Event::Timer(_)
-            | Event::TakenOver(_) => {}
+            | Event::TakenOver(_)
+            | Event::Gathered => {}
         }
     }
 
@@ -130,6 +133,10 @@ impl Local {
     fn spawn(&mut self, key: Key, epoch: Epoch) {
         let gate = Arc::new(Gate::new(ENTITY_EVENTS_MAX));
         let address = EntityActor::spawn(key.clone(), epoch, Arc::clone(&self.shared), Arc::clone(&gate));
+        if self.slots.gathers(key.slot()) {
+            let lost = Event::TakenOver(TakenOver::unknown());
+            post_entity(&address, Deliver(lost, gate.enter().is_ok()));
+        }
         self.entities.insert(key, Handle { address, gate, epoch });
     }
 
@@ -234,6 +241,13 @@ impl Local {
 
     /// Every member has handed over what it had of these slots.
     pub(crate) fn gathered(&mut self, slots: &[Slot]) {
+        let gathered: HashSet<Slot> =
+            slots.iter().copied().filter(|slot| self.slots.gathers(*slot)).collect();
+        for (key, handle) in &self.entities {
+            if gathered.contains(&key.slot()) {
+                post_entity(&handle.address, Deliver(Event::Gathered, handle.gate.enter().is_ok()));
+            }
+        }
         for (key, event) in self.slots.gathered(slots.iter().copied()) {
             self.admit(None, key, event);
         }

@@ -2,7 +2,8 @@
 //! nothing but what the store has, and hands over what it holds.
 //!
 //! Until all that are expected have attached, or have been waited for long enough, everything else waits: what is
-//! decided by who is there must not be decided before that is known.
+//! decided by who is there must not be decided before that is known. Where another member owned the user, nobody knows
+//! who is to be expected: it waits until the slot is gathered.
 
 use super::resource::{Management, Pending, Reading, Resource, Source};
 use super::{User, timer, xep_0334_hints};
@@ -22,6 +23,8 @@ const ENDED_MAX: usize = 20;
 /// What has come since the user was loaded in another's place.
 #[derive(Debug, Default)]
 pub(crate) struct Gathering {
+    /// Others may come than those that are expected.
+    is_open: bool,
     /// Not here yet.
     expected: Vec<Expected>,
     /// They will not come.
@@ -50,19 +53,13 @@ impl Gathering {
 impl User {
     /// Gives back the event if it is to be handled now.
     pub(crate) fn gather(&mut self, now: Now, event: Event, effects: &mut Effects) -> Option<Event> {
-        if let Event::TakenOver(TakenOver { attachments, resources }) = event {
-            self.attachments = self.attachments.max(attachments);
-            if !resources.is_empty() {
-                let (expected, gone) = resources.into_iter().partition(|expected| expected.session.is_some());
-                let gathering = Gathering { expected, gone, ..Gathering::default() };
-                self.gathering = Some(Box::new(gathering));
-                effects.timer(ATTACH_TIME_MAX, timer::GATHERED);
-                self.gathered_if_all(now, effects);
-            }
+        if let Event::TakenOver(lost) = event {
+            self.begin_gathering(now, lost, effects);
             return None;
         }
         let Some(gathering) = &mut self.gathering else { return Some(event) };
         match event {
+            Event::Gathered => gathering.is_open = false,
             Event::Timer(_) | Event::Rows(..) | Event::Derived(..) => return Some(event),
             Event::Session(session, FromSession::Attach(attach)) => {
                 gathering.expected.retain(|expected| expected.session != Some(session));
@@ -90,16 +87,39 @@ impl User {
         None
     }
 
+    fn begin_gathering(&mut self, now: Now, lost: TakenOver, effects: &mut Effects) {
+        self.attachments = self.attachments.max(lost.attachments);
+        if !lost.gathers && lost.resources.is_empty() {
+            return;
+        }
+        if !lost.resources.is_empty() {
+            effects.timer(ATTACH_TIME_MAX, timer::GATHERED);
+        }
+        let (expected, gone) = lost.resources.into_iter().partition(|expected| expected.session.is_some());
+        let is_open = lost.gathers;
+        self.gathering = Some(Box::new(Gathering { is_open, expected, gone, ..Gathering::default() }));
+        self.gathered_if_all(now, effects);
+    }
+
+    /// Those that were expected and are not here do not come.
+    pub(crate) fn stop_expecting(&mut self, now: Now, effects: &mut Effects) {
+        if let Some(gathering) = &mut self.gathering {
+            gathering.gone.append(&mut gathering.expected);
+        }
+        self.gathered_if_all(now, effects);
+    }
+
     fn gathered_if_all(&mut self, now: Now, effects: &mut Effects) {
-        if self.gathering.as_ref().is_some_and(|gathering| gathering.expected.is_empty()) {
+        let is_over = |gathering: &Gathering| gathering.expected.is_empty() && !gathering.is_open;
+        if self.gathering.as_deref().is_some_and(is_over) {
             self.gathered(now, effects);
         }
     }
 
     /// All have come that will.
-    pub(crate) fn gathered(&mut self, now: Now, effects: &mut Effects) {
+    fn gathered(&mut self, now: Now, effects: &mut Effects) {
         let Some(gathering) = self.gathering.take() else { return };
-        for lost in gathering.expected.into_iter().chain(gathering.gone) {
+        for lost in gathering.gone {
             self.never_came(now, lost, effects);
         }
         for (attachment, replay) in gathering.replays {
@@ -150,8 +170,13 @@ impl User {
             self.forget_resource(index);
         }
         if let Some(index) = self.resources.iter().position(|resource| resource.jid == attach.jid) {
-            if self.resources.get(index).is_some_and(|other| other.origin > attach.attachment) {
+            let other = self.resources.get_mut(index)?;
+            if other.origin > attach.attachment {
                 return refuse(StreamCondition::Conflict);
+            }
+            if self.gathering.is_some() && attach.snapshot.presence.is_some() {
+                // Contacts know the newer one by now, and hear nothing of the change.
+                other.presence = None;
             }
             self.end_resource(now, index, Some(StreamCondition::Conflict.into()), effects);
         } else if self.resources.len() >= self.hosts.limits.resources_max {
@@ -269,7 +294,7 @@ impl User {
 
     /// What the successor of this user is to hear first; its sessions are told to attach.
     pub(crate) fn left(self, effects: &mut Effects) -> Vec<Event> {
-        let (mut expected, attachments) = (Vec::new(), self.attachments);
+        let (mut expected, attachments, mut gathers) = (Vec::new(), self.attachments, false);
         for resource in self.resources {
             if let Some(session) = resource.session {
                 effects.session(session, ToSession::Reattach);
@@ -285,10 +310,11 @@ impl User {
         }
         let mut events = VecDeque::new();
         if let Some(gathering) = self.gathering {
+            gathers = gathering.is_open;
             expected.extend(gathering.expected.into_iter().chain(gathering.gone));
             events = gathering.deferred;
         }
-        events.push_front(Event::TakenOver(TakenOver { attachments, resources: expected }));
+        events.push_front(Event::TakenOver(TakenOver { gathers, attachments, resources: expected }));
         events.into()
     }
 }

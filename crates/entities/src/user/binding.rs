@@ -54,7 +54,7 @@ impl User {
         }
     }
 
-    /// Numbers may repeat if the user is loaded twice in one millisecond, sessions do not.
+    /// The session as well: a number may be given twice if the user is loaded twice in one millisecond.
     fn attached(&self, session: SessionKey, attachment: u64) -> Option<usize> {
         self.resources.iter().position(|r| r.attachment == attachment && r.session == Some(session))
     }

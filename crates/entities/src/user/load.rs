@@ -11,7 +11,8 @@ use super::{Inbox, timer};
 use crate::UserLimits;
 use serde_json::Value;
 use stentor_engine::{
-    Effects, Event, FromSession, Key, LogId, LogRow, Now, Query, Record, Reply, Rows, StreamId, ToSession,
+    Effects, Epoch, Event, FromSession, Key, LogId, LogRow, Now, Query, Record, Reply, Rows, StreamId,
+    ToSession,
 };
 use stentor_xmpp::{BareJid, Condition, StreamCondition, StreamError};
 
@@ -20,6 +21,11 @@ const RECORDS_MAX: u32 = 20_000;
 const STREAMS_KEPT: u64 = 24 * 3_600 * 1_000;
 /// Streams of which that is remembered.
 const STREAMS_MAX: usize = 256;
+
+/// Bits of an attachment's number below those of the epoch.
+const TIME_BITS: u32 = 40;
+/// The last epoch that has numbers of its own.
+const EPOCHS: u64 = (1 << (timer::ATTACHMENT_BITS - TIME_BITS)) - 1;
 
 /// A stream that is over, of which its client may still ask how far it was handled.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,6 +60,13 @@ pub(crate) fn handled_json(count: u64, at: u64) -> String {
     serde_json::json!({ "v": 1, "handled": count, "at": at }).to_string()
 }
 
+/// The number after which those of attachments begin: greater than any that was given before, by whichever owner of the
+/// slot, and however often the user is loaded afresh. The epoch comes first, since clocks of members differ; within one
+/// the member is the same, and so is its clock. Sixteen a millisecond for two years in each of two million epochs.
+fn attachments_from(epoch: Epoch, now: Now) -> u64 {
+    (epoch.0.min(EPOCHS) << TIME_BITS) | now.monotonic.saturating_mul(16).min((1 << TIME_BITS) - 1)
+}
+
 fn field(value: &[u8], name: &str) -> Option<u64> {
     let value: Value = serde_json::from_slice(value).ok()?;
     (value.get("v")? == 1).then(|| value.get(name)?.as_u64()).flatten()
@@ -62,8 +75,7 @@ fn field(value: &[u8], name: &str) -> Option<u64> {
 impl User {
     /// Takes the state from the store's answers, in the order of [`queries`].
     pub(crate) fn load(&mut self, now: Now, rows: Vec<Rows>, effects: &mut Effects) {
-        // Greater than any number given before, however often the user is loaded afresh.
-        self.attachments = now.unix << 16;
+        self.attachments = attachments_from(self.epoch, now);
         let mut rows = rows.into_iter();
         let mut next = || rows.next();
         match (next(), next(), next(), next(), next(), next(), next()) {
@@ -199,7 +211,8 @@ impl User {
             | Event::Rows(..)
             | Event::Timer(_)
             | Event::Derived(..)
-            | Event::TakenOver(_) => {}
+            | Event::TakenOver(_)
+            | Event::Gathered => {}
         }
     }
 

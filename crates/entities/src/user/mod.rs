@@ -44,7 +44,8 @@ use roster::Roster;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stentor_engine::{
-    Collection, Effects, Entity, Event, Key, LogId, Now, Planted, Query, Reply, Rows, StreamId, ToSession,
+    Collection, Effects, Entity, Epoch, Event, Key, LogId, Now, Planted, Query, Reply, Rows, StreamId,
+    ToSession,
 };
 use stentor_xmpp::{BareJid, FullJid, StreamCondition};
 use xep_0077_registration::PasswordChange;
@@ -71,6 +72,7 @@ pub mod collection {
 #[derive(Debug)]
 pub struct User {
     key: Key,
+    epoch: Epoch,
     jid: BareJid,
     hosts: Arc<Hosts>,
     host: Option<Arc<Host>>,
@@ -105,11 +107,12 @@ pub struct User {
 impl Entity for User {
     type Context = Arc<Hosts>;
 
-    fn new(key: Key, hosts: &Arc<Hosts>) -> (Self, Vec<Query>) {
+    fn new(key: Key, epoch: Epoch, hosts: &Arc<Hosts>) -> (Self, Vec<Query>) {
         let jid = key.jid().clone();
         let host = hosts.get(jid.domain()).cloned();
         let user = Self {
             key,
+            epoch,
             jid,
             hosts: hosts.clone(),
             host,
@@ -192,7 +195,7 @@ impl User {
             Event::Timer(token) => self.timer(now, token, effects),
             Event::Derived(token, credentials) => self.derived(now, token, credentials, effects),
             Event::Command(ask, command) => self.command(now, ask, command, effects),
-            Event::TakenOver(_) => {}
+            Event::TakenOver(_) | Event::Gathered => {}
         }
     }
 

@@ -11,10 +11,12 @@ pub(crate) const REPEAT: u64 = 0;
 const SETTLE: u64 = 1;
 /// The sessions that are still expected do not come.
 pub(crate) const GATHERED: u64 = 2;
-/// Tokens from here on are of a lost stream: this and its attachment. Attachments are below 2^61.
+/// Numbers of attachments are shorter.
+pub(crate) const ATTACHMENT_BITS: u32 = 61;
+/// Tokens from here on are of a lost stream: this and its attachment.
 const EXPIRY: u64 = 1 << 62;
 /// Tokens with this bit are of a page of the log that could not be read.
-const READ_AGAIN: u64 = 1 << 61;
+const READ_AGAIN: u64 = 1 << ATTACHMENT_BITS;
 /// Milliseconds until such a page is asked for again.
 pub(crate) const READ_AGAIN_AFTER: u64 = 5_000;
 
@@ -45,7 +47,7 @@ impl User {
                 self.is_settle_due = false;
                 self.write_settled(now, effects);
             }
-            GATHERED => self.gathered(now, effects),
+            GATHERED => self.stop_expecting(now, effects),
             _ if token & READ_AGAIN != 0 => self.page(token & !READ_AGAIN, None, effects),
             _ => self.expired(now, token & !EXPIRY, effects),
         }

@@ -13,5 +13,6 @@ mod roster;
 mod scene;
 mod stream_management;
 mod subscriptions;
+mod taking_over;
 
 use scene::{Scene, error};

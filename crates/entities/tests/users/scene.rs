@@ -3,6 +3,8 @@
 //! Everything happens at once and in order: a commit is durable when it is put out, an event is delivered after
 //! those before it. Time passes only when a test says so.
 
+mod moving;
+
 use crate::client::Client;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -30,6 +32,8 @@ pub(crate) struct Scene {
     pub(crate) loses_forwards: bool,
     /// Whose next commit the store refuses.
     refuses: Option<Key>,
+    /// Epochs of users that have moved; others are in their first.
+    epochs: BTreeMap<Key, Epoch>,
     serial: u64,
     batches: u64,
     pub(crate) now: Now,
@@ -59,6 +63,7 @@ impl Scene {
             replies: Vec::new(),
             loses_forwards: false,
             refuses: None,
+            epochs: BTreeMap::new(),
             serial: 0,
             batches: 0,
             now: Now { monotonic: 1_000, unix: START },
@@ -290,10 +295,11 @@ impl Scene {
             let mut out = Vec::new();
             let now = self.now;
             let hosts = self.hosts.clone();
+            let epoch = self.epochs.get(&key).copied().unwrap_or(Epoch(1));
             let shell = self
                 .shells
                 .entry(key.clone())
-                .or_insert_with(|| Shell::new(key.clone(), Epoch(1), &hosts, &mut out));
+                .or_insert_with(|| Shell::new(key.clone(), epoch, &hosts, &mut out));
             shell.handle(now, event, &mut out);
             self.carry_out(&key, out);
         }

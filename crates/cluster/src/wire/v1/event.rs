@@ -52,7 +52,7 @@ pub(super) fn put(event: &Event, writer: &mut Writer) -> Result<(), WireError> {
         Event::Relay(stanza) => put_stanza(stanza, writer),
         Event::Confirm(confirm) => put_confirm(confirm, writer),
         Event::Command(ask, command) => operator::put_command(*ask, command, writer),
-        Event::Rows(..) | Event::Derived(..) | Event::Timer(_) | Event::TakenOver(_) => {
+        Event::Rows(..) | Event::Derived(..) | Event::Timer(_) | Event::TakenOver(_) | Event::Gathered => {
             return Err(WireError::NotCarried);
         }
     }

@@ -132,7 +132,7 @@ fn event_kind(event: &Event) -> Result<u8, WireError> {
         Event::Relay(_) => kind::RELAY,
         Event::Confirm(_) => kind::CONFIRM,
         Event::Command(..) => kind::COMMAND,
-        Event::Rows(..) | Event::Derived(..) | Event::Timer(_) | Event::TakenOver(_) => {
+        Event::Rows(..) | Event::Derived(..) | Event::Timer(_) | Event::TakenOver(_) | Event::Gathered => {
             return Err(WireError::NotCarried);
         }
     })
