@@ -7,6 +7,7 @@
 //! actix's mailboxes have no bound, so a [`stentor_engine::Gate`] stands before each; being refused is a decision
 //! made in one place, [`local`]. A panic in an entity ends that entity, not its arbiter.
 
+pub mod cluster;
 mod credentials;
 mod entity_actor;
 pub mod limits;

@@ -28,10 +28,10 @@ pub enum ToMember {
     },
     /// To a session that it accepted.
     Session {
-        /// The user that says it.
-        owner: Key,
-        /// The epoch in which that was loaded.
-        epoch: Epoch,
+        /// The user that says it; none on what came from another member, where nobody asks.
+        owner: Option<Key>,
+        /// The user's slot, and the epoch in which it was loaded.
+        source: (Slot, Epoch),
         /// To whom.
         session: SessionKey,
         /// What.
@@ -101,10 +101,10 @@ impl Local {
                 self.refused("too much waits for another member", &key, event);
             }
             // There is a hole in what it was to get: it is as good as gone, and its client resumes.
-            ToMember::Session { owner, session, .. } => {
+            ToMember::Session { owner: Some(owner), session, .. } => {
                 self.dispatch(None, owner, Event::Session(session, FromSession::Gone));
             }
-            ToMember::Reply(..) => {}
+            ToMember::Session { owner: None, .. } | ToMember::Reply(..) => {}
         }
     }
 
@@ -124,7 +124,7 @@ impl Local {
                         self.tell_member(member, ToMember::Returned { version, key, event });
                     }
                 }
-                ToMember::Session { owner, epoch, .. } if self.is_stale(Some((owner.slot(), epoch))) => {
+                ToMember::Session { source, .. } if self.is_stale(Some(source)) => {
                     tracing::debug!(member = member.0, "dropped what an owner of before said");
                 }
                 ToMember::Session { session, message, .. } => self.tell_own_session(session, message),
@@ -176,6 +176,11 @@ impl Shared {
     /// Slots that quiesce stay after all.
     pub fn resume(&self, slots: &Arc<[Slot]>) {
         self.post_all(|| Parcel::Resume(Arc::clone(slots)));
+    }
+
+    /// A member cannot be reached: sessions here of users that it owns are ended, and can be resumed.
+    pub fn unreachable(&self, member: MemberId) {
+        self.post_all(|| Parcel::Unreachable(member));
     }
 
     /// Effects may leave again.

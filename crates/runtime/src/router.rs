@@ -35,6 +35,8 @@ pub(crate) enum Parcel {
     Quiesce(Arc<[Slot]>),
     /// They stay after all.
     Resume(Arc<[Slot]>),
+    /// A member is not reached.
+    Unreachable(MemberId),
     /// The lease goes on.
     Released,
 }
@@ -111,6 +113,7 @@ impl Handler<Parcels> for Router {
                     Parcel::Gathered(slots) => local.gathered(&slots),
                     Parcel::Quiesce(slots) => local.quiesce(&slots),
                     Parcel::Resume(slots) => local.resume(&slots),
+                    Parcel::Unreachable(member) => local.unreachable(member),
                     Parcel::Released => local.resume_releasing(),
                     Parcel::Committed(results) => local.committed(results),
                     Parcel::Room => local.room(),

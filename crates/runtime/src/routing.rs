@@ -11,7 +11,8 @@ use std::sync::Arc;
 use stentor_cluster::Admission;
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
 use stentor_engine::{
-    Epoch, Event, FromSession, Gate, Key, Reply, Rows, SessionKey, Slot, Table, TakenOver, ToSession,
+    Epoch, Event, FromSession, Gate, Key, MemberId, Reply, Rows, SessionKey, Slot, Table, TakenOver,
+    ToSession,
 };
 use stentor_xmpp::{Condition, Stanza, StreamCondition, StreamError};
 
@@ -56,8 +57,8 @@ impl Local {
         if session.member == self.shared.member {
             return self.tell_own_session(session, message);
         }
-        let owner = owner.clone();
-        self.tell_member(session.member, ToMember::Session { owner, epoch, session, message });
+        let (owner, source) = (Some(owner.clone()), (owner.slot(), epoch));
+        self.tell_member(session.member, ToMember::Session { owner, source, session, message });
     }
 
     /// The same for a session of this member.
@@ -236,6 +237,16 @@ impl Local {
             // Behind the attachments.
             self.flush();
             self.shared.report(Report::HandedOver { arbiter: self.arbiter, version });
+        }
+    }
+
+    /// A member is not reached: its users' sessions here end, so that their clients resume where they can.
+    pub(crate) fn unreachable(&mut self, member: MemberId) {
+        for (recipient, user) in self.sessions.values() {
+            if user.is_some_and(|slot| self.slots.table().owner(slot).member == Some(member)) {
+                let error = StreamError::new(StreamCondition::ResourceConstraint);
+                post(recipient, SessionMessage::User(ToSession::End(error)));
+            }
         }
     }
 

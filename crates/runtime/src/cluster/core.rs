@@ -1,0 +1,451 @@
+//! What the cluster's thread owns: the steward, gossip, and what is known of each member. Tasks of the thread, one for
+//! each socket, borrow it for as long as it takes to tell it something.
+
+use super::clock::{now, now_ms};
+use super::incoming::Known;
+use super::limits::{UNREACHABLE_MS, WARNING_MS};
+use super::links::{self, Channel, Target, Tls, server_name};
+use super::peers::Ways;
+use super::{Input, Published};
+use crate::members::{Report, ToMember};
+use crate::start::Shared;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+use stentor_cluster::link::LinkSettings;
+use stentor_cluster::wire::Version;
+use stentor_cluster::{Action, Ending, Gossip, GossipConfig, GossipKeys, GossipOutput, PeerMessage, Steward};
+use stentor_engine::{MemberId, MemberInfo, RegisterReply, RegisterRequest, Slot, Table};
+use tokio::net::UdpSocket;
+use tokio::sync::{Notify, oneshot};
+
+/// By which this member joined, and the first table that has it.
+pub(super) type JoinedBy = (MemberId, Arc<Table>);
+
+/// See the module.
+#[derive(Clone)]
+pub(super) struct Cell {
+    core: Rc<RefCell<Core>>,
+    changed: Rc<Notify>,
+}
+
+impl Cell {
+    pub(super) fn new(core: Core) -> Self {
+        Self { core: Rc::new(RefCell::new(core)), changed: Rc::default() }
+    }
+
+    /// Tells it something, and does what follows.
+    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Core, u64) -> R) -> R {
+        let (result, links, is_changed) = {
+            let mut core = self.core.borrow_mut();
+            let result = f(&mut core, now_ms());
+            core.settle();
+            (result, std::mem::take(&mut core.links), std::mem::take(&mut core.is_changed))
+        };
+        for (member, channel, target) in links {
+            self.spawn(links::run(self.clone(), member, channel, target));
+        }
+        if is_changed {
+            self.changed.notify_one();
+        }
+        result
+    }
+
+    /// Starts a task of this thread. If it panics, which is a bug of ours, the member ends rather than goes on without it.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        let watch = Watch(Arc::clone(&self.core.borrow().published));
+        tokio::task::spawn_local(async move {
+            let _watch = watch;
+            task.await;
+        });
+    }
+
+    /// Does what is due, for ever.
+    pub(super) async fn keep_time(self) {
+        loop {
+            let due = self.with(|core, now| {
+                core.tick(now);
+                core.next_deadline()
+            });
+            tokio::select! {
+                () = tokio::time::sleep(due) => {}
+                () = self.changed.notified() => {}
+            }
+        }
+    }
+}
+
+/// Sees to it that the end of the thread is known, whatever it was.
+pub(super) struct Watch(pub(super) Arc<Published>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the cluster's thread panicked: this member ends, and begins anew");
+            self.0.end(Ending::Fenced);
+        }
+    }
+}
+
+/// What the arbiters are to do, once there are some.
+enum Order {
+    Install(Arc<Table>),
+    Gathered(Vec<Slot>),
+    Quiesce(Vec<Slot>),
+    Resume(Vec<Slot>),
+    Released,
+    Rerouted(MemberId, Vec<ToMember>),
+    Unreachable(MemberId),
+}
+
+/// See the module.
+pub(super) struct Core {
+    pub(super) me: Option<MemberId>,
+    pub(super) info: MemberInfo,
+    cluster: Box<str>,
+    /// What greetings say for it.
+    pub(super) cluster_number: u64,
+    tls: Tls,
+    pub(super) steward: Steward,
+    pub(super) gossip: Option<Gossip>,
+    keys: Option<GossipKeys>,
+    socket: Rc<UdpSocket>,
+    pub(super) ways: Arc<Ways>,
+    pub(super) published: Arc<Published>,
+    register: mpsc::Sender<RegisterRequest>,
+    joining: Option<oneshot::Sender<JoinedBy>>,
+    pub(super) shared: Option<Arc<Shared>>,
+    waiting: Vec<Order>,
+    pub(super) table: Arc<Table>,
+    pub(super) members: BTreeMap<MemberId, Known>,
+    /// Whom gossip thinks alive, and whether without suspicion.
+    pub(super) alive: BTreeMap<MemberId, bool>,
+    pub(super) gathering: BTreeSet<Slot>,
+    pub(super) quiescing: BTreeSet<Slot>,
+    /// By which version the sessions of each arbiter have attached.
+    handed_over: Vec<u64>,
+    links: Vec<(MemberId, Arc<Channel>, Target)>,
+    is_changed: bool,
+    /// Connections that were not let in, by why.
+    pub(super) strangers: BTreeMap<&'static str, u64>,
+    warned: BTreeMap<&'static str, u64>,
+}
+
+/// What a core is made of.
+pub(super) struct Parts {
+    pub(super) info: MemberInfo,
+    pub(super) cluster: Box<str>,
+    pub(super) tls: Tls,
+    pub(super) keys: GossipKeys,
+    pub(super) socket: Rc<UdpSocket>,
+    pub(super) ways: Arc<Ways>,
+    pub(super) published: Arc<Published>,
+    pub(super) register: mpsc::Sender<RegisterRequest>,
+    pub(super) joining: oneshot::Sender<JoinedBy>,
+}
+
+/// A number that only clusters of this name have.
+pub(super) fn cluster_number(cluster: &str) -> u64 {
+    use sha2::{Digest, Sha256};
+    let digest: [u8; 32] =
+        Sha256::new_with_prefix(b"stentor cluster ").chain_update(cluster).finalize().into();
+    digest.first_chunk().map_or(0, |number| u64::from_be_bytes(*number))
+}
+
+impl Core {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { info, cluster, tls, keys, socket, ways, published, register, joining } = parts;
+        Self {
+            me: None,
+            steward: Steward::new(info.clone()),
+            info,
+            cluster_number: cluster_number(&cluster),
+            cluster,
+            tls,
+            gossip: None,
+            keys: Some(keys),
+            socket,
+            ways,
+            published,
+            register,
+            joining: Some(joining),
+            shared: None,
+            waiting: Vec::new(),
+            table: Arc::new(Table::empty()),
+            members: BTreeMap::new(),
+            alive: BTreeMap::new(),
+            gathering: BTreeSet::new(),
+            quiescing: BTreeSet::new(),
+            handed_over: Vec::new(),
+            links: Vec::new(),
+            is_changed: false,
+            strangers: BTreeMap::new(),
+            warned: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn tls(&self) -> Tls {
+        self.tls.clone()
+    }
+
+    /// Takes what came from other threads.
+    pub(super) fn take(&mut self, now: u64, input: Input) {
+        match input {
+            Input::Answered(question, reply) => self.answered(now, question, reply),
+            Input::Report(Report::Quiet(slot)) => self.steward.quiet(now, slot),
+            Input::Report(Report::HandedOver { arbiter, version }) => {
+                self.handed_over(now, arbiter, version);
+            }
+            Input::Run(shared) => self.run(shared),
+            Input::Drain => self.steward.drain(now),
+            Input::Leave => self.leave(now),
+            Input::Abandon => self.end(Ending::Left),
+            Input::Keys(keys) => match &mut self.gossip {
+                Some(gossip) => gossip.set_keys(keys),
+                None => self.keys = Some(keys),
+            },
+            Input::Tls(tls) => self.tls = *tls,
+            Input::Status(answer) => {
+                let _ = answer.send(self.status());
+            }
+        }
+    }
+
+    fn answered(&mut self, now: u64, question: stentor_cluster::Question, reply: RegisterReply) {
+        self.steward.answered(now, question, reply);
+    }
+
+    fn leave(&mut self, now: u64) {
+        self.steward.leave(now);
+        self.gossip(|gossip, now, out| gossip.leave(now, out));
+    }
+
+    /// Each arbiter says it of each version; the steward is told of what all have said.
+    fn handed_over(&mut self, now: u64, arbiter: u16, version: u64) {
+        let all = |handed_over: &[u64]| handed_over.iter().copied().min().unwrap_or(0);
+        let before = all(&self.handed_over);
+        if let Some(of_arbiter) = self.handed_over.get_mut(usize::from(arbiter)) {
+            *of_arbiter = version.max(*of_arbiter);
+        }
+        let version = all(&self.handed_over);
+        if version > before {
+            self.steward.handed_over(now, version);
+        }
+    }
+
+    /// The arbiters are there.
+    fn run(&mut self, shared: Arc<Shared>) {
+        self.handed_over = vec![0; shared.routers.len()];
+        self.ways.run(&shared);
+        self.shared = Some(shared);
+        for order in std::mem::take(&mut self.waiting) {
+            self.order(order);
+        }
+        self.release_held();
+    }
+
+    fn order(&mut self, order: Order) {
+        let Some(shared) = &self.shared else { return self.waiting.push(order) };
+        match order {
+            Order::Install(table) => {
+                shared.install(&table);
+                self.ways.installed(table.version());
+            }
+            Order::Gathered(slots) => shared.gathered(&slots.into()),
+            Order::Quiesce(slots) => shared.quiesce(&slots.into()),
+            Order::Resume(slots) => shared.resume(&slots.into()),
+            Order::Released => shared.released(),
+            Order::Rerouted(member, items) => shared.from_member(member, items),
+            Order::Unreachable(member) => shared.unreachable(member),
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: u64) {
+        self.steward.tick(now);
+        if self.gossip.as_ref().is_some_and(|gossip| gossip.due() <= super::clock::now()) {
+            self.gossip(|gossip, now, out| gossip.time(now, out));
+        }
+        let mut unreachable = Vec::new();
+        for (member, known) in &mut self.members {
+            if known.unreachable_at.is_some_and(|at| at <= now) {
+                known.unreachable_at = Some(now + UNREACHABLE_MS);
+                unreachable.push(*member);
+            }
+        }
+        for member in unreachable {
+            tracing::warn!(member = member.0, "a member is not reached: sessions of users there are ended");
+            self.order(Order::Unreachable(member));
+        }
+    }
+
+    /// In how long there is something to do.
+    fn next_deadline(&self) -> std::time::Duration {
+        let unreachable = self.members.values().filter_map(|known| known.unreachable_at);
+        let deadlines = unreachable.chain(self.steward.next_deadline());
+        let deadlines = deadlines.map(std::time::Duration::from_millis);
+        let next = deadlines.chain(self.gossip.as_ref().map(Gossip::due)).min();
+        next.map_or(std::time::Duration::from_secs(1), |next| next.saturating_sub(now()))
+    }
+
+    /// Does what the steward says.
+    fn settle(&mut self) {
+        while let Some(action) = self.steward.poll() {
+            self.is_changed = true;
+            self.carry_out(action);
+        }
+        if !self.steward.may_release(now_ms()) {
+            self.ways.end_lease();
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Ask(request) => {
+                // The thread ends with this one, and not before.
+                let _ = self.register.send(request);
+            }
+            Action::Joined(me) => self.joined(me),
+            Action::Lease { until } => {
+                if self.ways.extend(until) {
+                    self.order(Order::Released);
+                }
+            }
+            Action::Connect(member, info) => self.connect(member, info),
+            Action::Install(table) => self.install(table),
+            Action::Gone(member) => self.gone(member),
+            Action::Gathered(slots) => {
+                self.gathering.retain(|slot| !slots.contains(slot));
+                self.order(Order::Gathered(slots));
+            }
+            Action::Quiesce(slots) => {
+                self.quiescing.extend(slots.iter().copied());
+                self.order(Order::Quiesce(slots));
+            }
+            Action::Resume(slots) => {
+                self.quiescing.retain(|slot| !slots.contains(slot));
+                self.order(Order::Resume(slots));
+            }
+            Action::Tell(member, message) => self.tell(member, message),
+            Action::Drained => {
+                tracing::info!("this member has given away its slots");
+                self.published.drained.send_replace(true);
+            }
+            Action::Ended(ending) => self.end(ending),
+        }
+    }
+
+    fn joined(&mut self, me: MemberId) {
+        tracing::info!(member = me.0, name = %self.info.name, "joined the cluster");
+        self.me = Some(me);
+        let mut seed = [0; 32];
+        let is_seeded = getrandom::fill(&mut seed).is_ok();
+        if let Some(keys) = self.keys.take().filter(|_| is_seeded) {
+            let (address, cluster) = (self.info.gossip, self.cluster.clone());
+            let config = GossipConfig { member: me, address, cluster, keys };
+            self.gossip = Some(Gossip::new(config, seed, now()));
+        }
+    }
+
+    fn connect(&mut self, member: MemberId, info: MemberInfo) {
+        let (Some(me), Some(version)) = (self.me, Version::common(info.wire)) else { return };
+        tracing::info!(member = member.0, name = %info.name, address = %info.link, "a member is to be linked with");
+        let (now, name) = (now_ms(), self.info.name.clone());
+        let settings = LinkSettings { cluster: self.cluster_number, me, name, peer: member };
+        let channel = Arc::new(Channel::new(now, settings, self.table.version(), version));
+        match server_name(&info.name) {
+            Ok(name) => {
+                let target = Target { address: info.link, name };
+                self.links.push((member, Arc::clone(&channel), target));
+            }
+            Err(error) => tracing::error!(member = member.0, %error, "there will be no link with a member"),
+        }
+        self.ways.add(member, Arc::clone(&channel));
+        self.members.insert(member, Known::new(now, info, channel));
+    }
+
+    fn install(&mut self, table: Arc<Table>) {
+        let before = std::mem::replace(&mut self.table, Arc::clone(&table));
+        for slot in Slot::all() {
+            let (was, is) = (before.owner(slot), table.owner(slot));
+            if was != is {
+                self.quiescing.remove(&slot);
+                self.gathering.remove(&slot);
+                if is.member == self.me {
+                    self.gathering.insert(slot);
+                }
+            }
+        }
+        self.gossip(|gossip, now, _| gossip.table(&table, now));
+        self.order(Order::Install(Arc::clone(&table)));
+        for known in self.members.values() {
+            known.channel.set_table(table.version());
+        }
+        self.published.table.send_replace(Arc::clone(&table));
+        if let Some((me, joining)) = self.me.zip(self.joining.take())
+            && joining.send((me, table)).is_err()
+        {
+            // Nobody waits for it any more.
+            self.steward.leave(now_ms());
+        }
+        self.release_held();
+    }
+
+    fn gone(&mut self, member: MemberId) {
+        let Some(known) = self.members.remove(&member) else { return };
+        tracing::info!(member = member.0, name = %known.info.name, "a member is gone");
+        self.ways.remove(member);
+        let items = super::carry::rerouted(self.table.version(), known.channel.close());
+        self.order(Order::Rerouted(member, items));
+    }
+
+    pub(super) fn tell(&mut self, member: MemberId, message: PeerMessage) {
+        if let Some(known) = self.members.get(&member) {
+            known.channel.tell(message);
+        }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.ways.end_lease();
+        for known in self.members.values() {
+            known.channel.close();
+        }
+        self.published.end(ending);
+    }
+
+    /// Lets gossip do something, and does what it says.
+    pub(super) fn gossip(
+        &mut self,
+        f: impl FnOnce(&mut Gossip, std::time::Duration, &mut Vec<GossipOutput>),
+    ) {
+        let Some(gossip) = &mut self.gossip else { return };
+        let mut outputs = Vec::new();
+        f(gossip, now(), &mut outputs);
+        self.is_changed = true;
+        for output in outputs {
+            match output {
+                GossipOutput::Send { to, datagram } => self.send(to, &datagram),
+                GossipOutput::Tell(member, message) => self.tell(member, message),
+                GossipOutput::Event(event) => self.heard(event),
+            }
+        }
+    }
+
+    /// Datagrams get lost, and gossip knows it.
+    fn send(&self, to: SocketAddr, datagram: &[u8]) {
+        if let Err(error) = self.socket.try_send_to(datagram, to) {
+            tracing::debug!(%to, %error, "a datagram was not sent");
+        }
+    }
+
+    /// Whether a warning of this kind is due.
+    pub(super) fn may_warn(&mut self, now: u64, kind: &'static str) -> bool {
+        let next = self.warned.entry(kind).or_default();
+        let may = now >= *next;
+        if may {
+            *next = now + WARNING_MS;
+        }
+        may
+    }
+}
