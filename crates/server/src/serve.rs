@@ -39,6 +39,9 @@ pub enum ServeError {
     /// The store cannot be opened.
     #[error("store: {0}")]
     Store(#[from] stentor_store::OpenError),
+    /// The configuration is that of a member.
+    #[error("this version of the program cannot be a member of a cluster yet")]
+    NoClusters,
     /// The store failed while the server ran. What was acknowledged is in it; nothing else can be.
     #[error("the store failed, and the server ends so that it is opened anew: {0}")]
     StoreFailed(String),
@@ -78,7 +81,7 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let socket = ControlServer::bind(&config.control.socket)?;
     let listeners = open_listeners(&config)?;
-    let store = Store::open(&config.store.to_store())?;
+    let store = Store::open(&config.store.embedded().ok_or(ServeError::NoClusters)?)?;
     let runtime = start_runtime(&config, store).await?;
     let services = services(&config, &runtime)?;
     let operator = operator(&config, &runtime, &services);

@@ -53,6 +53,9 @@ pub enum Command {
     /// List and end the sessions of connected clients
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Make what the members of a cluster trust each other by
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Write a copy of all data as of one moment, while the server runs
     Backup {
         /// The file to write; must not exist
@@ -178,6 +181,46 @@ pub enum SessionCommand {
         #[arg(long)]
         reason: Option<String>,
     },
+}
+
+/// `stentor cluster`
+#[derive(Debug, Subcommand)]
+pub enum ClusterCommand {
+    /// Write a new cluster's authority, its key of gossip, and a certificate for each member
+    Init {
+        /// The folder to write to; is created
+        folder: PathBuf,
+        /// The name of a member; once for each
+        #[arg(long = "member", value_name = "NAME", value_parser = member)]
+        members: Vec<String>,
+    },
+    /// Write a certificate for one more member, or for one whose certificate ends
+    Certificate {
+        /// The member's name
+        #[arg(value_parser = member)]
+        name: String,
+        /// The folder of the cluster's authority, which `stentor cluster init` made
+        #[arg(long, value_name = "FOLDER")]
+        authority: PathBuf,
+    },
+    /// Print a fresh key of gossip
+    ///
+    /// To change the key of a running cluster: append a fresh one to the file of each member and reload each, move it to
+    /// the first line and reload each, remove the old one and reload each.
+    Key {
+        /// Write it to this file, which must not exist
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+}
+
+fn member(text: &str) -> Result<String, String> {
+    if text == "authority" || !crate::config::is_label(text) {
+        return Err("a member's name has 1 to 63 small letters, digits and -, none of these at either end, and is not \
+                    \"authority\""
+            .to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn account(text: &str) -> Result<BareJid, String> {

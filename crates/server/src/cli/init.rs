@@ -1,16 +1,15 @@
 //! `stentor init`: a configuration, a data folder and self-signed certificates.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::DirBuilder;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
 };
 
 use super::arguments::InitArguments;
+use super::files::{CLOCK_TOLERANCE, VALIDITY, create_private_folder, failure, refuse_existing, write};
 use super::output::{Failure, Output};
 
 /// The commented example is what everybody begins with.
@@ -18,13 +17,6 @@ const EXAMPLE: &str = include_str!("../../../../config/stentor.toml");
 
 /// The host of the example.
 const EXAMPLE_DOMAIN: &str = "localhost";
-
-/// How long a self-signed certificate is valid. Whoever trusts it does so by its fingerprint, and would have
-/// to do it anew with each one.
-const VALIDITY: Duration = Duration::from_secs(10 * 365 * 86_400);
-
-/// A certificate is valid from a day ago, for clients whose clock is slow.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(86_400);
 
 /// Writes all; what exists is never written over.
 pub(super) fn run(arguments: &InitArguments, output: &Output) -> Result<(), Failure> {
@@ -36,15 +28,11 @@ pub(super) fn run(arguments: &InitArguments, output: &Output) -> Result<(), Fail
         .iter()
         .flat_map(|domain| ["crt", "key"].map(|ending| certificate_file(folder, domain, ending)))
         .collect();
-    refuse_existing(std::iter::once(&config).chain(&certificates))?;
+    refuse_existing(std::iter::once(&config).chain(&certificates), "name another folder with --folder")?;
     DirBuilder::new().recursive(true).create(folder).map_err(|error| failure(folder, &error))?;
     write(&config, 0o644, configuration(&domains).as_bytes())?;
     for private in [folder.join("data"), folder.join("certificates")] {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&private)
-            .map_err(|error| failure(&private, &error))?;
+        create_private_folder(&private)?;
     }
     let mut written = vec![config.clone(), folder.join("data")];
     for domain in &domains {
@@ -72,28 +60,6 @@ pub(super) fn run(arguments: &InitArguments, output: &Output) -> Result<(), Fail
 
 fn certificate_file(folder: &Path, domain: &str, ending: &str) -> PathBuf {
     folder.join("certificates").join(format!("{domain}.{ending}"))
-}
-
-/// Before anything is written: half of it would be in the way of the next try.
-fn refuse_existing<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<(), Failure> {
-    let existing: Vec<_> = files.filter(|file| file.symlink_metadata().is_ok()).collect();
-    if existing.is_empty() {
-        return Ok(());
-    }
-    let mut lines: Vec<_> = existing.iter().map(|file| format!("{}: exists", file.display())).collect();
-    lines.push(
-        "nothing is written over: move away what is there, or name another folder with --folder".to_owned(),
-    );
-    Err(Failure::new(lines.join("\n")))
-}
-
-fn failure(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("{}: {error}", path.display()))
-}
-
-fn write(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Failure> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    file.and_then(|mut file| file.write_all(bytes)).map_err(|error| failure(path, &error))
 }
 
 /// The example with the domains in place of its own.

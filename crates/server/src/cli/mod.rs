@@ -3,6 +3,8 @@
 mod accounts;
 mod arguments;
 mod check;
+mod cluster;
+mod files;
 mod init;
 mod output;
 mod password;
@@ -71,6 +73,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::Check => check::run(&source, output),
         Command::User(user) => run_user(user, &source, output),
         Command::Session(session) => run_session(session, &source, output),
+        Command::Cluster(command) => cluster::run(&command, output),
         Command::Backup { path } => accounts::backup(&mut connect(&source)?, &path, output),
         Command::Restore { path } => restore::run(&source.read()?.config, &path, output),
         Command::Status => accounts::status(&mut connect(&source)?, output),

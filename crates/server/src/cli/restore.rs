@@ -21,7 +21,12 @@ pub(super) fn run(config: &Config, path: &Path, output: &Output) -> Result<(), F
     if let Some(parent) = config.store.path.parent() {
         std::fs::create_dir_all(parent)?;
     }
-    let imported = stentor_store::import(&config.store.to_store(), BufReader::new(file));
+    let store = config.store.embedded().ok_or_else(|| {
+        Failure::new(
+            "a cluster's data is its database's: it is backed up and restored with the database's own tools",
+        )
+    })?;
+    let imported = stentor_store::import(&store, BufReader::new(file));
     let summary = imported.map_err(|error| match error {
         ImportError::NotEmpty(store) => Failure::new(format!(
             "{} is not empty, and a backup makes a new store: move that away, or name another by store.path",

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Command as Clap;
 
+use super::arguments::ClusterCommand;
 use super::*;
 use crate::config::{Config, Severity};
 
@@ -57,6 +58,11 @@ fn the_command_line_is_sound() {
     check("user add juliet@example.org/balcony", Some("without a resource"));
     check("user add juliet@", Some("the domainpart is empty"));
     check("user add a@b --password x --password-stdin", Some("cannot be used with"));
+    check("cluster init x --member a --member b", None);
+    check("cluster certificate a --authority x", None);
+    check("cluster key --file x", None);
+    check("cluster init x --member a.b", Some("a member's name has 1 to 63 small letters"));
+    check("cluster certificate authority --authority x", Some("and is not \"authority\""));
     check("init juliet@example.org", Some("a domain has no @ in it"));
     check("init ../../etc", Some("a domain has no / in it"));
     check("session kick @", Some("error"));
@@ -234,4 +240,91 @@ fn certificates_may_name_the_host_in_ways_of_xmpp() {
     check(&xmpp, "example.org", true);
     check(&xmpp, "example.net", false);
     check(&other, "example.org", false);
+}
+
+const MEMBER: &str = "[store]
+engine = 'postgres'
+url = 'postgresql://stentor@localhost/stentor'
+tls = 'off'
+password_file = 'password'
+[cluster]
+id = 'example'
+name = 'a'
+link = '127.0.0.1:0'
+gossip = '127.0.0.1:0'
+authority = 'cluster/authority.crt'
+certificate = 'cluster/a.crt'
+key = 'cluster/a.key'
+gossip_keys = 'cluster/gossip.keys'
+";
+
+#[test]
+fn the_files_of_a_member_are_checked() {
+    let check = |change: &dyn Fn(&Path), expected: &[&str]| {
+        let folder = initialised(&["example.org"]);
+        let file = folder.path().join("stentor.toml");
+        // `[store]` is there once more, with nothing in it.
+        let text = std::fs::read_to_string(&file).expect("it is there").replace("\n[store]\n", "\n");
+        std::fs::write(&file, text + MEMBER).expect("written");
+        let members = ["a", "b"].map(str::to_owned).to_vec();
+        let init = ClusterCommand::Init { folder: folder.path().join("cluster"), members };
+        cluster::run(&init, &Output { is_json: true }).expect("made");
+        private(&folder.path().join("password"), "secret");
+        change(&folder.path().join("cluster"));
+        let found = load(folder.path(), SystemTime::now());
+        let found = found.err().unwrap_or_default();
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (line, expected) in found.iter().zip(expected) {
+            assert!(line.contains(expected), "{line} has no {expected}");
+        }
+    };
+    let rename = |from: &Path, to: &Path| std::fs::rename(from, to).expect("renamed");
+    check(&|_| {}, &[]);
+    check(
+        &|at| {
+            ["crt", "key"]
+                .iter()
+                .for_each(|end| rename(&at.join(format!("b.{end}")), &at.join(format!("a.{end}"))))
+        },
+        &[
+            "cluster.certificate: cluster/a.crt is not for a.stentor-cluster, but for: b.stentor-cluster; allowed:",
+        ],
+    );
+    check(
+        &|at| rename(&at.join("b.key"), &at.join("a.key")),
+        &["cluster/a.crt and cluster/a.key do not belong"],
+    );
+    check(
+        &|at| {
+            let other = ClusterCommand::Init { folder: at.join("x"), members: Vec::new() };
+            cluster::run(&other, &Output { is_json: true }).expect("made");
+            rename(&at.join("x/authority.crt"), &at.join("authority.crt"));
+        },
+        &["cluster.certificate: cluster/a.crt is not of the authority in cluster/authority.crt: "],
+    );
+    check(
+        &|at| private(&at.join("gossip.keys"), "nonsense"),
+        &[
+            "cluster.gossip_keys: cluster/gossip.keys has something else than a key in line 1; `stentor cluster key`",
+        ],
+    );
+    check(
+        &|at| {
+            let mode = std::fs::Permissions::from_mode(0o644);
+            std::fs::set_permissions(at.join("gossip.keys"), mode.clone()).expect("set");
+            std::fs::set_permissions(at.join("../password"), mode).expect("set");
+        },
+        &["password is open to everybody (mode 0644)", "gossip.keys is open to everybody (mode 0644)"],
+    );
+    check(
+        &|at| {
+            ["gossip.keys", "authority.crt"].iter().for_each(|name| rename(&at.join(name), &at.join("gone")))
+        },
+        &["authority.crt cannot be read: No such file", "gossip.keys cannot be read: No such file"],
+    );
+}
+
+fn private(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("written");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("set");
 }

@@ -20,6 +20,9 @@ use crate::limits::PEM_BYTES_MAX;
 /// A certificate that ends within this time is worth a warning.
 const ENDS_SOON: Duration = Duration::from_secs(14 * 86_400);
 
+/// What certificates and keys are in.
+const PEM: &str = "a PEM file";
+
 /// `id-on-dnsSRV` (RFC 4985).
 const SRV_NAME: &str = "1.3.6.1.5.5.7.8.7";
 
@@ -28,7 +31,7 @@ const XMPP_ADDRESS: &str = "1.3.6.1.5.5.7.8.5";
 
 /// The mistakes in the files of `host`, whose settings begin with `name`; `place` is where it stands.
 pub(super) fn check(host: &HostConfig, name: &str, place: &Place, now: SystemTime) -> Vec<Mistake> {
-    let mut check = Check { name, place, mistakes: Vec::new() };
+    let mut check = Check::new(name, place);
     let chain = check.chain("certificate", &host.certificate);
     let key = check.key(&host.key);
     if let Some(leaf) = chain.as_ref().and_then(|chain| chain.first()) {
@@ -36,7 +39,7 @@ pub(super) fn check(host: &HostConfig, name: &str, place: &Place, now: SystemTim
         check.domain(&host.certificate, leaf, &host.domain);
     }
     if let (Some(chain), Some(key)) = (chain, key) {
-        check.pair(host, chain, key);
+        check.pair(&host.certificate, &host.key, chain, key);
     }
     if let Some(path) = &host.client_authorities {
         check.chain("client_authorities", path);
@@ -51,21 +54,27 @@ pub(super) fn check(host: &HostConfig, name: &str, place: &Place, now: SystemTim
     check.mistakes
 }
 
-struct Check<'a> {
+/// Collects the mistakes in the files of one table.
+pub(super) struct Check<'a> {
     name: &'a str,
     place: &'a Place,
-    mistakes: Vec<Mistake>,
+    pub(super) mistakes: Vec<Mistake>,
 }
 
-impl Check<'_> {
-    fn note(&mut self, severity: Severity, key: &str, what: String, allowed: &str) {
+impl<'a> Check<'a> {
+    /// Of the table whose settings begin with `name`, and which stands at `place`.
+    pub(super) fn new(name: &'a str, place: &'a Place) -> Self {
+        Self { name, place, mistakes: Vec::new() }
+    }
+
+    pub(super) fn note(&mut self, severity: Severity, key: &str, what: String, allowed: &str) {
         let setting = format!("{}.{key}", self.name);
         let (place, allowed) = (self.place.clone(), allowed.to_owned());
         self.mistakes.push(Mistake { severity, place, setting, what, allowed });
     }
 
-    fn chain(&mut self, key: &str, path: &Path) -> Option<Vec<CertificateDer<'static>>> {
-        let bytes = self.read(key, path, 0)?;
+    pub(super) fn chain(&mut self, key: &str, path: &Path) -> Option<Vec<CertificateDer<'static>>> {
+        let bytes = self.read(key, path, 0, PEM)?;
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
         match chain {
             Ok(chain) if !chain.is_empty() => Some(chain),
@@ -77,7 +86,7 @@ impl Check<'_> {
     /// A list that has ended is no reason not to start: only those who log in by certificate are refused.
     fn crls(&mut self, path: &Path, now: SystemTime) {
         let key = "client_crls";
-        let Some(bytes) = self.read(key, path, 0) else { return };
+        let Some(bytes) = self.read(key, path, 0, PEM) else { return };
         let mut count = 0;
         for crl in CertificateRevocationListDer::pem_slice_iter(&bytes) {
             count += 1;
@@ -109,9 +118,9 @@ impl Check<'_> {
         }
     }
 
-    fn key(&mut self, path: &Path) -> Option<PrivateKeyDer<'static>> {
+    pub(super) fn key(&mut self, path: &Path) -> Option<PrivateKeyDer<'static>> {
         // The group may read it, as Debian's ssl-cert does.
-        let bytes = self.read("key", path, 0o007)?;
+        let bytes = self.read("key", path, 0o007, PEM)?;
         match PrivateKeyDer::from_pem_slice(&bytes) {
             Ok(key) => Some(key),
             Err(error) => self.wrong("key", path, &format!("has no private key in it: {error}")),
@@ -119,16 +128,23 @@ impl Check<'_> {
     }
 
     fn wrong<T>(&mut self, key: &str, path: &Path, what: &str) -> Option<T> {
-        self.note(Severity::Error, key, format!("{} {what}", path.display()), "a PEM file");
+        self.note(Severity::Error, key, format!("{} {what}", path.display()), PEM);
         None
     }
 
-    fn read(&mut self, key: &str, path: &Path, forbidden_mode: u32) -> Option<Vec<u8>> {
+    /// The bytes of a file, which is `allowed` to be what that says.
+    pub(super) fn read(
+        &mut self,
+        key: &str,
+        path: &Path,
+        forbidden_mode: u32,
+        allowed: &str,
+    ) -> Option<Vec<u8>> {
         let (bytes, mode) = match read_file(path) {
             Ok(read) => read,
             Err(error) => {
                 let what = format!("{} cannot be read: {error}", path.display());
-                self.note(Severity::Error, key, what, "a PEM file that the server may read");
+                self.note(Severity::Error, key, what, &format!("{allowed} that the server may read"));
                 return None;
             }
         };
@@ -140,7 +156,7 @@ impl Check<'_> {
     }
 
     /// A server whose certificate has ended still runs: refusing to start would make an outage of it.
-    fn dates(&mut self, path: &Path, leaf: &CertificateDer<'_>, now: SystemTime) {
+    pub(super) fn dates(&mut self, path: &Path, leaf: &CertificateDer<'_>, now: SystemTime) {
         let Ok((_, certificate)) = X509Certificate::from_der(leaf) else {
             self.wrong::<()>("certificate", path, "is no X.509 certificate");
             return;
@@ -151,14 +167,14 @@ impl Check<'_> {
         if seconds(now) < begins.timestamp() {
             self.note(Severity::Warning, "certificate", format!("{file} is not valid before {begins}"), "");
         } else if seconds(now) > ends.timestamp() {
-            let what = format!("{file} has ended on {ends}: clients will refuse it");
+            let what = format!("{file} has ended on {ends}: others will refuse it");
             self.note(Severity::Warning, "certificate", what, "");
         } else if seconds(now + ENDS_SOON) > ends.timestamp() {
             self.note(Severity::Warning, "certificate", format!("{file} ends on {ends}"), "");
         }
     }
 
-    fn domain(&mut self, path: &Path, leaf: &CertificateDer<'_>, domain: &str) {
+    pub(super) fn domain(&mut self, path: &Path, leaf: &CertificateDer<'_>, domain: &str) {
         if domain.is_empty() || covers(leaf, domain) {
             return;
         }
@@ -167,14 +183,17 @@ impl Check<'_> {
         self.note(Severity::Error, "certificate", what, "a certificate with the domain among its names");
     }
 
-    fn pair(&mut self, host: &HostConfig, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) {
+    pub(super) fn pair(
+        &mut self,
+        certificate: &Path,
+        key_file: &Path,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) {
         let provider = rustls::crypto::ring::default_provider();
         if let Err(error) = CertifiedKey::from_der(chain, key, &provider) {
-            let what = format!(
-                "{} and {} do not belong together: {error}",
-                host.certificate.display(),
-                host.key.display()
-            );
+            let (certificate, key_file) = (certificate.display(), key_file.display());
+            let what = format!("{certificate} and {key_file} do not belong together: {error}");
             self.note(
                 Severity::Error,
                 "key",
@@ -191,7 +210,8 @@ fn seconds(time: SystemTime) -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-fn read_file(path: &Path) -> io::Result<(Vec<u8>, u32)> {
+/// The bytes of a file, and its mode.
+pub(super) fn read_file(path: &Path) -> io::Result<(Vec<u8>, u32)> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {

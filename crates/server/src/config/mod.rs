@@ -5,6 +5,7 @@
 
 mod auth;
 mod certificate;
+mod cluster;
 mod control;
 mod host;
 mod limits;
@@ -26,6 +27,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use auth::{AuthConfig, Mechanism};
+pub use cluster::{
+    ClusterConfig, GossipKeyBytes, GossipKeysError, MEMBER_DOMAIN, is_label, is_of_authority,
+    read_gossip_keys, settings_digest,
+};
 pub use control::ControlConfig;
 pub use host::{ContactConfig, HostConfig, Registration};
 pub use limits::LimitsConfig;
@@ -34,7 +39,7 @@ pub use log::{LogConfig, LogFormat};
 pub use mistake::{Mistake, Mistakes, Place, Severity};
 pub use setting::{Change, Diff, Reload};
 pub use stentor_store::Engine;
-pub use store::{ENGINES, StoreConfig};
+pub use store::{ENGINES, StoreConfig, StoreEngine, StoreTls};
 pub use stream_management::StreamManagementConfig;
 pub use tls::{TlsConfig, TlsVersion};
 pub use tree::ENVIRONMENT_PREFIX;
@@ -57,6 +62,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Where accounts and messages are kept.
     pub store: StoreConfig,
+    /// This server as one member of several; none of a server alone.
+    pub cluster: Option<ClusterConfig>,
     /// What one peer or account may use.
     pub limits: LimitsConfig,
     /// XEP-0198.
@@ -77,6 +84,7 @@ impl Default for Config {
             tls: TlsConfig::default(),
             auth: AuthConfig::default(),
             store: StoreConfig::default(),
+            cluster: None,
             limits: LimitsConfig::default(),
             stream_management: StreamManagementConfig::default(),
             log: LogConfig::default(),
@@ -93,6 +101,7 @@ impl Component for Config {
         live("tls", &At(|config: &mut Self| &mut config.tls, Section)),
         live("auth", &At(|config: &mut Self| &mut config.auth, Section)),
         live("store", &At(|config: &mut Self| &mut config.store, Section)),
+        live("cluster", &At(|config: &mut Self| &mut config.cluster, cluster::Membership)),
         live("limits", &At(|config: &mut Self| &mut config.limits, Section)),
         live("stream_management", &At(|config: &mut Self| &mut config.stream_management, Section)),
         live("log", &At(|config: &mut Self| &mut config.log, Section)),
@@ -128,7 +137,7 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads the file at `path`, lays `environment` over it, and checks the certificates of all hosts as of
+    /// Reads the file at `path`, lays `environment` over it, and checks the certificates and keys that are named, as of
     /// `now`.
     pub fn load(
         path: &Path,
@@ -137,14 +146,15 @@ impl Config {
     ) -> Result<Loaded, ConfigError> {
         let text =
             read_file(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let (config, mut mistakes, host_places) = read(path, &text, environment);
-        for (index, (host, place)) in config.hosts.iter().zip(&host_places).enumerate() {
+        let (config, mut mistakes, places) = read(path, &text, environment);
+        for (index, (host, place)) in config.hosts.iter().zip(&places.hosts).enumerate() {
             if host.certificate.as_os_str().is_empty() || host.key.as_os_str().is_empty() {
                 // That it is lacking has been told.
                 continue;
             }
             mistakes.extend(certificate::check(host, &format!("host.{index}"), place, now));
         }
+        mistakes.extend(cluster::check_files(&config, &places.cluster, &places.store, now));
         finish(path, config, mistakes)
     }
 
@@ -191,6 +201,12 @@ impl Config {
         self.data = base.join(&self.data);
         self.store.path = self.data.join(&self.store.path);
         self.control.socket = self.data.join(&self.control.socket);
+        for path in [&mut self.store.password_file, &mut self.store.authority] {
+            *path = path.as_ref().map(|path| base.join(path));
+        }
+        if let Some(cluster) = &mut self.cluster {
+            cluster.resolve(base);
+        }
         for host in &mut self.hosts {
             host.certificate = base.join(&host.certificate);
             host.key = base.join(&host.key);
@@ -209,7 +225,14 @@ fn read_file(path: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
-fn read(path: &Path, text: &str, environment: &[(String, String)]) -> (Config, Vec<Mistake>, Vec<Place>) {
+/// Where tables stand that name files.
+struct Places {
+    hosts: Vec<Place>,
+    cluster: Place,
+    store: Place,
+}
+
+fn read(path: &Path, text: &str, environment: &[(String, String)]) -> (Config, Vec<Mistake>, Places) {
     let mut reader = Reader::default();
     let mut root = tree::parse(text, &mut reader.mistakes);
     let broken: Vec<Place> = reader.mistakes.iter().map(|mistake| mistake.place.clone()).collect();
@@ -218,6 +241,10 @@ fn read(path: &Path, text: &str, environment: &[(String, String)]) -> (Config, V
     let mut config: Config = reader.component(&root, &Place::Whole);
     config.resolve(path.parent().unwrap_or(Path::new("")));
     check_socket(&config, &root, &mut reader);
+    if !reader.is_partial {
+        store::check(&config, &root, &mut reader);
+        cluster::check(&config, &root, &mut reader);
+    }
     if reader.is_partial {
         // What was made of a broken line may mean anything.
         let syntax = broken.len();
@@ -227,7 +254,9 @@ fn read(path: &Path, text: &str, environment: &[(String, String)]) -> (Config, V
             index <= syntax || !broken.iter().any(|place| place.is_on_line_of(&mistake.place))
         });
     }
-    (config, reader.mistakes, reader.host_places)
+    let place = |key| root.get(key).map_or(Place::Whole, |node| node.place.clone());
+    let places = Places { cluster: place("cluster"), store: place("store"), hosts: reader.host_places };
+    (config, reader.mistakes, places)
 }
 
 /// Told where the socket is named, or else where the folder is in which it lies.

@@ -160,6 +160,13 @@ impl Reader {
         });
     }
 
+    /// Notes a mistake in the setting at `path` of `root`; of one that is not written, where the table is that lacks it.
+    pub(super) fn at(&mut self, root: &Table, path: &[&str], what: &str, allowed: &str) {
+        let written = (1..=path.len()).rev().find_map(|length| root.node(path.get(..length)?));
+        let place = written.map_or(Place::Whole, |node| node.place.clone());
+        self.within(&path.join("."), |reader| reader.mistake(&place, what.to_owned(), allowed.to_owned()));
+    }
+
     /// Notes that a value has the wrong type.
     pub(super) fn wrong_type(&mut self, node: &Node, allowed: String) {
         self.mistake(&node.place, format!("is {}", node.kind()), allowed);

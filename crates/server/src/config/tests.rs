@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../../../config/stentor.toml");
+const MEMBER: &str = include_str!("../../../../config/cluster.toml");
 
 const HOST: &str = "[[host]]\ndomain = 'example.org'\ncertificate = 'a.crt'\nkey = 'a.key'\n";
 
@@ -44,21 +45,37 @@ fn the_example_is_the_default() {
     assert_eq!(config, default_with_hosts_of(&config));
 }
 
-#[test]
-fn the_example_has_every_setting() {
+/// The settings that an example has, in its order.
+fn written(example: &str) -> Vec<String> {
     let mut section = String::new();
     let mut written = Vec::new();
-    for line in EXAMPLE.lines().map(|line| uncommented(line).unwrap_or(line)) {
+    for line in example.lines().map(|line| uncommented(line).unwrap_or(line)) {
         if let Some(header) = line.strip_prefix('[') {
             section = header.trim_matches(['[', ']']).to_owned() + ".";
         } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
             written.push(format!("{section}{key}"));
         }
     }
-    written.sort();
-    let mut names = Config::setting_names();
-    names.sort();
-    assert_eq!(written, names);
+    written
+}
+
+/// What only members have stands in an example of its own.
+#[test]
+fn the_examples_have_every_setting() {
+    let (of_member, of_shared) = (written(MEMBER), ["url", "password_file", "tls", "authority"]);
+    let only_of_members = |name: &String| {
+        name.starts_with("cluster.")
+            || name.strip_prefix("store.").is_some_and(|key| of_shared.contains(&key))
+    };
+    let (mut members, mut alone): (Vec<_>, Vec<_>) =
+        Config::setting_names().into_iter().partition(only_of_members);
+    let mut of_member: Vec<_> = of_member.into_iter().filter(only_of_members).collect();
+    let mut of_alone = written(EXAMPLE);
+    for names in [&mut members, &mut alone, &mut of_member, &mut of_alone] {
+        names.sort();
+    }
+    assert_eq!(of_alone, alone);
+    assert_eq!(of_member, members);
 }
 
 /// In the example, prose has a blank behind its `#`, a setting has none.
@@ -96,7 +113,7 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
         "HOST\n[listn]\nc2s = []\n",
         &[
             "/etc/s.toml:5:2: listn: is no setting; did you mean listen?; allowed: data, listen, tls, auth, store, \
-         limits, stream_management, log, control, host",
+         cluster, limits, stream_management, log, control, host",
         ],
     );
     check("log = 3\nHOST\n", &["/etc/s.toml:1:7: log: is a number; allowed: a table"]);
@@ -155,7 +172,7 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
             "/etc/s.toml:6:32: auth.mechanisms: is \"SCRAM-SHA256\"; did you mean \"SCRAM-SHA-256\"?; allowed: \
          \"SCRAM-SHA-512\", \"SCRAM-SHA-256\", \"SCRAM-SHA-1\", \"PLAIN\", \"EXTERNAL\"",
             "/etc/s.toml:6:48: auth.mechanisms: names SCRAM-SHA-256 twice",
-            "/etc/s.toml:8:10: store.engine: is \"\"; allowed: \"fjall\", \"sled\", \"memory\"",
+            "/etc/s.toml:8:10: store.engine: is \"\"; allowed: \"fjall\", \"sled\", \"memory\", \"postgres\"",
         ],
     );
     check(
