@@ -52,6 +52,10 @@ pub const FRAME_BYTES_MAX: usize = 17 * 1024 * 1024;
 /// Bytes of the first frame on a connection, from whoever it may be.
 pub const HELLO_BYTES_MAX: usize = 4 * 1024;
 
+/// Items of a list in a frame: far more than a session has to hand over. An item can take a byte on the wire and sixty
+/// in memory, so their number is bounded besides the frame.
+pub const LIST_ITEMS_MAX: usize = 65_536;
+
 /// Targets of one frame that goes to many: what is sent as one is also taken as one by whoever hands it on.
 pub const FANOUT_TARGETS_MAX: usize = 512;
 

@@ -35,8 +35,12 @@ pub(super) enum Next {
 pub(super) struct Incoming {
     input: BytesMut,
     received: Received,
+    /// Of events that came, ever.
+    taken: Weight,
     /// Of events that were handed on, ever.
     handed_on: Weight,
+    /// Up to where the peer was told, ever, that it may send; it never goes back.
+    granted: Weight,
     /// What the peer last said of its table.
     table: u64,
     /// What was last told on this connection.
@@ -83,10 +87,19 @@ impl Incoming {
                     Ok(_) => return Err(WireError::Malformed("a greeting in between")),
                     Err(error) => return Err(error),
                 },
+                Class::Event if !self.has_credit() => {
+                    return Err(WireError::Malformed("an event beyond the credit"));
+                }
                 class => return Ok(Next::Frame(self.arrived(class, frame))),
             }
         }
         Ok(Next::Nothing)
+    }
+
+    /// Whether the peer may have sent one more event: its count of what it sent and of what it was granted is never
+    /// ahead of ours.
+    fn has_credit(&self) -> bool {
+        self.taken.events < self.granted.events && self.taken.bytes < self.granted.bytes
     }
 
     fn arrived(&mut self, class: Class, frame: Frame) -> Arrived {
@@ -98,6 +111,8 @@ impl Incoming {
             Class::Event => Weight { events: 1, bytes: frame.bytes() as u64 },
             _ => Weight::default(),
         };
+        self.taken.events += weight.events;
+        self.taken.bytes += weight.bytes;
         Arrived { table: self.table, frame, weight }
     }
 
@@ -163,6 +178,7 @@ impl Incoming {
     pub(super) fn tell(&mut self, table: u64) -> Option<Bytes> {
         let status = self.status(table);
         self.told = Some(status);
+        self.granted = Weight { events: status.events_max, bytes: status.bytes_max };
         self.owed_since = None;
         Control::Status(status).encode().ok().map(|frame| frame.bytes().clone())
     }

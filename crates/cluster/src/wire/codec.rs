@@ -2,11 +2,11 @@
 //!
 //! What is written are plain structs of numbers, texts, bytes and optional ones of these: no enums, whose order would be
 //! their meaning, nothing recursive, and no collections, whose lengths would be believed. A list is a count and then
-//! its items, and a count is at most the bytes that are left.
+//! its items, and a count is at most the bytes that are left, and never more than a limit.
 
 use super::frame::HEADER_BYTES;
 use super::{Encoded, Version, WireError};
-use crate::limits::FRAME_BYTES_MAX;
+use crate::limits::{FRAME_BYTES_MAX, LIST_ITEMS_MAX};
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -35,6 +35,7 @@ impl Writer {
 
     /// Appends a list.
     pub(super) fn list<T>(&mut self, items: &[T], mut put: impl FnMut(&mut Self, &T)) {
+        self.failed |= items.len() > LIST_ITEMS_MAX;
         self.put(&(items.len() as u64));
         for item in items {
             put(self, item);
@@ -71,12 +72,21 @@ impl<'a> Reader<'a> {
     /// The next list.
     pub(super) fn list<T>(
         &mut self,
+        get: impl FnMut(&mut Self) -> Result<T, WireError>,
+    ) -> Result<Vec<T>, WireError> {
+        self.list_up_to(LIST_ITEMS_MAX, get)
+    }
+
+    /// The next list, of so many items at most.
+    pub(super) fn list_up_to<T>(
+        &mut self,
+        items_max: usize,
         mut get: impl FnMut(&mut Self) -> Result<T, WireError>,
     ) -> Result<Vec<T>, WireError> {
         let count = usize::try_from(self.get::<u64>()?).unwrap_or(usize::MAX);
         // Each item has a byte at least; what they take in memory is claimed as they come.
-        if count > self.rest.len() {
-            return Err(WireError::Malformed("a list longer than its frame"));
+        if count > self.rest.len() || count > items_max {
+            return Err(WireError::Malformed("a list longer than its frame, or than it may be"));
         }
         let mut items = Vec::with_capacity(count.min(64));
         for _ in 0..count {

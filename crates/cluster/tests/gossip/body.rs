@@ -19,8 +19,8 @@ fn member() -> Gossip {
 }
 
 /// What is not sealed is refused and without any effect; what is sealed or swapped is answered within bounds, and
-/// whatever it was, the member goes on.
-pub(crate) fn gossip(bytes: &[u8]) {
+/// whatever it was, the member goes on. How many members it has heard of.
+pub(crate) fn gossip(bytes: &[u8]) -> usize {
     let mut gossip = member();
     let mut out = Vec::new();
     gossip.datagram(Duration::ZERO, bytes, &mut out);
@@ -36,12 +36,14 @@ pub(crate) fn gossip(bytes: &[u8]) {
         gossip.datagram(Duration::from_millis(1), &datagram, &mut out);
         rest = behind;
     }
+    let heard = gossip.alive().count();
     gossip.membership(Duration::from_millis(2), MemberId(2), bytes, &mut out);
     for second in 1..8 {
         gossip.time(Duration::from_secs(second), &mut out);
     }
     let sends = out.iter().filter(|output| matches!(output, GossipOutput::Send { .. })).count();
     assert!(sends <= 64 * (bytes.len() + 8), "{sends} datagrams for {} bytes", bytes.len());
+    heard
 }
 
 #[cfg(test)]

@@ -2,6 +2,10 @@
 
 mod body;
 mod network;
+#[path = "../steward/random.rs"]
+#[allow(dead_code, reason = "for tests of other kinds")]
+mod random;
+mod seeded;
 
 use core::time::Duration;
 use network::{Faults, Network, address, keys};

@@ -2,5 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod chance;
+mod fuzz;
 mod pair;
+#[path = "../steward/random.rs"]
+mod random;
 mod rules;
+mod seeded;

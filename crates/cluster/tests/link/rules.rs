@@ -1,12 +1,12 @@
 //! Single rules.
 
 use crate::pair::{Pair, settings};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use stentor_cluster::limits::{
     BACKOFF_MAX_MS, CREDIT_EVENTS, HEARTBEAT_MS, LINK_BYTES_MAX, LINK_EVENTS_MAX, PEER_SILENT_MS,
 };
 use stentor_cluster::link::{Full, Link, LinkEvent, LinkLost};
-use stentor_cluster::wire::{Class, Hello, Received, Refusal, Version};
+use stentor_cluster::wire::{Carried, Class, Hello, Received, Refusal, Version, encode};
 use stentor_engine::MemberId;
 
 #[test]
@@ -72,6 +72,26 @@ fn a_slow_receiver_holds_events_and_not_answers() {
     pair.hand_on(1);
     pair.run(1_000);
     assert!(pair.all_arrived());
+}
+
+/// A peer that has gone mad: as many events as an honest one may send, and one more.
+#[test]
+fn a_peer_that_sends_more_than_its_credit_is_cut() {
+    let mut link = Link::new(0, settings(2, 1), 0);
+    let (from, to) = (MemberId(1), MemberId(2));
+    let hello =
+        Hello { wire: Version::RANGE, cluster: 7, from, to, name: "a".into(), received: Received::default() };
+    link.accepted(0, &hello, BytesMut::new()).unwrap();
+    while link.poll_transmit(0, 4_096, &mut Vec::new()) {}
+    let event = Carried::Question { id: 1, body: Bytes::new() };
+    let event = encode(Version::V1, &event).unwrap();
+    for _ in 0..=CREDIT_EVENTS {
+        link.received(0, BytesMut::from(&event.bytes()[..]));
+    }
+    for _ in 0..CREDIT_EVENTS {
+        assert!(link.next_frame(0).is_some());
+    }
+    assert!(link.next_frame(0).is_none() && !link.is_up());
 }
 
 #[test]

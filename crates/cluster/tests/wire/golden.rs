@@ -266,6 +266,11 @@ fn bytes(hex: &str) -> Vec<u8> {
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
+/// The frames of all kinds.
+pub(crate) fn frames() -> Vec<Vec<u8>> {
+    V1.lines().map(|line| bytes(line.rsplit(": ").next().unwrap())).collect()
+}
+
 #[test]
 fn bytes_of_version_1() {
     let all: Vec<_> = [events(), sessions(), others()].into_iter().flatten().collect();

@@ -4,7 +4,7 @@ use crate::samples::carried;
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use stentor_cluster::limits::{FRAME_BYTES_MAX, HELLO_BYTES_MAX};
+use stentor_cluster::limits::{FANOUT_TARGETS_MAX, FRAME_BYTES_MAX, HELLO_BYTES_MAX, LIST_ITEMS_MAX};
 use stentor_cluster::wire::{Class, Frame, Hello, Version, WireError, encode};
 
 fn read(bytes: &[u8]) -> Result<Option<Frame>, WireError> {
@@ -66,6 +66,46 @@ fn versions_and_kinds() {
         assert_eq!(frame.class(), class);
     }
     assert_eq!(unknown, 256 - 17);
+}
+
+/// Whoever calls an event an end would have it admitted without credit.
+#[test]
+fn a_kind_is_not_the_senders_to_choose() {
+    let check = |name: &str, own: u8, other: u8| {
+        for bytes in crate::golden::frames() {
+            let mut frame = Frame::read(&mut BytesMut::from(&bytes[..])).unwrap().unwrap();
+            if frame.kind == own {
+                frame.kind = other;
+                assert_eq!(
+                    frame.decode().err(),
+                    Some(WireError::Malformed("a body of another kind")),
+                    "{name}"
+                );
+            }
+        }
+    };
+    check("an event of a session", 0x81, 0xc1);
+    check("the end of a session", 0xc1, 0x81);
+    check("a message to a session", 0x85, 0xc2);
+    check("a message that ends a session", 0xc2, 0x85);
+}
+
+#[test]
+fn lists_longer_than_they_may_be() {
+    let check = |kind: u8, head: &[u8], count: u32, item: &[u8], items_max: usize| {
+        let mut body = [head, &[252], &count.to_le_bytes()].concat();
+        body.extend(item.repeat(count as usize));
+        let decoded = Frame { version: Version::V1, kind, body: body.into() }.decode();
+        assert_eq!(decoded.is_ok(), count as usize <= items_max, "{count}: {:?}", decoded.err());
+    };
+    // A reply with sessions; the same bytes to many sessions; presence to many users.
+    let session = [&[5][..], b"a@b/c", &[0, 0, 0, 0, 0, 0]].concat();
+    let relays = [&[1, 1, 1, 11][..], b"<presence/>"].concat();
+    for over in [0, 1] {
+        check(0x42, &[9, 5], LIST_ITEMS_MAX as u32 + over, &session, LIST_ITEMS_MAX);
+        check(0x87, &[1, 1, 1, 0, 0, 1], FANOUT_TARGETS_MAX as u32 + over, &[2, 1, 3, 4], FANOUT_TARGETS_MAX);
+        check(0x86, &relays, FANOUT_TARGETS_MAX as u32 + over, &[1, b'a', 2], FANOUT_TARGETS_MAX);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::super::codec::{Raw, Reader, Writer};
 use super::super::{Outbounds, Relays, WireError};
 use super::address::{self, Source, from_entity, session};
 use super::{NAMES_BYTES, get_stanza, put_stanza};
+use crate::limits::FANOUT_TARGETS_MAX;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use stentor_engine::{Epoch, LogId};
@@ -43,7 +44,10 @@ pub(super) fn put_relays(relays: &Relays) -> Writer {
 pub(super) fn get_relays(reader: &mut Reader<'_>) -> Result<Relays, WireError> {
     let source = reader.get::<Source>()?.into_source()?;
     let stanza = get_stanza(reader)?;
-    let to = reader.list(|reader| {
+    if stanza.to().is_some() {
+        return Err(WireError::Malformed("a stanza to many that is to one"));
+    }
+    let to = reader.list_up_to(FANOUT_TARGETS_MAX, |reader| {
         let Relayed { to, epoch } = reader.get()?;
         let to = Jid::parse(to).map_err(|_| WireError::Malformed("no address to relay to"))?;
         Ok((to, Epoch(epoch)))
@@ -69,7 +73,7 @@ pub(super) fn get_outbounds(reader: &mut Reader<'_>) -> Result<Outbounds, WireEr
     let Raw(stanza) = reader.get()?;
     let Entry { entry, waiting } = reader.get()?;
     let entry = (entry.map(LogId), LogId(waiting));
-    let to = reader.list(|reader| {
+    let to = reader.list_up_to(FANOUT_TARGETS_MAX, |reader| {
         let Outbound { member, arbiter, serial, attachment } = reader.get()?;
         Ok((address::Session { member, arbiter, serial }.into(), attachment))
     })?;

@@ -58,8 +58,7 @@ pub(super) fn encode(carried: &Carried) -> Result<Encoded, WireError> {
             writer.put(&Source::entity(*source));
             writer.put(&session(*key));
             to_session::put(message, &mut writer);
-            let ends = matches!(message, ToSession::End(_) | ToSession::Reattach);
-            (writer, if ends { kind::SESSION_ENDS } else { kind::SESSION })
+            (writer, session_kind(message))
         }
         Carried::Outbounds(outbounds) => (fanout::put_outbounds(outbounds), kind::OUTBOUNDS),
         Carried::Reply { ask, reply } => {
@@ -101,7 +100,9 @@ fn get(kind: u8, reader: &mut Reader<'_>) -> Result<Carried, WireError> {
         kind::SESSION | kind::SESSION_ENDS => {
             let source = from_entity(reader)?;
             let session = address::get_session(reader)?;
-            Carried::Session { source, session, message: to_session::get(reader)? }
+            let message = to_session::get(reader)?;
+            is_its_own(kind, session_kind(&message))?;
+            Carried::Session { source, session, message }
         }
         kind::OUTBOUNDS => Carried::Outbounds(fanout::get_outbounds(reader)?),
         kind::REPLY => {
@@ -138,6 +139,19 @@ fn event_kind(event: &Event) -> Result<u8, WireError> {
     })
 }
 
+/// That of a message to a session.
+fn session_kind(message: &ToSession) -> u8 {
+    match message {
+        ToSession::End(_) | ToSession::Reattach => kind::SESSION_ENDS,
+        _ => kind::SESSION,
+    }
+}
+
+/// The kind says how a frame is admitted, so it is not the sender's to choose.
+fn is_its_own(kind: u8, own: u8) -> Result<(), WireError> {
+    if kind == own { Ok(()) } else { Err(WireError::Malformed("a body of another kind")) }
+}
+
 fn put_event(
     mut writer: Writer,
     source: super::Source,
@@ -156,6 +170,7 @@ fn get_event(kind: u8, reader: &mut Reader<'_>) -> Result<(super::Source, Key, E
     let source = reader.get::<Source>()?.into_source()?;
     let target: Target<'_> = reader.get()?;
     let event = event::get(kind, reader)?;
+    is_its_own(kind, event_kind(&event)?)?;
     let near = match &event {
         Event::Relay(stanza) => stanza.to(),
         Event::Forward(forward) => forward.stanza.to(),
