@@ -27,7 +27,9 @@ class Server:
     """One server under measurement: how it is configured, started and given accounts."""
 
     name = ""
-    package = ""
+    packages = []
+    # Whether it is the one whose share of the others the table tells.
+    is_compared = False
 
     def __init__(self, folder, certificate, key, options):
         self.folder, self.options = folder, options
@@ -63,16 +65,24 @@ class Server:
             self.load("prepare", "--clients", count)
             self.load("prepare-rosters", "--clients", count, "--contacts", CONTACTS)
 
+    def addresses(self):
+        """Where clients connect."""
+        return [f"127.0.0.1:{self.port}"]
+
+    def pids(self):
+        """The processes that serve; their children count without being named."""
+        return [self.process.pid] if self.process else []
+
     def load(self, scenario, *arguments):
         """Runs the load generator; its report where it gives one."""
         command = [
-            self.options.load, scenario, "--domain", DOMAIN, "--connect", f"127.0.0.1:{self.port}",
+            self.options.load, scenario, "--domain", DOMAIN, "--connect", ",".join(self.addresses()),
             "--insecure", "--quiet", "--json", "--password", PASSWORD, *map(str, arguments),
         ]
         if self.options.mechanism:
             command += ["--mechanism", self.options.mechanism]
-        if self.process:
-            command += ["--server-pid", str(self.process.pid)]
+        if self.pids():
+            command += ["--server-pid", ",".join(map(str, self.pids()))]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode == 2 or (result.returncode and not result.stdout.startswith("{")):
             sys.exit(f"{self.name}: {scenario}: {result.stderr}{result.stdout}")
@@ -80,23 +90,25 @@ class Server:
 
     @contextlib.contextmanager
     def running(self, *arguments):
-        log = open(self.folder / "output.log", "ab")
+        try:
+            self.start(*arguments)
+            self.wait_until_ready()
+            yield
+        finally:
+            self.stop()
+
+    def start(self, *arguments):
         identity = {}
         if os.geteuid() == 0:
             user = pwd.getpwnam("nobody")
             identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
             own(self.folder, user)
-        self.process = subprocess.Popen(
-            [*self.command(), *arguments], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", **self.environment()},
-            start_new_session=True, **identity,
-        )
-        try:
-            self.wait_until_ready()
-            yield
-        finally:
-            self.stop()
-            log.close()
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", **self.environment()}
+        with open(self.folder / "output.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [*self.command(), *arguments], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=environment, start_new_session=True, **identity,
+            )
 
     def wait_until_ready(self):
         deadline = time.monotonic() + START_SECONDS
@@ -106,7 +118,12 @@ class Server:
             time.sleep(0.1)
         sys.exit(f"{self.name} does not start:\n{(self.folder / 'output.log').read_text()[-3000:]}")
 
+    def end(self):
+        """After the last of all runs."""
+
     def stop(self):
+        if not self.process:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGTERM)
         try:
@@ -119,7 +136,7 @@ class Server:
 
 class Prosody(Server):
     name = "Prosody"
-    package = "prosody"
+    packages = ["prosody"]
 
     def configure(self):
         self.fill("prosody.cfg.lua", self.folder / "prosody.cfg.lua", BACKEND=self.options.prosody_backend)
@@ -149,12 +166,14 @@ class Prosody(Server):
 
 class Ejabberd(Server):
     name = "ejabberd"
-    package = "ejabberd"
+    packages = ["ejabberd"]
+    settings = modules = ""
 
     def configure(self):
         bundle = self.folder / "bundle.pem"
         bundle.write_text(self.certificate.read_text() + self.key.read_text())
-        self.fill("ejabberd.yml", self.folder / "ejabberd.yml", BUNDLE=bundle)
+        self.fill("ejabberd.yml", self.folder / "ejabberd.yml", BUNDLE=bundle,
+                  SETTINGS=self.settings, MODULES=self.modules)
 
     def add_accounts(self, count):
         # XEP-0227, which ejabberd imports.
@@ -193,6 +212,7 @@ class Ejabberd(Server):
 class Stentor(Server):
     name = "Stentor"
     keep = "false"
+    is_compared = True
 
     def configure(self):
         self.fill("stentor.toml", self.folder / "stentor.toml", KEEP=self.keep)
@@ -234,6 +254,7 @@ class StentorKept(Stentor):
 
     name = "Stentor, kept"
     keep = "true"
+    is_compared = False
 
 
 def contacts(number, count):

@@ -30,6 +30,11 @@ impl Counters {
         self.acknowledged = h;
     }
 
+    /// Whether `h` is none of less than was acknowledged before, nor of more than was sent.
+    pub(crate) fn can_be_acknowledged(&self, h: u32) -> bool {
+        h.wrapping_sub(self.acknowledged) <= self.unacknowledged()
+    }
+
     /// Sent, and not acknowledged.
     pub(crate) fn unacknowledged(&self) -> u32 {
         self.sent.wrapping_sub(self.acknowledged)

@@ -1,10 +1,10 @@
 //! Pairs of clients that send each other messages, at a rate or flat out.
 
-use std::collections::VecDeque;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
 use crate::check::{Arrivals, Identity};
+use crate::due::Due;
 use crate::element;
 use crate::link::{Link, LinkError, Next, progress};
 use crate::run::{Group, Run};
@@ -46,9 +46,7 @@ struct Flow {
     quota: u64,
     sent: u64,
     arrivals: Arrivals,
-    /// When each message was due, from the `first_due`th on; `None` once it arrived.
-    due: VecDeque<Option<Instant>>,
-    first_due: u64,
+    due: Due,
     next_due: Instant,
     refused: u64,
 }
@@ -126,7 +124,9 @@ fn receive(flows: &mut [Flow], receiver: usize, text: &str, run: &Run, body: &st
         Tally::add(&run.tally.corrupted, 1);
     } else {
         run.tally.arrival(flow.arrivals.note(identity.n, flow.sent));
-        flow.note_latency(identity.n, run);
+        if let Some(due) = flow.due.take(identity.n) {
+            run.tally.latency(due.elapsed());
+        }
     }
     true
 }
@@ -140,7 +140,7 @@ impl Flow {
     fn send(&mut self, link: &mut Link, run: &Run, due: Instant, body: &str) {
         let identity = Identity { run: run.number, sender: self.sender, stream: 0, n: self.sent };
         self.sent += 1;
-        self.due.push_back(Some(due));
+        self.due.push(due);
         Tally::add(&run.tally.sent, 1);
         let to = &self.to;
         // Writing to a Vec cannot fail.
@@ -151,17 +151,6 @@ impl Flow {
              <request xmlns='urn:xmpp:receipts'/></message>"
         );
         link.stanza_done();
-    }
-
-    fn note_latency(&mut self, n: u64, run: &Run) {
-        let place = n.checked_sub(self.first_due).and_then(|at| usize::try_from(at).ok());
-        if let Some(due) = place.and_then(|at| self.due.get_mut(at)).and_then(Option::take) {
-            run.tally.latency(due.elapsed());
-        }
-        while let Some(None) = self.due.front() {
-            self.due.pop_front();
-            self.first_due += 1;
-        }
     }
 }
 
@@ -199,8 +188,7 @@ impl Group for Pair {
                 quota: run.share(number, flows),
                 sent: 0,
                 arrivals: Arrivals::default(),
-                due: VecDeque::new(),
-                first_due: 0,
+                due: Due::default(),
                 next_due: start + offset,
                 refused: 0,
             });
@@ -266,14 +254,15 @@ mod tests {
     }
 
     fn flow(sender: u32, sent: u64, now: Instant) -> Flow {
+        let mut due = Due::default();
+        (0..sent).for_each(|_| due.push(now));
         Flow {
             sender,
             to: String::new(),
             quota: sent,
             sent,
             arrivals: Arrivals::default(),
-            due: (0..sent).map(|_| Some(now)).collect(),
-            first_due: 0,
+            due,
             next_due: now,
             refused: 0,
         }

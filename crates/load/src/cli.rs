@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 
+use crate::failover;
 use crate::run::Quota;
 use crate::scram::KeyCache;
 use crate::target::{Mechanism, Target};
@@ -69,6 +70,17 @@ pub(crate) enum Command {
         #[command(flatten)]
         rosters: Rosters,
     },
+    /// Pairs of clients chat while somebody else takes a member of the cluster away
+    ///
+    /// With stream management. Clients whose connection is lost come back at the next server of --connect, resume their
+    /// stream or send again what the server has not got, and chat on. At the end each message must have arrived once.
+    /// The report tells how they came back and how long that took. An operation is a message delivered.
+    Failover {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        coming_back: ComingBack,
+    },
     /// Clients log in and out, again and again
     ///
     /// An operation is a login: connection, TLS handshake without resumption, SASL and resource binding. --clients
@@ -109,9 +121,11 @@ pub(crate) struct Common {
     /// The XMPP domain of the accounts
     #[arg(long)]
     pub(crate) domain: String,
-    /// Host or address, and port, to connect to [default: the domain, port 5222 or 5223]
-    #[arg(long, value_name = "HOST:PORT")]
-    connect: Option<String>,
+    /// Host or address, and port, to connect to; several, given again or by commas, for the members of a cluster:
+    /// clients log in at them in turn, so the two of a chat pair at different ones [default: the domain, port 5222 or
+    /// 5223]
+    #[arg(long, alias = "server", value_name = "HOST:PORT", value_delimiter = ',')]
+    connect: Vec<String>,
     /// TLS from the first byte (port 5223) instead of STARTTLS
     #[arg(long)]
     direct_tls: bool,
@@ -148,8 +162,10 @@ pub(crate) struct Common {
     /// With --sm, ask for an acknowledgement after so many stanzas
     #[arg(long, default_value_t = 5, value_name = "STANZAS")]
     ack_every: u32,
-    /// Process of the server, on this machine; its children count too. May be given several times
-    #[arg(long, value_name = "PID")]
+    /// Process of the server, on this machine; its children count too. All that serve may be given, again or by
+    /// commas: the members of a cluster, and their store (PostgreSQL's first process). They are told together and
+    /// each
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub(crate) server_pid: Vec<u32>,
     /// Logins under way at once
     #[arg(long, default_value_t = 16, value_name = "LOGINS")]
@@ -192,6 +208,52 @@ impl Pace {
     }
 }
 
+/// What clients do when a member is taken away.
+#[derive(Debug, Args)]
+pub(crate) struct ComingBack {
+    /// Messages a second, of all clients together
+    #[arg(long, default_value_t = 300.0)]
+    rate: f64,
+    /// How many of one client's messages may not be acknowledged yet
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    window: u32,
+    /// So many of the clients that lose their connection first stay away, until --away has passed
+    #[arg(long, default_value_t = 0, value_name = "CLIENTS")]
+    stay_away: usize,
+    /// How long those stay away; their contacts are told only if --resume ends before
+    #[arg(long, default_value = "60", value_name = "SECONDS")]
+    away: Seconds,
+    /// How long a broken stream is to be resumable
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    pub(crate) resume: u32,
+    /// Seconds that one attempt to come back may take
+    #[arg(long, default_value = "10", value_name = "SECONDS")]
+    attempt: Seconds,
+    /// Seconds without an acknowledgement that was asked for after which a client gives its connection up
+    #[arg(long, default_value = "15", value_name = "SECONDS")]
+    silence: Seconds,
+}
+
+impl ComingBack {
+    pub(crate) fn plan(&self) -> failover::Plan {
+        failover::Plan {
+            stay_away: self.stay_away,
+            away: self.away.0,
+            attempt: self.attempt.0,
+            silence: self.silence.0,
+        }
+    }
+
+    /// How `clients` clients chat.
+    ///
+    /// # Errors
+    /// What is wrong with the rate.
+    pub(crate) fn style(&self, clients: u32) -> Result<failover::Style, String> {
+        let interval = interval(Some(self.rate), clients).ok_or("--rate must be above 0")?;
+        Ok(failover::Style { window: self.window, interval, clients })
+    }
+}
+
 /// The rosters of the clients.
 #[derive(Debug, Args)]
 pub(crate) struct Rosters {
@@ -228,16 +290,28 @@ impl Common {
         }
     }
 
+    /// The target of clients that resume their streams for so many seconds.
+    ///
+    /// # Errors
+    /// As `target`.
+    pub(crate) fn resuming_target(&self, resume_seconds: u32) -> Result<Target, String> {
+        let (resume_seconds, stream_management) = (Some(resume_seconds), Some(self.ack_every));
+        Ok(Target { resume_seconds, stream_management, ..self.target()? })
+    }
+
     pub(crate) fn target(&self) -> Result<Target, String> {
         let port = if self.direct_tls { 5223 } else { 5222 };
-        let connect = self.connect.clone().unwrap_or_else(|| format!("{}:{port}", self.domain));
+        let servers = match self.connect.as_slice() {
+            [] => vec![resolve(&format!("{}:{port}", self.domain))?],
+            servers => servers.iter().map(|server| resolve(server)).collect::<Result<_, _>>()?,
+        };
         let trust = match &self.ca {
             Some(file) => Trust::Certificates(certificates(file)?),
             None => Trust::Anyone,
         };
         Ok(Target {
             domain: self.domain.clone(),
-            address: resolve(&connect)?,
+            servers,
             is_direct_tls: self.direct_tls,
             connector: connector(trust, self.direct_tls).map_err(|error| error.to_string())?,
             server_name: ServerName::try_from(self.domain.clone())
@@ -246,6 +320,7 @@ impl Common {
             next_source: AtomicUsize::new(0),
             mechanism: self.mechanism,
             keys: KeyCache::default(),
+            resume_seconds: None,
             stream_management: self.sm.then_some(self.ack_every),
             login_timeout: self.login_timeout.0,
             user: self.user.clone(),

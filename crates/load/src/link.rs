@@ -1,5 +1,6 @@
 //! One client's connection: bytes in and out without ever waiting on one direction alone, elements out of the
-//! bytes, and the client's side of stream management (XEP-0198 1.6, no resumption).
+//! bytes, and the client's side of stream management (XEP-0198 1.6). What a stream needs to go on over another
+//! connection is kept where that is asked for; see `resume`.
 
 use std::io;
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::acks::Counters;
 use crate::element;
+use crate::resume::{Resumable, Suspended};
 use crate::scan::{Item, Scanner};
 
 /// A server that sends one element larger than this is not measured, but refused.
@@ -34,6 +36,8 @@ pub(crate) enum LinkError {
     Refused { stage: &'static str, answer: String },
     #[error("login: no answer in {0} s")]
     Timeout(u64),
+    #[error("no acknowledgement in {0} s")]
+    Silent(u64),
     #[error(transparent)]
     Scram(#[from] crate::scram::ScramError),
     #[error("the server offers {offered:?}, and {wanted} is asked for")]
@@ -72,6 +76,9 @@ pub(crate) struct Link {
     counters: Option<Counters>,
     /// An `<r/>` follows each so many stanzas.
     ack_every: u32,
+    is_ack_awaited: bool,
+    /// What the stream needs to be resumed; `None` where it is not to be, or cannot.
+    resumable: Option<Resumable>,
     /// The full JID that the server bound.
     pub(crate) jid: String,
 }
@@ -87,6 +94,8 @@ impl Link {
             is_flush_due: false,
             counters: None,
             ack_every: 1,
+            is_ack_awaited: false,
+            resumable: None,
             jid: String::new(),
         }
     }
@@ -113,6 +122,31 @@ impl Link {
         self.ack_every = ack_every.max(1);
     }
 
+    /// Keeps what is sent from here on until it is acknowledged, so that the stream of that id can be resumed.
+    pub(crate) fn keep_for_resumption(&mut self, id: String) {
+        self.resumable = Some(Resumable::new(id));
+    }
+
+    /// Whether the server lets the stream be resumed, and it is to be.
+    pub(crate) fn is_resumable(&self) -> bool {
+        self.resumable.is_some()
+    }
+
+    /// What outlives this connection; `None` if the stream cannot be resumed.
+    pub(crate) fn suspend(&mut self) -> Option<Suspended> {
+        let (resumable, counters) = (self.resumable.take()?, self.counters?);
+        Some(Suspended { resumable, counters, jid: std::mem::take(&mut self.jid) })
+    }
+
+    /// Goes on with that stream, of which the server has `h`: what it has not got is sent again, uncounted.
+    pub(crate) fn resume(&mut self, suspended: Suspended, ack_every: u32) {
+        let Suspended { resumable, counters, jid } = suspended;
+        resumable.kept.iter().for_each(|stanza| self.output.extend_from_slice(stanza));
+        self.resumable = Some(resumable);
+        (self.counters, self.ack_every, self.jid) = (Some(counters), ack_every.max(1), jid);
+        self.ask();
+    }
+
     /// The TLS version and cipher suite, once TLS stands.
     pub(crate) fn tls_name(&self) -> Option<String> {
         let Io::Tls(stream) = &self.io else { return None };
@@ -134,11 +168,17 @@ impl Link {
         if let Some(counters) = &mut self.counters {
             counters.note_sent();
         }
+        if let Some(resumable) = &mut self.resumable {
+            resumable.stanza_begins(self.output.len());
+        }
         &mut self.output
     }
 
-    /// Asks for an acknowledgement when one is due.
+    /// Keeps the stanza where that is asked for, and asks for an acknowledgement when one is due.
     pub(crate) fn stanza_done(&mut self) {
+        if let Some(resumable) = &mut self.resumable {
+            resumable.stanza_ends(&self.output);
+        }
         self.ask_after(self.ack_every);
     }
 
@@ -149,8 +189,18 @@ impl Link {
 
     fn ask_after(&mut self, stanzas: u32) {
         if self.counters.as_mut().is_some_and(|counters| counters.is_ack_due(stanzas)) {
-            self.output.extend_from_slice(b"<r xmlns='urn:xmpp:sm:3'/>");
+            self.ask();
         }
+    }
+
+    fn ask(&mut self) {
+        self.output.extend_from_slice(b"<r xmlns='urn:xmpp:sm:3'/>");
+        self.is_ack_awaited = true;
+    }
+
+    /// An `<r/>` was sent, and nothing answers it yet.
+    pub(crate) fn is_ack_awaited(&self) -> bool {
+        self.is_ack_awaited
     }
 
     /// Stanzas sent that the server has not acknowledged; 0 without stream management.
@@ -234,6 +284,10 @@ impl Link {
                 let h = element::attribute(text, "h").and_then(|h| h.parse().ok());
                 if let (Some(counters), Some(h)) = (&mut self.counters, h) {
                     counters.note_acknowledged(h);
+                    self.is_ack_awaited = false;
+                    if let Some(resumable) = &mut self.resumable {
+                        resumable.forget_acknowledged(*counters);
+                    }
                 }
                 return Ok(true);
             }

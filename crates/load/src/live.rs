@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use crate::process::Usage;
 use crate::run::{Event, Run};
 
 /// Quiet is not waited for longer than this.
@@ -68,7 +69,7 @@ impl<'a> ProgressLine<'a> {
         }
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (tally, now) = (&self.run.tally, Instant::now());
-        let usage = self.run.usage();
+        let usage = Usage::total(&self.run.usage());
         let done = if self.work_began.is_some() {
             load(&tally.received).max(load(&tally.sent))
         } else {

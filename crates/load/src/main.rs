@@ -4,16 +4,20 @@ mod acks;
 mod chat;
 mod check;
 mod cli;
+mod due;
 mod element;
+mod failover;
 mod link;
 mod live;
 mod mesh;
 mod presence;
 mod process;
 mod report;
+mod resume;
 mod run;
 mod scan;
 mod scram;
+mod served;
 mod sessions;
 mod tally;
 mod target;
@@ -25,6 +29,7 @@ use std::sync::Arc;
 use clap::Parser;
 
 use crate::cli::{Cli, Command, Common};
+use crate::failover::{Field, Outcome};
 use crate::link::LinkError;
 use crate::mesh::{Befriend, Mesh};
 use crate::report::Report;
@@ -48,6 +53,7 @@ fn main() -> ExitCode {
 fn start(command: Command) -> Result<bool, String> {
     let (Command::Chat { common, .. }
     | Command::Presence { common, .. }
+    | Command::Failover { common, .. }
     | Command::Login { common, .. }
     | Command::Idle { common, .. }
     | Command::Prepare { common }
@@ -63,10 +69,7 @@ fn start(command: Command) -> Result<bool, String> {
 async fn perform(command: Command) -> Result<bool, String> {
     match command {
         Command::Chat { common, pace, body_bytes, to_full_jid } => {
-            if common.clients % 2 != 0 {
-                return Err("--clients must be even: they chat in pairs".to_owned());
-            }
-            let pairs = common.clients / 2;
+            let pairs = pairs(&common)?;
             let style = chat::Style {
                 window: pace.window,
                 interval: pace.interval(common.clients),
@@ -84,6 +87,15 @@ async fn perform(command: Command) -> Result<bool, String> {
                 .map(|mesh| presence::Presences::new(mesh, first, clients, pace.window, interval))
                 .collect();
             measure("presence", &common, groups, "presence").await
+        }
+        Command::Failover { common, coming_back } => {
+            let (pairs, style) = (pairs(&common)?, coming_back.style(common.clients)?);
+            let field = Arc::new(Field::new(coming_back.plan()));
+            let pair = |number| failover::Pair::new(number, common.first, style, field.clone());
+            let run = Run::new("failover", common.resuming_target(coming_back.resume)?, &common)
+                .map_err(|error| error.to_string())?;
+            let report = conducted(run, (0..pairs).map(pair).collect(), "message").await;
+            print(&report.with_outcome(Outcome::new(&field)), &common)
         }
         Command::Login { common, rate } => {
             let logins = |number: u32| Logins {
@@ -107,6 +119,13 @@ async fn perform(command: Command) -> Result<bool, String> {
     }
 }
 
+fn pairs(common: &Common) -> Result<u32, String> {
+    let is_even = common.clients.is_multiple_of(2);
+    is_even
+        .then_some(common.clients / 2)
+        .ok_or_else(|| "--clients must be even: they chat in pairs".to_owned())
+}
+
 /// Conducts the run and prints its report.
 async fn measure<G: Group>(
     name: &'static str,
@@ -122,11 +141,19 @@ async fn measure<G: Group>(
             Err(error) => return Err(error.to_string()),
         }
     }
+    print(&conducted(run, groups, operation).await, common)
+}
+
+async fn conducted<G: Group>(run: Run, groups: Vec<G>, operation: &'static str) -> Report {
     let run = Arc::new(run);
     let measured = conduct(&run, groups).await;
-    let report = Report::new(&run, &measured, operation);
+    Report::new(&run, &measured, operation)
+}
+
+/// Prints the report; whether all was well.
+fn print(report: &Report, common: &Common) -> Result<bool, String> {
     if common.json {
-        println!("{}", serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?);
+        println!("{}", serde_json::to_string_pretty(report).map_err(|error| error.to_string())?);
     } else {
         print!("{report}");
     }

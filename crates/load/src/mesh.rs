@@ -36,12 +36,9 @@ impl Mesh {
 
     /// Logs all in as clients do: fetch the roster, then send presence.
     pub(crate) async fn enter(&mut self, run: &Run) -> Result<(), LinkError> {
-        let mut text = String::new();
         for account in self.accounts() {
             let mut link = run.log_in(account, Some("load")).await?;
-            link.stanza().extend_from_slice(ROSTER_GET);
-            expect_result(&mut link, "roster", &mut text).await?;
-            let contacts = both(&text).count();
+            let contacts = contacts(&mut link).await?.len();
             if contacts + 1 < usize::try_from(self.size).unwrap_or(usize::MAX) {
                 let answer = format!(
                     "{} has {contacts} contacts of {}: run `prepare-rosters` with the same numbers first",
@@ -57,6 +54,15 @@ impl Mesh {
         }
         Ok(())
     }
+}
+
+/// Fetches the roster: the bare JIDs of the contacts with mutual subscription.
+pub(crate) async fn contacts(link: &mut Link) -> Result<Vec<String>, LinkError> {
+    let mut text = String::new();
+    link.stanza().extend_from_slice(ROSTER_GET);
+    link.stanza_done();
+    expect_result(link, "roster", &mut text).await?;
+    Ok(both(&text).map(str::to_owned).collect())
 }
 
 /// The contacts with mutual subscription in a roster result or push.

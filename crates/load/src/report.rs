@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::failover::Outcome;
 use crate::run::{Measured, Run};
+use crate::served::Served;
 
 /// The result of one run.
 #[derive(Debug, Serialize)]
@@ -30,8 +32,11 @@ pub(crate) struct Report {
     /// `None` where nothing was timed.
     latency_milliseconds: Option<Latency>,
     /// `None` without --server-pid.
-    server: Option<Server>,
+    server: Option<Served>,
     generator_cpu_microseconds_per_operation: f64,
+    /// `None` but for a failover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failover: Option<Outcome>,
     /// What went wrong on connections, with how often.
     errors: BTreeMap<String, u64>,
 }
@@ -54,27 +59,12 @@ struct Check {
 
 /// Percentiles, in milliseconds.
 #[derive(Debug, Serialize)]
-struct Latency {
-    p50: f64,
-    p90: f64,
-    p99: f64,
-    p999: f64,
-    max: f64,
-}
-
-/// The server's processes, from /proc.
-#[derive(Debug, Serialize)]
-struct Server {
-    processes: usize,
-    cpu_seconds: f64,
-    cpu_microseconds_per_operation: f64,
-    resident_bytes_before_logins: u64,
-    resident_bytes_at_start: u64,
-    resident_bytes_at_end: u64,
-    /// Growth from before the logins to the end, for each client logged in.
-    resident_bytes_per_session: f64,
-    /// From before the logins to the start: what logging all clients in cost.
-    cpu_seconds_before_start: f64,
+pub(crate) struct Latency {
+    pub(crate) p50: f64,
+    pub(crate) p90: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
+    pub(crate) max: f64,
 }
 
 impl Report {
@@ -106,25 +96,33 @@ impl Report {
                 unacknowledged: load(&tally.unacknowledged),
             },
             latency_milliseconds: Latency::new(&tally.latencies()),
-            server: Server::new(measured, operations, load(&tally.logged_in)),
+            server: Served::new(measured, operations, load(&tally.logged_in)),
             generator_cpu_microseconds_per_operation: per(
                 measured.generator_cpu.as_secs_f64() * 1e6,
                 operations as f64,
             ),
+            failover: None,
             errors: tally.errors(),
         }
+    }
+
+    pub(crate) fn with_outcome(self, outcome: Outcome) -> Self {
+        Self { failover: Some(outcome), ..self }
     }
 
     /// Whether everything arrived as it should and every client stayed.
     pub(crate) fn is_clean(&self) -> bool {
         let Check { lost, doubled, out_of_order, corrupted, refused, unacknowledged, .. } = self.check;
         let faults = [lost, doubled, out_of_order, corrupted, refused, unacknowledged, self.failed_logins];
-        faults.iter().all(|count| *count == 0) && self.errors.is_empty()
+        faults.iter().all(|count| *count == 0)
+            && self.errors.is_empty()
+            && self.failover.as_ref().is_none_or(Outcome::is_clean)
     }
 }
 
 impl Latency {
-    fn new(histogram: &Histogram<u64>) -> Option<Self> {
+    /// Of microseconds; `None` of none.
+    pub(crate) fn new(histogram: &Histogram<u64>) -> Option<Self> {
         let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
         (!histogram.is_empty()).then(|| Self {
             p50: at(0.5),
@@ -136,26 +134,8 @@ impl Latency {
     }
 }
 
-impl Server {
-    fn new(measured: &Measured, operations: u64, sessions: u64) -> Option<Self> {
-        let Measured { before, start, end, .. } = measured;
-        let cpu_seconds = end.cpu.saturating_sub(start.cpu).as_secs_f64();
-        let growth = end.resident_bytes as f64 - before.resident_bytes as f64;
-        (end.processes > 0).then(|| Self {
-            processes: end.processes,
-            cpu_seconds,
-            cpu_microseconds_per_operation: per(cpu_seconds * 1e6, operations as f64),
-            resident_bytes_before_logins: before.resident_bytes,
-            resident_bytes_at_start: start.resident_bytes,
-            resident_bytes_at_end: end.resident_bytes,
-            resident_bytes_per_session: per(growth, sessions as f64),
-            cpu_seconds_before_start: start.cpu.saturating_sub(before.cpu).as_secs_f64(),
-        })
-    }
-}
-
 /// `amount` for each of `count`; 0 when there is none.
-fn per(amount: f64, count: f64) -> f64 {
+pub(crate) fn per(amount: f64, count: f64) -> f64 {
     if count > 0.0 { amount / count } else { 0.0 }
 }
 
@@ -185,32 +165,16 @@ impl fmt::Display for Report {
              refused {refused}  unacknowledged {unacknowledged}"
         )?;
         if let Some(server) = &self.server {
-            let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-            writeln!(
-                out,
-                "  server cpu       {:.2} s in {} process(es): {:.1} us per {operation} ({:.2} s for the logins before)",
-                server.cpu_seconds,
-                server.processes,
-                server.cpu_microseconds_per_operation,
-                server.cpu_seconds_before_start
-            )?;
-            write!(
-                out,
-                "  server memory    {:.1} MiB before the logins, {:.1} at the start, {:.1} at the end",
-                mebibytes(server.resident_bytes_before_logins),
-                mebibytes(server.resident_bytes_at_start),
-                mebibytes(server.resident_bytes_at_end),
-            )?;
-            if *operation == "session" {
-                write!(out, ": {:.1} kB per session", server.resident_bytes_per_session / 1e3)?;
-            }
-            writeln!(out)?;
+            server.write(out, operation)?;
         }
         writeln!(
             out,
             "  generator cpu    {:.1} us per {operation}",
             self.generator_cpu_microseconds_per_operation
         )?;
+        if let Some(failover) = &self.failover {
+            write!(out, "{failover}")?;
+        }
         for (error, count) in &self.errors {
             writeln!(out, "  error            {count} x {error}")?;
         }
@@ -220,36 +184,7 @@ impl fmt::Display for Report {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::process::Usage;
-
-    fn usage(cpu_milliseconds: u64, resident_bytes: u64) -> Usage {
-        Usage { cpu: Duration::from_millis(cpu_milliseconds), resident_bytes, processes: 2 }
-    }
-
-    fn measured(processes: usize) -> Measured {
-        Measured {
-            duration: Duration::from_secs(2),
-            before: usage(1_000, 10_000_000),
-            start: usage(1_500, 20_000_000),
-            end: Usage { processes, ..usage(3_500, 30_000_000) },
-            generator_cpu: Duration::from_millis(500),
-        }
-    }
-
-    #[test]
-    fn shares_are_counted() {
-        let server = Server::new(&measured(2), 1_000, 100).unwrap();
-        assert_eq!(server.cpu_seconds, 2.0);
-        assert_eq!(server.cpu_microseconds_per_operation, 2_000.0);
-        assert_eq!(server.resident_bytes_per_session, 200_000.0);
-        assert_eq!(server.cpu_seconds_before_start, 0.5);
-        assert!(Server::new(&measured(0), 1_000, 100).is_none());
-        let server = Server::new(&measured(2), 0, 0).unwrap();
-        assert_eq!((server.cpu_microseconds_per_operation, server.resident_bytes_per_session), (0.0, 0.0));
-    }
 
     #[test]
     fn percentiles_are_milliseconds() {

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::link::{Link, LinkError, Next, progress};
 use crate::live::ProgressLine;
-use crate::process::{self, Usage};
+use crate::process::{self, Process};
 use crate::tally::Tally;
 use crate::target::Target;
 
@@ -78,8 +78,8 @@ impl Run {
         Ok(link)
     }
 
-    /// What the server uses at this moment.
-    pub(crate) fn usage(&self) -> Usage {
+    /// What each process of the server uses at this moment.
+    pub(crate) fn usage(&self) -> Vec<Process> {
         process::usage(&self.server).unwrap_or_default()
     }
 
@@ -130,9 +130,9 @@ pub(crate) enum Event {
 pub(crate) struct Measured {
     pub(crate) duration: Duration,
     /// Before the first login, when the work began, and when it ended.
-    pub(crate) before: Usage,
-    pub(crate) start: Usage,
-    pub(crate) end: Usage,
+    pub(crate) before: Vec<Process>,
+    pub(crate) start: Vec<Process>,
+    pub(crate) end: Vec<Process>,
     pub(crate) generator_cpu: Duration,
 }
 

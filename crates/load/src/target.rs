@@ -1,4 +1,4 @@
-//! The server under load, and how one client logs in to it: TCP, STARTTLS or direct TLS, SASL, binding.
+//! The servers under load, and how one client logs in to one of them: TCP, STARTTLS or direct TLS, SASL, binding.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,10 +47,11 @@ impl Mechanism {
     }
 }
 
-/// The server under load and how to log in to it.
+/// The servers under load and how to log in to them.
 pub(crate) struct Target {
     pub(crate) domain: String,
-    pub(crate) address: SocketAddr,
+    /// The members of one cluster, or one server alone; at least one.
+    pub(crate) servers: Vec<SocketAddr>,
     pub(crate) is_direct_tls: bool,
     pub(crate) connector: TlsConnector,
     pub(crate) server_name: ServerName<'static>,
@@ -61,6 +62,8 @@ pub(crate) struct Target {
     pub(crate) keys: KeyCache,
     /// With stream management: ask for an acknowledgement after so many stanzas.
     pub(crate) stream_management: Option<u32>,
+    /// How long a broken stream is to be resumable, in seconds; `None` if it is never resumed.
+    pub(crate) resume_seconds: Option<u32>,
     pub(crate) login_timeout: Duration,
     /// `{}` stands for the account's number in both.
     pub(crate) user: String,
@@ -83,14 +86,16 @@ impl Target {
         format!("{}@{}", self.localpart(account), self.domain)
     }
 
-    /// Logs in: connection, TLS, SASL, binding, stream management where asked for.
+    /// Index of the server where that account logs in: the next account logs in at the next one.
+    pub(crate) fn home(&self, account: u32) -> usize {
+        usize::try_from(account).unwrap_or(0) % self.servers.len().max(1)
+    }
+
+    /// Logs in at the account's home: connection, TLS, SASL, binding, stream management where asked for.
     pub(crate) async fn log_in(&self, account: u32, resource: Option<&str>) -> Result<Link, LinkError> {
         let login = async {
             let mut text = String::new();
-            let mut link = self.open(&mut text).await?;
-            self.authenticate(&mut link, account, &mut text).await?;
-            link.restart();
-            self.open_stream(&mut link, &mut text).await?;
+            let mut link = self.authenticated(self.home(account), account, &mut text).await?;
             self.bind(&mut link, resource, &mut text).await?;
             Ok(link)
         };
@@ -98,9 +103,23 @@ impl Target {
         tokio::time::timeout(timeout, login).await.unwrap_or(Err(LinkError::Timeout(timeout.as_secs())))
     }
 
-    /// A connection with TLS whose stream features stand in `text`.
-    pub(crate) async fn open(&self, text: &mut String) -> Result<Link, LinkError> {
-        let stream = self.connect().await?;
+    /// A stream at that server, as that account, with no resource yet; its features stand in `text`.
+    pub(crate) async fn authenticated(
+        &self,
+        server: usize,
+        account: u32,
+        text: &mut String,
+    ) -> Result<Link, LinkError> {
+        let mut link = self.open(server, text).await?;
+        self.authenticate(&mut link, account, text).await?;
+        link.restart();
+        self.open_stream(&mut link, text).await?;
+        Ok(link)
+    }
+
+    /// A connection to that server with TLS; the stream's features stand in `text`.
+    async fn open(&self, server: usize, text: &mut String) -> Result<Link, LinkError> {
+        let stream = self.connect(server).await?;
         stream.set_nodelay(true)?;
         let mut link = if self.is_direct_tls {
             Link::new(self.handshake(stream).await?)
@@ -117,14 +136,15 @@ impl Target {
         Ok(link)
     }
 
-    async fn connect(&self) -> Result<TcpStream, LinkError> {
+    async fn connect(&self, server: usize) -> Result<TcpStream, LinkError> {
+        let Some(&address) = self.servers.get(server) else { return Err(LinkError::Closed) };
         let turn = self.next_source.fetch_add(1, Ordering::Relaxed);
         let Some(source) = self.sources.get(turn % self.sources.len().max(1)) else {
-            return Ok(TcpStream::connect(self.address).await?);
+            return Ok(TcpStream::connect(address).await?);
         };
-        let socket = if self.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.bind(SocketAddr::new(*source, 0))?;
-        Ok(socket.connect(self.address).await?)
+        Ok(socket.connect(address).await?)
     }
 
     async fn handshake(&self, stream: TcpStream) -> Result<Io, LinkError> {
@@ -166,7 +186,7 @@ impl Target {
     }
 
     /// Resource binding (RFC 6120 7) by the features in `text`, then what else a session begins with.
-    async fn bind(
+    pub(crate) async fn bind(
         &self,
         link: &mut Link,
         resource: Option<&str>,
@@ -190,10 +210,17 @@ impl Target {
             expect_result(link, "session", text).await?;
         }
         if let Some(ack_every) = self.stream_management {
-            link.raw().extend_from_slice(b"<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+            let max = self.resume_seconds.map(|max| format!(" max='{max}'")).unwrap_or_default();
+            let enable = format!("<enable xmlns='urn:xmpp:sm:3' resume='true'{max}/>");
+            link.raw().extend_from_slice(enable.as_bytes());
             // Counting begins at once: nothing is sent before the answer, and what comes after it counts.
             expect(link, "stream management", "enabled", text).await?;
             link.enable_stream_management(ack_every);
+            let is_resumable = matches!(element::attribute(text, "resume"), Some("true" | "1"));
+            let id = element::attribute(text, "id").filter(|_| is_resumable && self.resume_seconds.is_some());
+            if let Some(id) = id {
+                link.keep_for_resumption(id.to_owned());
+            }
         }
         Ok(())
     }
@@ -201,7 +228,7 @@ impl Target {
     /// Creates the account by in-band registration (XEP-0077 3.1). `false`: it was there already.
     pub(crate) async fn register(&self, account: u32) -> Result<bool, LinkError> {
         let mut text = String::new();
-        let mut link = self.open(&mut text).await?;
+        let mut link = self.open(self.home(account), &mut text).await?;
         let request = format!(
             "<iq type='set' id='register'><query xmlns='jabber:iq:register'><username>{}</username>\
              <password>{}</password></query></iq>",

@@ -1,0 +1,194 @@
+//! How a failover went, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::Field;
+use super::field::State;
+use crate::report::Latency;
+
+/// How the clients came back.
+#[derive(Debug, Serialize)]
+pub(crate) struct Outcome {
+    /// Clients that lost their connection, and how often that happened.
+    affected: usize,
+    connections_lost: u64,
+    resumed: u64,
+    /// Resumption failed, and the server told what it had handled; `impossible_h` is less than it had acknowledged, or
+    /// more than was sent.
+    failed_with_h: u64,
+    failed_without_h: u64,
+    impossible_h: u64,
+    /// Messages that were sent again after a failed resumption.
+    sent_again: u64,
+    /// Messages that arrived again after a failed resumption, marked as delayed (XEP-0203): the first stream had got
+    /// them, and could not say so.
+    repeated: u64,
+    /// From the loss of its connection until a client's stream stood again.
+    back_milliseconds: Option<Latency>,
+    /// From there until all that it had sent was acknowledged as well.
+    settled_milliseconds: Option<Latency>,
+    /// From the first loss of all until the first client had come back so, and the last.
+    first_success_milliseconds: Option<f64>,
+    last_success_milliseconds: Option<f64>,
+    unavailable: Unavailable,
+    losses: BTreeMap<String, u64>,
+    failed_attempts: BTreeMap<String, u64>,
+}
+
+/// What contacts were told of clients that lost their connection.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Unavailable {
+    /// Clients that stayed away, and their contacts that stayed, or resumed: each should be told once of each.
+    away: usize,
+    expected: usize,
+    once: usize,
+    never: usize,
+    /// Twice or more.
+    repeatedly: usize,
+    /// Told of clients that resumed their stream, who were never gone.
+    of_resumed: u64,
+}
+
+impl Outcome {
+    pub(crate) fn new(field: &Field) -> Self {
+        let state = field.state();
+        let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+        let percentiles = |times: &Histogram<u64>| Latency::new(times);
+        Self {
+            affected: state.affected.len(),
+            connections_lost: state.connections_lost,
+            resumed: state.resumed,
+            failed_with_h: state.failed_with_h,
+            failed_without_h: state.failed_without_h,
+            impossible_h: state.impossible_h,
+            sent_again: state.sent_again,
+            repeated: state.repeated,
+            back_milliseconds: percentiles(&state.back),
+            settled_milliseconds: percentiles(&state.settled),
+            first_success_milliseconds: state.first_success.map(milliseconds),
+            last_success_milliseconds: state.last_success.map(milliseconds),
+            unavailable: Unavailable::new(&state),
+            losses: state.losses.clone(),
+            failed_attempts: state.failed_attempts.clone(),
+        }
+    }
+
+    /// Whether the servers said nothing that cannot be.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.impossible_h == 0
+    }
+}
+
+impl Unavailable {
+    fn new(state: &State) -> Self {
+        let mut told = Self { away: state.away.len(), ..Self::default() };
+        for away in &state.away {
+            for contact in state.contacts.get(away).into_iter().flatten() {
+                // Who came back afresh is told who is there, not who is not.
+                let was_there = state.contacts.contains_key(contact)
+                    && !state.away.contains(contact)
+                    && !state.afresh.contains(contact);
+                if !was_there {
+                    continue;
+                }
+                told.expected += 1;
+                match state.unavailable.get(&(away.clone(), contact.clone())) {
+                    None => told.never += 1,
+                    Some(1) => told.once += 1,
+                    Some(_) => told.repeatedly += 1,
+                }
+            }
+        }
+        let is_resumed = |who: &str| {
+            state.affected.contains(who) && !state.away.contains(who) && !state.afresh.contains(who)
+        };
+        let of_resumed = state.unavailable.iter().filter(|((from, _), _)| is_resumed(from));
+        told.of_resumed = of_resumed.map(|(_, count)| count).sum();
+        told
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            affected, connections_lost, resumed, failed_with_h, failed_without_h, impossible_h, ..
+        } = self;
+        writeln!(out, "  affected         {affected} clients, {connections_lost} connections lost")?;
+        writeln!(
+            out,
+            "  came back        {resumed} resumed, {failed_with_h} failed with h, {failed_without_h} without, \
+             {impossible_h} with one that cannot be"
+        )?;
+        writeln!(out, "  again            {} sent, {} received", self.sent_again, self.repeated)?;
+        let times = [("stream, ms", &self.back_milliseconds), ("settled, ms", &self.settled_milliseconds)];
+        for (title, times) in times {
+            if let Some(Latency { p50, p90, p99, max, .. }) = times {
+                writeln!(out, "  {title:<16} p50 {p50:.0}  p90 {p90:.0}  p99 {p99:.0}  max {max:.0}")?;
+            }
+        }
+        if let (Some(first), Some(last)) = (self.first_success_milliseconds, self.last_success_milliseconds) {
+            writeln!(
+                out,
+                "  success, ms      first {first:.0}, last {last:.0}, since the first loss of all"
+            )?;
+        }
+        let Unavailable { away, expected, once, never, repeatedly, of_resumed } = &self.unavailable;
+        writeln!(
+            out,
+            "  unavailable      {away} stayed away: {expected} to be told, {once} once, {repeatedly} repeatedly, {never} \
+             never; {of_resumed} of clients that resumed"
+        )?;
+        for (title, texts) in [("loss", &self.losses), ("attempt", &self.failed_attempts)] {
+            for (text, count) in texts {
+                writeln!(out, "  {title:<16} {count} x {text}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::super::Plan;
+    use super::*;
+    use crate::link::LinkError;
+    use crate::resume::Return;
+
+    /// Of four contacts of one another, the first two lose their connections and the first stays away.
+    #[test]
+    fn contacts_are_told_once() {
+        let plan =
+            Plan { stay_away: 1, away: Duration::ZERO, attempt: Duration::ZERO, silence: Duration::ZERO };
+        let field = Field::new(plan);
+        let all = ["a@x", "b@x", "c@x", "d@x"];
+        for own in all {
+            let others: Vec<_> = all.iter().filter(|jid| **jid != own).map(|jid| (*jid).to_owned()).collect();
+            field.knows(&format!("{own}/load"), &others);
+        }
+        field.unavailable("a@x/load", "b@x/load");
+        let now = Instant::now();
+        assert!(field.lost("a@x/load", &LinkError::Closed, now));
+        assert!(!field.lost("b@x/load", &LinkError::Closed, now));
+        field.returned("b@x/load", now, &Return::Resumed, false);
+        field.settled(now);
+        for (from, to) in [("a", "b"), ("a", "c"), ("a", "c"), ("b", "c")] {
+            field.unavailable(&format!("{from}@x/load"), &format!("{to}@x/load"));
+        }
+        let outcome = Outcome::new(&field);
+        assert_eq!(
+            outcome.unavailable,
+            Unavailable { away: 1, expected: 3, once: 1, never: 1, repeatedly: 1, of_resumed: 1 }
+        );
+        assert_eq!((outcome.affected, outcome.connections_lost, outcome.resumed), (2, 2, 1));
+        assert!(outcome.first_success_milliseconds.is_some() && outcome.is_clean());
+        field.returned("a@x/load", now, &Return::Refused { h: None, unsent: vec![Vec::new()] }, true);
+        let outcome = Outcome::new(&field);
+        assert_eq!((outcome.failed_without_h, outcome.sent_again), (1, 1));
+    }
+}
