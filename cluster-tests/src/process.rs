@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -54,6 +55,21 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Builds a program of ours with the profile of the tests and names it; a build that is up to date is at once.
+pub fn built(package: &str, program: &str) -> Result<PathBuf, String> {
+    let tests = std::env::current_exe().map_err(|e| e.to_string())?;
+    let folder = tests.ancestors().nth(2).ok_or("the tests are not in a target folder")?;
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(profile) => profile,
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--quiet", "--package", package, "--bin", program, "--profile", profile]);
+    run(&mut cargo)?;
+    Ok(folder.join(program))
 }
 
 /// Runs `command` to its end; an error has the last lines of what it printed.

@@ -22,7 +22,7 @@ pub(super) struct Stentor {
 
 impl Stentor {
     pub(super) fn start(mechanisms: Mechanisms) -> Result<Self, String> {
-        let program = build()?;
+        let program = process::built("stentor-server", "stentor")?;
         let folder = TempDir::new().map_err(|e| e.to_string())?;
         let files = certificate::create(folder.path()).map_err(|e| e.to_string())?;
         let listeners = Listeners::free().map_err(|e| e.to_string())?;
@@ -48,21 +48,6 @@ impl Stentor {
             _folder: folder,
         })
     }
-}
-
-/// Builds the program with the profile of the tests and names it; a build that is up to date is at once.
-fn build() -> Result<PathBuf, String> {
-    let tests = std::env::current_exe().map_err(|e| e.to_string())?;
-    let folder = tests.ancestors().nth(2).ok_or("the tests are not in a target folder")?;
-    let profile = match folder.file_name().and_then(|name| name.to_str()) {
-        Some("debug") | None => "dev",
-        Some(profile) => profile,
-    };
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo.args(["build", "--quiet", "--package", "stentor-server", "--bin", "stentor", "--profile", profile]);
-    process::run(&mut cargo)?;
-    Ok(folder.join("stentor"))
 }
 
 fn configuration_text(
