@@ -29,8 +29,13 @@ pub struct UserLimits {
     pub offline_messages_max: usize,
     /// Bytes of the same.
     pub offline_bytes_max: usize,
+    /// Errors of messages that one account sent and no client of it has acknowledged, beside as many as may wait and
+    /// be under way. Beyond, a message that is refused stays under way, until there is room for its error.
+    pub errors_max: usize,
     /// Messages of one account under way to others and not yet confirmed.
     pub outbox_max: usize,
+    /// Bytes of the same.
+    pub outbox_bytes_max: usize,
     /// Seconds for which a stream can be resumed after its connection was lost (XEP-0198).
     pub resume_seconds: u32,
     /// Stanzas that wait for a client to acknowledge or come back; beyond, its stream cannot be resumed.
@@ -46,7 +51,9 @@ impl Default for UserLimits {
             roster_items_max: 5_000,
             offline_messages_max: 1_000,
             offline_bytes_max: 5 * 1024 * 1024,
+            errors_max: 1_024,
             outbox_max: 1_000,
+            outbox_bytes_max: 4 * 1024 * 1024,
             resume_seconds: 300,
             unacknowledged_stanzas_max: 1_000,
             unacknowledged_bytes_max: 1024 * 1024,

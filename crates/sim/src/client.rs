@@ -91,7 +91,8 @@ impl Client {
         let manages = random.chance(900);
         let habits = Habits {
             manages,
-            resumes: random.chance(850),
+            // Who cannot resume acknowledges no errors before it sends again, for which there must be room.
+            resumes: random.chance(850) || stage.plan.errors_max < 100,
             is_hasty: random.chance(200),
             answers: *random.pick(&[1_000, 1_000, 700, 200]).unwrap_or(&1_000),
             slow: *random.pick(&[0, 0, 20, 3_000]).unwrap_or(&0),

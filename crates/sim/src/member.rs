@@ -53,6 +53,7 @@ impl Member {
         let limits = UserLimits {
             offline_messages_max: stage.plan.offline_messages_max,
             outbox_max: stage.plan.outbox_max,
+            errors_max: stage.plan.errors_max,
             resume_seconds: stage.plan.resume_seconds,
             ..UserLimits::default()
         };

@@ -34,6 +34,7 @@ pub(crate) struct Plan {
     pub resume_seconds: u32,
     pub offline_messages_max: usize,
     pub outbox_max: usize,
+    pub errors_max: usize,
     /// Time between a client's actions, at most.
     pub pause_most: u64,
     /// Actions that are a burst of many messages.
@@ -67,10 +68,14 @@ impl Plan {
             connection_lost: few(random, 800, 150),
             clock_is_wrong: random.chance(300),
             resume_seconds: random.between(5, 90) as u32,
-            offline_messages_max: if is_small == 0 { random.between(3, 20) as usize } else { 1_000 },
-            outbox_max: if is_small == 1 { random.between(2, 20) as usize } else { 1_000 },
+            offline_messages_max: if matches!(is_small, 0 | 2) {
+                random.between(3, 20) as usize
+            } else {
+                1_000
+            },
+            outbox_max: if matches!(is_small, 1 | 2) { random.between(2, 20) as usize } else { 1_000 },
+            errors_max: if is_small == 2 { random.below(20) as usize } else { 1_024 },
             pause_most: *random.pick(&[300, 2_000, 8_000]).unwrap_or(&300),
-            // Errors have as much room as both together, and a burst of them must find it.
             burst: if is_small > 1 && random.chance(150) { 20 } else { 0 },
             idle: random.between(2_000, 60_000),
         }

@@ -253,6 +253,9 @@ impl User {
                 }
                 Unconfirmed::Stanza(_) => {}
             }
+            if self.is_held_back(attachment, number) {
+                return;
+            }
         }
         if let Some(index) = self.resources.iter().position(|r| r.attachment == attachment) {
             self.tell_handled(index, true, effects);

@@ -12,10 +12,7 @@ use stentor_engine::{
 use stentor_xmpp::{Condition, Stanza};
 
 /// Entries that a client has and that stay for others of the account; beyond, who lags loses its claim.
-const TAKEN_MAX: usize = 1_000;
-/// Errors of messages of this user's own that no client has acknowledged, beside what waits otherwise. Of more, who
-/// loses the connection before reading them never learns: closing the stream instead could go on for ever.
-const ERRORS_MAX: usize = 1_024;
+pub(super) const TAKEN_MAX: usize = 1_000;
 /// Senders whose last forward is remembered.
 const SENDERS_MAX: usize = 10_000;
 
@@ -39,6 +36,8 @@ pub(super) struct Waiting {
     is_taken: bool,
     /// The resource that it is for; nobody else's as long as that is here.
     pub(super) named: Option<Box<str>>,
+    /// It is the error of a message that this user sent.
+    pub(super) is_error: bool,
     /// Where it stands in the stream of this user's own that brought it.
     counted: Option<(StreamId, u64)>,
 }
@@ -68,7 +67,8 @@ impl Inbox {
         };
         let named = entry.stanza.to().and_then(|to| to.resource()).filter(|_| whom == For::Named);
         let (named, counted) = (named.map(Into::into), entry.way.counted());
-        self.waiting.insert(id, Waiting { bytes, holders: 0, is_taken: false, named, counted });
+        let is_error = entry.stanza.is_error();
+        self.waiting.insert(id, Waiting { bytes, holders: 0, is_taken: false, named, is_error, counted });
         self.bytes += bytes;
     }
 
@@ -215,7 +215,7 @@ impl User {
     /// The same for the error of a message of this user's own, which must not be lost because others sent much.
     pub(crate) fn has_room_for_error(&self, bytes: usize) -> bool {
         let limits = &self.hosts.limits;
-        self.inbox.len() < limits.offline_messages_max + limits.outbox_max + ERRORS_MAX
+        self.inbox.len() < limits.offline_messages_max + limits.outbox_max + limits.errors_max
             && self.inbox.bytes + bytes <= 2 * limits.offline_bytes_max
     }
 

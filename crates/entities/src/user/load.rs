@@ -4,6 +4,7 @@ use super::User;
 use super::account::{Account, CREDENTIALS};
 use super::collection::{ACCOUNT, ROSTER, SEEN, STATE, STREAMS};
 use super::entry::{Entry, Way};
+use super::inbox::TAKEN_MAX;
 use super::outbox::Outbox;
 use super::resent::Accepted;
 use super::roster::{Item, Roster};
@@ -17,6 +18,8 @@ use stentor_engine::{
 use stentor_xmpp::{BareJid, Condition, StreamCondition, StreamError};
 
 const RECORDS_MAX: u32 = 20_000;
+/// Entries of the log that are counted nowhere.
+const LOG_SPARE: usize = 4_096;
 /// Milliseconds for which it is remembered how far a stream was handled that nobody resumed.
 const STREAMS_KEPT: u64 = 24 * 3_600 * 1_000;
 /// Streams of which that is remembered.
@@ -40,9 +43,10 @@ pub(crate) struct Over {
 
 /// What a user asks of the store before its first event.
 pub(crate) fn queries(limits: &UserLimits) -> Vec<Query> {
-    // What can wait, both ways, and as much again for what is settled and not yet removed.
-    let log =
-        u32::try_from((limits.offline_messages_max + limits.outbox_max) * 2 + 1_024).unwrap_or(u32::MAX);
+    // All that can be there: what waits, errors among it, what is under way, and what stays for others; and as much
+    // again as makes up for what is settled and not yet removed, and for requests and answers of the roster.
+    let waiting = limits.offline_messages_max + limits.outbox_max + limits.errors_max + TAKEN_MAX;
+    let log = u32::try_from(waiting + limits.outbox_max + LOG_SPARE).unwrap_or(u32::MAX);
     let all = |collection| Query::Records { collection, after: None, limit: RECORDS_MAX };
     vec![
         Query::Record { collection: ACCOUNT, key: CREDENTIALS.into() },

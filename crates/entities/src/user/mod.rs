@@ -148,6 +148,7 @@ impl Entity for User {
         if let Some(event) = self.gather(now, event, effects) {
             self.take(now, event, effects);
         }
+        self.bounce_refused(now, effects);
         self.settle_along(now, effects);
     }
 
@@ -172,7 +173,7 @@ impl Entity for User {
     fn is_idle(&self) -> bool {
         self.resources.is_empty()
             && self.gathering.is_none()
-            && self.outbox.len() == 0
+            && self.outbox.is_quiet()
             && self.settled.is_empty()
             && self.changes.is_empty()
     }

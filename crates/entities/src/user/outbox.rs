@@ -2,6 +2,7 @@
 
 use super::User;
 use super::entry::{Entry, For, Way};
+use crate::UserLimits;
 use std::collections::BTreeMap;
 use stentor_engine::{
     Append, Confirm, Effects, Event, Forward, ForwardName, Key, LogId, Now, Outcome, StreamId,
@@ -12,11 +13,18 @@ use stentor_xmpp::{Stanza, StanzaError};
 const REPEAT_AFTER: u64 = 5_000;
 /// Milliseconds for which further gaps are taken to be from before the last repeat.
 const GAP_PAUSE: u64 = 1_000;
+/// Messages that were refused and wait for room for their errors. Those who refused them remember each, in a record that
+/// they write with every message.
+const REFUSED_MAX: usize = 64;
 
 /// Forwards by their position in the log.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     unsettled: BTreeMap<LogId, Unsettled>,
+    /// Bytes of their stanzas.
+    bytes: usize,
+    /// How many of them were refused.
+    refused: usize,
     pub is_repeat_due: bool,
 }
 
@@ -29,12 +37,39 @@ struct Unsettled {
     /// again.
     sent: u64,
     is_repeated: bool,
+    /// Why it was refused. There was no room for the error; it is not forwarded again, and its target remembers.
+    refused: Option<Box<StanzaError>>,
 }
 
 impl Outbox {
-    /// How many are not settled.
-    pub(crate) fn len(&self) -> usize {
-        self.unsettled.len()
+    /// Whether it takes nothing more from clients.
+    pub(crate) fn is_full(&self, limits: &UserLimits) -> bool {
+        self.unsettled.len() >= limits.outbox_max
+            || self.bytes >= limits.outbox_bytes_max
+            || self.refused >= REFUSED_MAX
+    }
+
+    /// Whether nothing is under way. What was refused waits in the log as well as here.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.unsettled.len() == self.refused
+    }
+
+    fn insert(&mut self, id: LogId, entry: Unsettled) {
+        self.bytes += entry.stanza.size();
+        self.unsettled.insert(id, entry);
+    }
+
+    fn remove(&mut self, id: LogId) -> Option<Unsettled> {
+        let entry = self.unsettled.remove(&id)?;
+        self.bytes -= entry.stanza.size();
+        self.refused -= usize::from(entry.refused.is_some());
+        Some(entry)
+    }
+
+    /// The oldest that was refused, and why.
+    fn first_refused(&self) -> Option<(LogId, StanzaError)> {
+        let mut entries = self.unsettled.iter().filter(|_| self.refused > 0);
+        entries.find_map(|(id, entry)| Some((*id, StanzaError::clone(entry.refused.as_ref()?))))
     }
 
     /// Takes up an entry found in the log.
@@ -45,7 +80,8 @@ impl Outbox {
         stanza: Stanza,
         counted: Option<(StreamId, u64)>,
     ) {
-        self.unsettled.insert(id, Unsettled { target, stanza, counted, sent: 0, is_repeated: false });
+        let entry = Unsettled { target, stanza, counted, sent: 0, is_repeated: false, refused: None };
+        self.insert(id, entry);
     }
 
     fn previous(&self, id: LogId, target: &Key) -> Option<LogId> {
@@ -74,8 +110,9 @@ impl User {
             counted,
             sent: now.monotonic,
             is_repeated: false,
+            refused: None,
         };
-        self.outbox.unsettled.insert(id, entry);
+        self.outbox.insert(id, entry);
         let name = ForwardName { sender: self.key.clone(), id };
         effects.send(target, Event::Forward(Forward { name, previous, stanza }));
         self.schedule_repeat(effects);
@@ -86,29 +123,38 @@ impl User {
         match confirm.outcome {
             Outcome::Gap => self.repeat_after_gap(now, &confirm.target, effects),
             Outcome::Accepted => {
-                if let Some(entry) = self.outbox.unsettled.remove(&confirm.id) {
+                if let Some(entry) = self.outbox.remove(confirm.id) {
                     self.settle(confirm.id, entry.counted);
                     self.subscription_arrived(&entry.stanza, effects);
                 }
             }
             Outcome::Refused(error) => {
-                if let Some(entry) = self.outbox.unsettled.remove(&confirm.id) {
-                    self.settle(confirm.id, entry.counted);
-                    self.bounce(now, &entry.stanza, error, effects);
+                if let Some(entry) = self.outbox.unsettled.get_mut(&confirm.id)
+                    && entry.refused.replace(Box::new(error)).is_none()
+                {
+                    self.outbox.refused += 1;
+                    self.bounce_refused(now, effects);
                 }
             }
         }
     }
 
-    /// Gives the sender's client the one error of a kept stanza that was refused. It is as safe as the stanza was:
-    /// written with what settles the stanza, and there until a client has it.
-    pub(crate) fn bounce(&mut self, now: Now, stanza: &Stanza, error: StanzaError, effects: &mut Effects) {
-        self.forget_sent(stanza);
-        let Some(reply) = stanza.error_reply(error) else { return };
-        if self.has_room_for_error(reply.size()) {
-            self.take_in(now, reply, Way::In(For::Named), effects);
-        } else {
-            self.deliver_to_named(reply, effects);
+    /// Gives clients the errors of kept stanzas that were refused, one each, as far as there is room. An error is as safe
+    /// as the stanza was: written with what settles the stanza, and there until a client has it. Until then the stanza
+    /// takes its sender's room; after a crash it is forwarded again, and refused again alike.
+    pub(crate) fn bounce_refused(&mut self, now: Now, effects: &mut Effects) {
+        while let Some((id, error)) = self.outbox.first_refused() {
+            let Some(entry) = self.outbox.unsettled.get(&id) else { return };
+            let reply = entry.stanza.error_reply(error);
+            if reply.as_ref().is_some_and(|reply| !self.has_room_for_error(reply.size())) {
+                return;
+            }
+            let Some(entry) = self.outbox.remove(id) else { return };
+            self.settle(id, entry.counted);
+            self.forget_sent(&entry.stanza);
+            if let Some(reply) = reply {
+                self.take_in(now, reply, Way::In(For::Named), effects);
+            }
         }
     }
 
@@ -125,6 +171,7 @@ impl User {
     pub(crate) fn repeat(&mut self, now: Now, only: Option<&Key>, effects: &mut Effects) {
         let is_due = |entry: &Unsettled| match only {
             Some(target) => entry.target == *target,
+            None if entry.refused.is_some() => false,
             None => entry.sent == 0 || entry.sent + REPEAT_AFTER <= now.monotonic,
         };
         let due: Vec<LogId> =
@@ -142,7 +189,7 @@ impl User {
     }
 
     fn schedule_repeat(&mut self, effects: &mut Effects) {
-        if !self.outbox.unsettled.is_empty() && !self.outbox.is_repeat_due {
+        if !self.outbox.is_quiet() && !self.outbox.is_repeat_due {
             self.outbox.is_repeat_due = true;
             effects.timer(REPEAT_AFTER, super::timer::REPEAT);
         }

@@ -48,7 +48,7 @@ impl User {
         match waiting.named.as_deref() {
             Some(name) if name == resource.name() => true,
             Some(name) if self.resources.iter().any(|other| other.name() == name) => false,
-            _ => resource.takes_messages(),
+            _ => resource.takes_messages() || (waiting.is_error && resource.takes_errors),
         }
     }
 

@@ -48,6 +48,8 @@ pub(crate) struct Resource {
     pub is_interested: bool,
     /// To whom it sent presence that they would not have got by subscription (RFC 6121 4.6).
     pub directed: Option<Arc<BTreeSet<Jid>>>,
+    /// It gets errors that nobody else has taken, though it does not take messages: they leave no room for its own.
+    pub takes_errors: bool,
     pub reading: Reading,
     /// The last entry of the log that it was given or passed by. What comes after it is for this resource whoever else
     /// has it; of what is before, only what nobody has.
@@ -189,6 +191,7 @@ impl Resource {
             presence: None,
             is_interested: false,
             directed: None,
+            takes_errors: false,
             reading: Reading::Live,
             reached: LogId(0),
         }

@@ -1,10 +1,11 @@
 //! Stanzas from the user's own clients: where each goes.
 
 use super::User;
+use super::entry::{For, Way};
 use super::resource::Source;
 use super::rfc_6121_subscription::SubscriptionType;
 use stentor_engine::{Effects, Event, Key, Now, ToSession};
-use stentor_xmpp::{Condition, IqType, Jid, Kind, PresenceType, Stanza, StreamCondition};
+use stentor_xmpp::{Condition, IqType, Jid, Kind, PresenceType, Stanza, StreamCondition, StreamError};
 
 /// Inbound stanzas handled without telling the session; its window is several times as large.
 const UNTOLD_STANZAS_MAX: u64 = 16;
@@ -50,6 +51,9 @@ impl User {
             resource.untold.1 += stanza.size();
             is_told |= stanza.kind() != Kind::Message;
             self.sent(now, index, stanza, effects);
+            if self.is_held_back(attachment, number) {
+                return;
+            }
         }
         let index = self.resources.iter().position(|r| r.attachment == attachment);
         if let Some(index) = index {
@@ -139,7 +143,7 @@ impl User {
         if is_kept && self.is_resent(now, &stanza) {
             return;
         }
-        let is_full = is_kept && self.outbox.len() >= self.hosts.limits.outbox_max;
+        let is_full = is_kept && self.outbox.is_full(&self.hosts.limits);
         let target = match self.destination(stanza.to()) {
             Destination::Own | Destination::Local(_) if is_full => Err(Condition::ResourceConstraint),
             Destination::Own => Ok(self.key.clone()),
@@ -162,7 +166,8 @@ impl User {
         self.keep(now, target, stanza, counted, effects);
     }
 
-    /// Refuses a message that would have been kept, by an error that is.
+    /// Refuses a message that would have been kept, by an error that is. Without room for that, the message of a
+    /// managed stream is not handled at all: its client sends it again once it has acknowledged the errors that it has.
     pub(crate) fn refuse_kept(
         &mut self,
         now: Now,
@@ -171,9 +176,39 @@ impl User {
         condition: Condition,
         effects: &mut Effects,
     ) {
-        self.bounce(now, stanza, condition.into(), effects);
+        self.forget_sent(stanza);
+        if let Some(reply) = stanza.error_reply(condition.into()) {
+            let is_managed = self.resources.get(index).is_some_and(|resource| resource.management.is_some());
+            if self.has_room_for_error(reply.size()) {
+                self.take_in(now, reply, Way::In(For::Named), effects);
+            } else if is_managed {
+                return self.hold_back(index, effects);
+            } else {
+                self.deliver_to_named(reply, effects);
+            }
+        }
         // With the error: a client that learns of the one must learn of the other.
         self.note_handled(now, index, effects);
+    }
+
+    /// The last stanza of a resource was not handled after all, and its stream ends: it can be resumed, and whoever does
+    /// that acknowledges what it has got. The session cannot just wait, since acknowledgements come behind the stanza.
+    /// A client that can resume no stream, and acknowledges nothing before it sends again, gets no further.
+    fn hold_back(&mut self, index: usize, effects: &mut Effects) {
+        let Some(resource) = self.resources.get_mut(index) else { return };
+        resource.handled = resource.handled.saturating_sub(1);
+        resource.takes_errors = true;
+        if let Some(session) = resource.session {
+            let text = "too many errors wait for your acknowledgement";
+            let error = StreamError::new(StreamCondition::ResourceConstraint).with_text(text);
+            effects.session(session, ToSession::End(error));
+        }
+        self.begin_reading(index, effects);
+    }
+
+    /// Whether the stanza with this number was not handled after all, and so none after it can be.
+    pub(crate) fn is_held_back(&self, attachment: u64, number: u64) -> bool {
+        self.resources.iter().any(|r| r.attachment == attachment && r.handled < number)
     }
 
     fn sent_presence(&mut self, now: Now, index: usize, stanza: Stanza, effects: &mut Effects) {

@@ -45,7 +45,7 @@ impl User {
         let limits = &self.hosts.limits;
         let is_full =
             is_new && change.subscription.needs_item() && self.roster.visible() >= limits.roster_items_max;
-        if is_full || (change.route && self.outbox.len() >= limits.outbox_max) {
+        if is_full || (change.route && self.outbox.is_full(limits)) {
             return self.refuse(index, &stanza, Condition::ResourceConstraint, effects);
         }
         if change.notify == Some(Notify::Unavailable) {

@@ -270,23 +270,6 @@ fn nobody_has_no_rows() {
     assert_settled(&mut scene);
 }
 
-/// The error of a refused message reaches its sender's account once, whatever became of the client.
-#[test]
-fn errors_are_kept() {
-    let mut scene = Scene::online(&[B]);
-    scene.enables(B, true);
-    scene.sends(B, &chat("nobody@a.example", "1"));
-    let head = "<message to='bob@b.example/x' from='nobody@a.example' type='error' id='1'>";
-    scene.gets(B, &[&error(head, "cancel", "service-unavailable")]);
-    scene.closes(B);
-    scene.restarts();
-    scene.connects("bob@b.example/later");
-    scene.sends("bob@b.example/later", "<presence/>");
-    let got = scene.take("bob@b.example/later");
-    assert_eq!(got.iter().filter(|stanza| stanza.contains("type='error' id='1'")).count(), 1, "{got:?}");
-    assert_settled(&mut scene);
-}
-
 /// A client that never learned of its message sends it again on a new stream, perhaps with `<delay/>`: it is not
 /// delivered again, for a day, also after a restart. What differs, or was refused, is another.
 #[test]

@@ -5,6 +5,7 @@
 mod attaching;
 mod client;
 mod delivery;
+mod errors;
 mod iq;
 mod kept;
 mod presence;
