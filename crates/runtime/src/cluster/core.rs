@@ -1,104 +1,29 @@
-//! What the cluster's thread owns: the steward, gossip, and what is known of each member. Tasks of the thread, one for
-//! each socket, borrow it for as long as it takes to tell it something.
+//! What the cluster's thread owns: the steward, gossip, and what is known of each member; and what is done of what the
+//! steward says.
 
+use super::arbiters::Order;
 use super::clock::{now, now_ms};
 use super::incoming::Known;
 use super::limits::{UNREACHABLE_MS, WARNING_MS};
-use super::links::{self, Channel, Target, Tls, server_name};
+use super::links::{Channel, Target, Tls, server_name};
 use super::peers::Ways;
 use super::{Input, Published};
-use crate::members::{Report, ToMember};
+use crate::members::Report;
 use crate::start::Shared;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 use stentor_cluster::link::LinkSettings;
 use stentor_cluster::wire::Version;
 use stentor_cluster::{Action, Ending, Gossip, GossipConfig, GossipKeys, GossipOutput, PeerMessage, Steward};
-use stentor_engine::{MemberId, MemberInfo, RegisterReply, RegisterRequest, Slot, Table};
+use stentor_engine::{MemberId, MemberInfo, RegisterRequest, Slot, Table};
 use tokio::net::UdpSocket;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 /// By which this member joined, and the first table that has it.
 pub(super) type JoinedBy = (MemberId, Arc<Table>);
-
-/// See the module.
-#[derive(Clone)]
-pub(super) struct Cell {
-    core: Rc<RefCell<Core>>,
-    changed: Rc<Notify>,
-}
-
-impl Cell {
-    pub(super) fn new(core: Core) -> Self {
-        Self { core: Rc::new(RefCell::new(core)), changed: Rc::default() }
-    }
-
-    /// Tells it something, and does what follows.
-    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Core, u64) -> R) -> R {
-        let (result, links, is_changed) = {
-            let mut core = self.core.borrow_mut();
-            let result = f(&mut core, now_ms());
-            core.settle();
-            (result, std::mem::take(&mut core.links), std::mem::take(&mut core.is_changed))
-        };
-        for (member, channel, target) in links {
-            self.spawn(links::run(self.clone(), member, channel, target));
-        }
-        if is_changed {
-            self.changed.notify_one();
-        }
-        result
-    }
-
-    /// Starts a task of this thread. If it panics, which is a bug of ours, the member ends rather than goes on without it.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        let watch = Watch(Arc::clone(&self.core.borrow().published));
-        tokio::task::spawn_local(async move {
-            let _watch = watch;
-            task.await;
-        });
-    }
-
-    /// Does what is due, for ever.
-    pub(super) async fn keep_time(self) {
-        loop {
-            let due = self.with(|core, now| {
-                core.tick(now);
-                core.next_deadline()
-            });
-            tokio::select! {
-                () = tokio::time::sleep(due) => {}
-                () = self.changed.notified() => {}
-            }
-        }
-    }
-}
-
-/// Sees to it that the end of the thread is known, whatever it was.
-pub(super) struct Watch(pub(super) Arc<Published>);
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!("the cluster's thread panicked: this member ends, and begins anew");
-            self.0.end(Ending::Fenced);
-        }
-    }
-}
-
-/// What the arbiters are to do, once there are some.
-enum Order {
-    Install(Arc<Table>),
-    Gathered(Vec<Slot>),
-    Quiesce(Vec<Slot>),
-    Resume(Vec<Slot>),
-    Released,
-    Rerouted(MemberId, Vec<ToMember>),
-    Unreachable(MemberId),
-}
 
 /// See the module.
 pub(super) struct Core {
@@ -117,7 +42,7 @@ pub(super) struct Core {
     register: mpsc::Sender<RegisterRequest>,
     joining: Option<oneshot::Sender<JoinedBy>>,
     pub(super) shared: Option<Arc<Shared>>,
-    waiting: Vec<Order>,
+    pub(super) waiting: Vec<Order>,
     pub(super) table: Arc<Table>,
     pub(super) members: BTreeMap<MemberId, Known>,
     /// Whom gossip thinks alive, and whether without suspicion.
@@ -125,9 +50,9 @@ pub(super) struct Core {
     pub(super) gathering: BTreeSet<Slot>,
     pub(super) quiescing: BTreeSet<Slot>,
     /// By which version the sessions of each arbiter have attached.
-    handed_over: Vec<u64>,
-    links: Vec<(MemberId, Arc<Channel>, Target)>,
-    is_changed: bool,
+    pub(super) handed_over: Vec<u64>,
+    pub(super) links: Vec<(MemberId, Arc<Channel>, Target)>,
+    pub(super) is_changed: bool,
     /// Connections that were not let in, by why.
     pub(super) strangers: BTreeMap<&'static str, u64>,
     warned: BTreeMap<&'static str, u64>,
@@ -193,7 +118,7 @@ impl Core {
     /// Takes what came from other threads.
     pub(super) fn take(&mut self, now: u64, input: Input) {
         match input {
-            Input::Answered(question, reply) => self.answered(now, question, reply),
+            Input::Answered(question, reply) => self.steward.answered(now, question, reply),
             Input::Report(Report::Quiet(slot)) => self.steward.quiet(now, slot),
             Input::Report(Report::HandedOver { arbiter, version }) => {
                 self.handed_over(now, arbiter, version);
@@ -213,53 +138,9 @@ impl Core {
         }
     }
 
-    fn answered(&mut self, now: u64, question: stentor_cluster::Question, reply: RegisterReply) {
-        self.steward.answered(now, question, reply);
-    }
-
     fn leave(&mut self, now: u64) {
         self.steward.leave(now);
         self.gossip(|gossip, now, out| gossip.leave(now, out));
-    }
-
-    /// Each arbiter says it of each version; the steward is told of what all have said.
-    fn handed_over(&mut self, now: u64, arbiter: u16, version: u64) {
-        let all = |handed_over: &[u64]| handed_over.iter().copied().min().unwrap_or(0);
-        let before = all(&self.handed_over);
-        if let Some(of_arbiter) = self.handed_over.get_mut(usize::from(arbiter)) {
-            *of_arbiter = version.max(*of_arbiter);
-        }
-        let version = all(&self.handed_over);
-        if version > before {
-            self.steward.handed_over(now, version);
-        }
-    }
-
-    /// The arbiters are there.
-    fn run(&mut self, shared: Arc<Shared>) {
-        self.handed_over = vec![0; shared.routers.len()];
-        self.ways.run(&shared);
-        self.shared = Some(shared);
-        for order in std::mem::take(&mut self.waiting) {
-            self.order(order);
-        }
-        self.release_held();
-    }
-
-    fn order(&mut self, order: Order) {
-        let Some(shared) = &self.shared else { return self.waiting.push(order) };
-        match order {
-            Order::Install(table) => {
-                shared.install(&table);
-                self.ways.installed(table.version());
-            }
-            Order::Gathered(slots) => shared.gathered(&slots.into()),
-            Order::Quiesce(slots) => shared.quiesce(&slots.into()),
-            Order::Resume(slots) => shared.resume(&slots.into()),
-            Order::Released => shared.released(),
-            Order::Rerouted(member, items) => shared.from_member(member, items),
-            Order::Unreachable(member) => shared.unreachable(member),
-        }
     }
 
     pub(super) fn tick(&mut self, now: u64) {
@@ -281,16 +162,16 @@ impl Core {
     }
 
     /// In how long there is something to do.
-    fn next_deadline(&self) -> std::time::Duration {
+    pub(super) fn next_deadline(&self) -> Duration {
         let unreachable = self.members.values().filter_map(|known| known.unreachable_at);
         let deadlines = unreachable.chain(self.steward.next_deadline());
-        let deadlines = deadlines.map(std::time::Duration::from_millis);
+        let deadlines = deadlines.map(Duration::from_millis);
         let next = deadlines.chain(self.gossip.as_ref().map(Gossip::due)).min();
-        next.map_or(std::time::Duration::from_secs(1), |next| next.saturating_sub(now()))
+        next.map_or(Duration::from_secs(1), |next| next.saturating_sub(now()))
     }
 
     /// Does what the steward says.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         while let Some(action) = self.steward.poll() {
             self.is_changed = true;
             self.carry_out(action);
@@ -415,10 +296,7 @@ impl Core {
     }
 
     /// Lets gossip do something, and does what it says.
-    pub(super) fn gossip(
-        &mut self,
-        f: impl FnOnce(&mut Gossip, std::time::Duration, &mut Vec<GossipOutput>),
-    ) {
+    pub(super) fn gossip(&mut self, f: impl FnOnce(&mut Gossip, Duration, &mut Vec<GossipOutput>)) {
         let Some(gossip) = &mut self.gossip else { return };
         let mut outputs = Vec::new();
         f(gossip, now(), &mut outputs);

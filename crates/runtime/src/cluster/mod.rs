@@ -8,7 +8,9 @@
 //!
 //! Nothing is trusted before it has shown a certificate of the cluster's authority, for the name that it greets with.
 
+mod arbiters;
 mod carry;
+mod cell;
 mod clock;
 mod config;
 mod core;
@@ -25,8 +27,9 @@ pub use handle::{ClusterHandle, Joined};
 pub use links::{TlsError, TlsMaterial};
 pub use status::{ClusterStatus, Liveness, MemberStatus};
 
-use self::core::{Cell, Core, JoinedBy, Parts, Watch};
+use self::core::{Core, JoinedBy, Parts};
 use bytes::BytesMut;
+use cell::{Cell, Watch};
 use handle::{Input, Published};
 use limits::{DATAGRAMS, INPUTS};
 use links::{Door, Tls};

@@ -40,7 +40,7 @@ fn link(of: &Member) -> SocketAddr {
 /// A connection that shows this, to the member of this name.
 async fn connect(material: TlsMaterial, to: &Member, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
-    roots.add(material.authority[0].clone()).expect("an authority");
+    roots.add(material.authority.first().expect("one").clone()).expect("an authority");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])

@@ -185,7 +185,7 @@ fn signed(name: &str, issuer: &Issuer<'_, KeyPair>) -> Result<(String, Zeroizing
 fn gossip_line() -> Result<Zeroizing<String>, Failure> {
     let mut key = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *key).map_err(|error| Failure::new(format!("no key: {error}")))?;
-    Ok(Zeroizing::new(STANDARD.encode(&*key) + "\n"))
+    Ok(Zeroizing::new(STANDARD.encode(*key) + "\n"))
 }
 
 #[cfg(test)]

@@ -300,20 +300,9 @@ fn another_host_is_a_domain_or_an_address_with_or_without_a_port() {
         check(other, Some(other));
     }
     check("XMPP.Example.org:05222", Some("xmpp.example.org:5222"));
-    for other in [
-        "",
-        ":5222",
-        "example.org:",
-        "example.org:0",
-        "example.org:65536",
-        "example.org:5222:5222",
-        "2001:db8::7",
-        "[2001:db8::7",
-        "juliet@example.org",
-        "example.org/x",
-        "a b",
-        "xmpp://example.org",
-    ] {
+    let no_host = "|:5222|example.org:|example.org:0|example.org:65536|example.org:5222:5222|2001:db8::7|\
+                   [2001:db8::7|juliet@example.org|example.org/x|a b|xmpp://example.org";
+    for other in no_host.split('|') {
         check(other, None);
     }
 }

@@ -1,8 +1,8 @@
 //! Who is let in: connections of whoever it may be, until they have shown a certificate and greeted.
 
 use super::{Tls, tls};
+use crate::cluster::cell::Cell;
 use crate::cluster::clock::now_ms;
-use crate::cluster::core::Cell;
 use crate::cluster::limits::{GREETING_MAX, GREETING_MEMBERS_MAX};
 use bytes::BytesMut;
 use std::io;
@@ -110,9 +110,8 @@ async fn let_in(core: &Cell, tls: Tls, stream: TcpStream) -> Result<(), Stranger
         if let Some(hello) = Hello::read(&mut input).map_err(Stranger::NoGreeting)? {
             break hello;
         }
-        match stream.read_buf(&mut input).await.map_err(Stranger::Lost)? {
-            0 => return Err(Stranger::Lost(io::ErrorKind::UnexpectedEof.into())),
-            _ => {}
+        if stream.read_buf(&mut input).await.map_err(Stranger::Lost)? == 0 {
+            return Err(Stranger::Lost(io::ErrorKind::UnexpectedEof.into()));
         }
     };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());

@@ -2,8 +2,8 @@
 
 use super::channel::Channel;
 use super::{Target, Tls};
+use crate::cluster::cell::Cell;
 use crate::cluster::clock::now_ms;
-use crate::cluster::core::Cell;
 use bytes::{Buf, Bytes, BytesMut};
 use std::io;
 use std::sync::Arc;

@@ -1,0 +1,60 @@
+//! What the arbiters are told of the cluster, and what they report.
+
+use super::core::Core;
+use crate::members::ToMember;
+use crate::start::Shared;
+use std::sync::Arc;
+use stentor_engine::{MemberId, Slot, Table};
+
+/// What the arbiters are to do, once there are some.
+pub(super) enum Order {
+    Install(Arc<Table>),
+    Gathered(Vec<Slot>),
+    Quiesce(Vec<Slot>),
+    Resume(Vec<Slot>),
+    Released,
+    Rerouted(MemberId, Vec<ToMember>),
+    Unreachable(MemberId),
+}
+
+impl Core {
+    /// The arbiters are there.
+    pub(super) fn run(&mut self, shared: Arc<Shared>) {
+        self.handed_over = vec![0; shared.routers.len()];
+        self.ways.run(&shared);
+        self.shared = Some(shared);
+        for order in std::mem::take(&mut self.waiting) {
+            self.order(order);
+        }
+        self.release_held();
+    }
+
+    pub(super) fn order(&mut self, order: Order) {
+        let Some(shared) = &self.shared else { return self.waiting.push(order) };
+        match order {
+            Order::Install(table) => {
+                shared.install(&table);
+                self.ways.installed(table.version());
+            }
+            Order::Gathered(slots) => shared.gathered(&slots.into()),
+            Order::Quiesce(slots) => shared.quiesce(&slots.into()),
+            Order::Resume(slots) => shared.resume(&slots.into()),
+            Order::Released => shared.released(),
+            Order::Rerouted(member, items) => shared.from_member(member, items),
+            Order::Unreachable(member) => shared.unreachable(member),
+        }
+    }
+
+    /// Each arbiter says it of each version; the steward is told of what all have said.
+    pub(super) fn handed_over(&mut self, now: u64, arbiter: u16, version: u64) {
+        let all = |handed_over: &[u64]| handed_over.iter().copied().min().unwrap_or(0);
+        let before = all(&self.handed_over);
+        if let Some(of_arbiter) = self.handed_over.get_mut(usize::from(arbiter)) {
+            *of_arbiter = version.max(*of_arbiter);
+        }
+        let version = all(&self.handed_over);
+        if version > before {
+            self.steward.handed_over(now, version);
+        }
+    }
+}
