@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import secrets
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from servers import START_SECONDS, Ejabberd, Server, free_port
+from servers import START_SECONDS, Ejabberd, Server, Stentor, free_port, own
 
 LIBRARIES = Path(__file__).resolve().parent.parent / "lib"
 MEMBERS = 3
@@ -127,6 +128,9 @@ class EjabberdCluster(Server):
                 for node in self.nodes:
                     node.stop()
 
+    def kill_second(self):
+        self.nodes[1].kill()
+
     def addresses(self):
         return [address for node in self.nodes for address in node.addresses()]
 
@@ -158,3 +162,90 @@ class EjabberdArchive(Ejabberd):
 
     def end(self):
         self.postgres.stop()
+
+
+class StentorMember(Stentor):
+    """One member; `more` is what a member's configuration has besides."""
+
+    def __init__(self, folder, certificate, key, options, keep, more):
+        super().__init__(folder, certificate, key, options)
+        self.keep, self.more = keep, more
+
+    def configure(self):
+        super().configure()
+        with open(self.folder / "stentor.toml", "a", encoding="utf-8") as file:
+            file.write(self.more)
+
+
+class StentorCluster(Server):
+    """Members of Stentor with a PostgreSQL, whose processes count as theirs."""
+
+    name = "Stentor, 3 members"
+    keep = "false"
+    is_compared = True
+
+    @staticmethod
+    def missing(options):
+        result = subprocess.run([options.stentor, "cluster", "--help"], capture_output=True, check=False)
+        return f"{options.stentor} knows nothing of clusters" if result.returncode else None
+
+    def __init__(self, folder, certificate, key, options):
+        super().__init__(folder, certificate, key, options)
+        folder.chmod(0o755)
+        self.postgres = Postgres(folder.with_name(f"{folder.name}-postgres"))
+        address = urlsplit(self.postgres.url)
+        password = folder / "password"
+        password.write_text(f"{address.password}\n")
+        password.chmod(0o600)
+        store = (f'\n[store]\nengine = "postgres"\npassword_file = "{password}"\ntls = "off"\n'
+                 f'url = "postgresql://{address.username}@{address.hostname}:{address.port}{address.path}"\n')
+        names, trust = "abc"[:MEMBERS], folder / "trust"
+        command = [options.stentor, "cluster", "init", str(trust)]
+        subprocess.run(command + [word for name in names for word in ("--member", name)],
+                       check=True, stdout=subprocess.DEVNULL)
+        self.members = [
+            StentorMember(folder / name, certificate, key, options, self.keep, store + (
+                f'\n[cluster]\nid = "compare"\nname = "{name}"\n'
+                f'link = "127.0.0.1:{free_port()}"\ngossip = "127.0.0.1:{free_port()}"\n'
+                f'authority = "{trust}/authority.crt"\ncertificate = "{trust}/{name}.crt"\nkey = "{trust}/{name}.key"\n'
+                f'gossip_keys = "{trust}/gossip.keys"\n'
+            )) for name in names
+        ]
+
+    def configure(self):
+        for member in self.members:
+            member.configure()
+
+    @contextlib.contextmanager
+    def running(self):
+        if os.geteuid() == 0:
+            own(self.folder, pwd.getpwnam("nobody"))
+        try:
+            for member in self.members:
+                member.start()
+            for member in self.members:
+                member.wait_until_ready()
+            yield
+        finally:
+            for member in self.members:
+                member.stop()
+
+    def kill_second(self):
+        self.members[1].kill()
+
+    def addresses(self):
+        return [address for member in self.members for address in member.addresses()]
+
+    def pids(self):
+        pids = [pid for member in self.members for pid in member.pids()]
+        return pids and [*pids, self.postgres.pid()]
+
+    def end(self):
+        self.postgres.stop()
+
+
+class StentorClusterKept(StentorCluster):
+    """With every acknowledged message in PostgreSQL, twice, as the other's archive has it."""
+
+    name = "Stentor, 3 members, kept"
+    keep = "true"

@@ -50,6 +50,10 @@ class Server:
             text = text.replace(f"@{name}@", str(value))
         target.write_text(text)
 
+    @staticmethod
+    def missing(_options):
+        """Why this one cannot be measured here; nothing if it can."""
+
     def configure(self):
         raise NotImplementedError
 
@@ -73,8 +77,8 @@ class Server:
         """The processes that serve; their children count without being named."""
         return [self.process.pid] if self.process else []
 
-    def load(self, scenario, *arguments):
-        """Runs the load generator; its report where it gives one."""
+    def load_command(self, scenario, *arguments):
+        """What runs the load generator against this server."""
         command = [
             self.options.load, scenario, "--domain", DOMAIN, "--connect", ",".join(self.addresses()),
             "--insecure", "--quiet", "--json", "--password", PASSWORD, *map(str, arguments),
@@ -83,6 +87,11 @@ class Server:
             command += ["--mechanism", self.options.mechanism]
         if self.pids():
             command += ["--server-pid", ",".join(map(str, self.pids()))]
+        return command
+
+    def load(self, scenario, *arguments):
+        """Runs the load generator; its report where it gives one."""
+        command = self.load_command(scenario, *arguments)
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode == 2 or (result.returncode and not result.stdout.startswith("{")):
             sys.exit(f"{self.name}: {scenario}: {result.stderr}{result.stdout}")
@@ -120,6 +129,10 @@ class Server:
 
     def end(self):
         """After the last of all runs."""
+
+    def kill(self):
+        """Ends it as a crash would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
 
     def stop(self):
         if not self.process:

@@ -229,6 +229,9 @@ pub(crate) struct ComingBack {
     /// Seconds that one attempt to come back may take
     #[arg(long, default_value = "10", value_name = "SECONDS")]
     attempt: Seconds,
+    /// Seconds of attempts after which a client gives up
+    #[arg(long, default_value = "60", value_name = "SECONDS")]
+    give_up: Seconds,
     /// Seconds without an acknowledgement that was asked for after which a client gives its connection up
     #[arg(long, default_value = "15", value_name = "SECONDS")]
     silence: Seconds,
@@ -240,6 +243,7 @@ impl ComingBack {
             stay_away: self.stay_away,
             away: self.away.0,
             attempt: self.attempt.0,
+            give_up: self.give_up.0,
             silence: self.silence.0,
         }
     }

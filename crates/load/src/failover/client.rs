@@ -214,7 +214,7 @@ impl Client<'_> {
                     self.returned(lost, how, stays_away);
                     return Ok(());
                 }
-                Err(error) if began.elapsed() > self.run.patience => {
+                Err(error) if began.elapsed() > self.field.plan.give_up => {
                     self.link.jid = jid;
                     return Err(error);
                 }

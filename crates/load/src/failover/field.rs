@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) away: Duration,
     /// One attempt to come back may take so long.
     pub(crate) attempt: Duration,
+    /// After so long without success a client gives up.
+    pub(crate) give_up: Duration,
     /// With an acknowledgement asked for and nothing read for so long, a connection is lost.
     pub(crate) silence: Duration,
 }

@@ -163,8 +163,8 @@ mod tests {
     /// Of four contacts of one another, the first two lose their connections and the first stays away.
     #[test]
     fn contacts_are_told_once() {
-        let plan =
-            Plan { stay_away: 1, away: Duration::ZERO, attempt: Duration::ZERO, silence: Duration::ZERO };
+        let no = Duration::ZERO;
+        let plan = Plan { stay_away: 1, away: no, attempt: no, give_up: no, silence: no };
         let field = Field::new(plan);
         let all = ["a@x", "b@x", "c@x", "d@x"];
         for own in all {
