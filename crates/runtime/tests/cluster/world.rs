@@ -59,7 +59,7 @@ pub(crate) struct Member {
     pub(crate) runtime: Runtime,
 }
 
-pub(crate) fn keys() -> GossipKeys {
+fn keys() -> GossipKeys {
     GossipKeys::new(&[Zeroizing::new([7; 32])]).expect("a key")
 }
 
