@@ -47,6 +47,8 @@ pub mod limits;
 mod memory;
 #[cfg(any(feature = "fjall", feature = "sled"))]
 mod ordered;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod queue;
 mod readers;
 mod register;

@@ -7,6 +7,8 @@ pub const KEY_BYTES_MAX: usize = 16 * 1024;
 pub const VALUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Dedupe keys of one log entry; a forward has two.
 pub const ENTRY_KEYS_MAX: usize = 64;
+/// The greatest id of a log entry: engines that count with a sign must take it, and one more.
+pub const LOG_ID_MAX: u64 = (1 << 63) - 2;
 /// Write sets that wait before the writer: some seconds of full load, so that refusing is rare.
 pub const SETS_WAITING_MAX: usize = 16_384;
 /// Bytes of their values.

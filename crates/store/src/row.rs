@@ -53,7 +53,7 @@ pub enum Row {
     Entry {
         /// Its position.
         id: LogId,
-        /// Its dedupe keys.
+        /// Its dedupe keys, in any order.
         keys: Vec<Box<str>>,
         /// Its value.
         value: Bytes,

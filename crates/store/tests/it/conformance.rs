@@ -2,9 +2,10 @@
 
 use crate::engines::*;
 use crate::owners;
+use crate::postgres::Server;
 use bytes::Bytes;
 use stentor_engine::{Append, Collection, CommitError, DedupeKey, Expect, LogId, LogRow, Query, Rows, Write};
-use stentor_store::limits::{ENTRY_KEYS_MAX, KEY_BYTES_MAX};
+use stentor_store::limits::{ENTRY_KEYS_MAX, KEY_BYTES_MAX, LOG_ID_MAX};
 
 /// In the order in which a reader would want to learn of them.
 const CASES: &[(&str, fn(&mut Bench))] = &[
@@ -37,6 +38,15 @@ fn suite() {
             println!("{engine}: {case}");
             run(&mut bench);
         }
+    }
+}
+
+#[test]
+fn on_postgres() {
+    let Some(server) = Server::shared() else { return };
+    for (case, run) in CASES {
+        println!("postgres: {case}");
+        run(&mut Bench::postgres(server));
     }
 }
 
@@ -130,7 +140,7 @@ fn listing(bench: &mut Bench) {
 fn paging(bench: &mut Bench) {
     let romeo = user("romeo@example.org");
     // Ids whose order as bytes would be another if they were not big-endian.
-    let ids = [1, 2, 255, 256, 65_536, u64::MAX];
+    let ids = [1, 2, 255, 256, 65_536, LOG_ID_MAX];
     for id in ids {
         bench.write(&romeo, vec![append(id, &[], &format!("entry {id}"))]);
     }
@@ -144,11 +154,13 @@ fn paging(bench: &mut Bench) {
         (after(2, 2), &up[2..4]),
         (after(3, 1), &up[2..3]),
         (after(256, 99), &up[4..]),
+        (after(LOG_ID_MAX, 99), &[]),
         (after(u64::MAX, 99), &[]),
         (after(0, 0), &[]),
         (before(None, 99), &down[..]),
         (before(None, 1), &down[..1]),
-        (before(Some(u64::MAX), 2), &down[1..3]),
+        (before(Some(LOG_ID_MAX), 2), &down[1..3]),
+        (before(Some(u64::MAX), 1), &down[..1]),
         (before(Some(256), 99), &down[3..]),
         (before(Some(3), 1), &down[4..5]),
         (before(Some(1), 99), &[]),
@@ -157,7 +169,7 @@ fn paging(bench: &mut Bench) {
     ] {
         bench.check("page", &romeo, query, is_log(expected));
     }
-    bench.check("the last", &romeo, Query::Tail, is_tail(u64::MAX));
+    bench.check("the last", &romeo, Query::Tail, is_tail(LOG_ID_MAX));
 }
 
 fn log_ids(bench: &mut Bench) {
@@ -392,6 +404,7 @@ fn long_names(bench: &mut Bench) {
         append(1, &[&long], ""),
         append(1, &many, ""),
         put(Collection("a\0b"), "", "", Expect::Any),
+        append(LOG_ID_MAX + 1, &[], ""),
     ] {
         let refused = bench.commit(vec![set(&romeo, vec![write]), set(&juliet, vec![delete(ROSTER, "a")])]);
         assert!(
@@ -405,6 +418,13 @@ fn long_names(bench: &mut Bench) {
     bench.write(&romeo, vec![put(ROSTER, &fits, "v", Expect::Any), append(1, &[&fits], "v")]);
     bench.check("a long name", &romeo, record(ROSTER, &fits), is_record(&fits, 1, "v"));
     bench.check("a long key", &romeo, last_key("x"), is_key(&fits, 1));
+    // Engines whose keys are shorter tell them apart all the same.
+    let alike: Vec<_> = ["a", "b"].map(|end| format!("{}{end}", "y".repeat(KEY_BYTES_MAX / 4))).into();
+    bench.write(&romeo, vec![append(2, &[&alike[0]], "a"), append(3, &[&alike[1]], "b")]);
+    for (prefix, key, id) in [(&alike[0][..4_000], 1, 3), (&alike[0], 0, 2), (&alike[1], 1, 3)] {
+        bench.check("the last of long ones", &romeo, last_key(prefix), is_key(&alike[key], id));
+    }
+    bench.check("none begins so", &romeo, last_key(&format!("{}x", &alike[0][..4_000])), Rows::Key(None));
     bench.check("an impossible question", &romeo, record(ROSTER, &long), Rows::Record(None));
 }
 

@@ -1,10 +1,12 @@
 //! The engines under test, and short ways to write down what is written and asked.
 
+use crate::postgres::Server;
 use bytes::Bytes;
 use stentor_engine::{
     Append, Batch, Collection, CommitError, DedupeKey, Epoch, Expect, Key, LogId, LogRow, Query, Record,
     Rows, Write, WriteSet,
 };
+use stentor_store::postgres::Postgres;
 use stentor_store::{Backend, Config, Engine, MemoryBackend, open_backend};
 use stentor_xmpp::BareJid;
 use tempfile::TempDir;
@@ -12,11 +14,15 @@ use tempfile::TempDir;
 /// An engine that can be closed and opened again.
 pub(crate) struct Bench {
     pub(crate) name: &'static str,
-    config: Config,
-    memory: Option<MemoryBackend>,
+    stored: Stored,
     backend: Option<Box<dyn Backend>>,
     batches: u64,
-    _directory: TempDir,
+}
+
+enum Stored {
+    Memory(MemoryBackend),
+    Files(Config, #[expect(dead_code, reason = "it goes with this")] TempDir),
+    Postgres(Postgres),
 }
 
 impl Bench {
@@ -27,18 +33,34 @@ impl Bench {
     pub(crate) fn new(engine: Engine) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let config = Config::new(engine, directory.path().join("store"));
-        let memory = (engine == Engine::Memory).then(MemoryBackend::new);
-        let mut bench =
-            Self { name: engine.name(), config, memory, backend: None, batches: 0, _directory: directory };
+        Self::of(
+            engine.name(),
+            match engine {
+                Engine::Memory => Stored::Memory(MemoryBackend::new()),
+                Engine::Fjall | Engine::Sled => Stored::Files(config, directory),
+            },
+        )
+    }
+
+    /// Tables of its own.
+    pub(crate) fn postgres(server: &Server) -> Self {
+        Self::of("postgres", Stored::Postgres(Postgres::open(&server.config()).unwrap()))
+    }
+
+    fn of(name: &'static str, stored: Stored) -> Self {
+        let mut bench = Self { name, stored, backend: None, batches: 0 };
         bench.reopen();
         bench
     }
 
     pub(crate) fn reopen(&mut self) {
         self.backend = None;
-        self.backend = Some(match &self.memory {
-            Some(memory) => Box::new(memory.clone()),
-            None => open_backend(&self.config).unwrap_or_else(|error| panic!("{}: {error}", self.name)),
+        self.backend = Some(match &self.stored {
+            Stored::Memory(memory) => Box::new(memory.clone()),
+            Stored::Files(config, _) => {
+                open_backend(config).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+            }
+            Stored::Postgres(postgres) => postgres.alone().unwrap(),
         });
     }
 

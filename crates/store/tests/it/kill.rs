@@ -4,19 +4,30 @@
 //! that ends every commit.
 
 use crate::engines::*;
+use crate::postgres::Server;
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{BufRead, BufReader, Write as _};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use stentor_engine::{CommitError, Expect, Key, LogId, Query, Rows, WriteSet};
-use stentor_store::{Committed, Completion, Config, Engine, Reader, Store, open_backend};
+use stentor_store::postgres::{Postgres, PostgresConfig};
+use stentor_store::{Backend, Committed, Completion, Config, Engine, Reader, Store, open_backend};
 
-const DIRECTORY: &str = "STENTOR_STORE_KILL_DIRECTORY";
+/// A directory, or a URL.
+const PLACE: &str = "STENTOR_STORE_KILL_PLACE";
 const ENGINE: &str = "STENTOR_STORE_KILL_ENGINE";
 const OWNERS: u64 = 7;
 const ROUNDS: u64 = 8;
+
+fn open(engine: &str, place: &str) -> Box<dyn Backend> {
+    let engine = match engine {
+        "fjall" => Engine::Fjall,
+        "sled" => Engine::Sled,
+        _ => return Postgres::open(&PostgresConfig::new(place)).unwrap().alone().unwrap(),
+    };
+    open_backend(&Config::new(engine, place)).unwrap()
+}
 
 fn owner(n: u64) -> Key {
     user(&format!("u{}@example.org", n % OWNERS))
@@ -54,9 +65,8 @@ impl Completion for Printer {
 /// Not a test of its own: the process that is killed. Does nothing unless it was started by [`survives`].
 #[test]
 fn child() {
-    let (Ok(directory), Ok(engine)) = (env::var(DIRECTORY), env::var(ENGINE)) else { return };
-    let engine = if engine == "sled" { Engine::Sled } else { Engine::Fjall };
-    let store = Store::open(&Config::new(engine, directory)).unwrap();
+    let (Ok(place), Ok(engine)) = (env::var(PLACE), env::var(ENGINE)) else { return };
+    let store = Store::over(open(&engine, &place)).unwrap();
     store.register(0, Arc::new(Printer));
     // The test's own name stands on this line.
     println!();
@@ -90,22 +100,27 @@ fn tail(store: &Store, owner: &Key) -> u64 {
 
 #[test]
 fn fjall_survives() {
-    survives(Engine::Fjall);
+    survives("fjall", tempfile::tempdir().unwrap().path().to_str().unwrap());
 }
 
 #[test]
 fn sled_survives() {
-    survives(Engine::Sled);
+    survives("sled", tempfile::tempdir().unwrap().path().to_str().unwrap());
 }
 
-fn survives(engine: Engine) {
-    let directory = tempfile::tempdir().unwrap();
+#[test]
+fn postgres_survives() {
+    let Some(server) = Server::shared() else { return };
+    survives("postgres", &server.url);
+}
+
+fn survives(engine: &str, place: &str) {
     let mut acknowledged = BTreeMap::new();
     for round in 0..ROUNDS {
         // A moment that differs each round: after so many acknowledgements.
         let lines = if round == 0 { 0 } else { 37 * round * round + 11 };
-        run_and_kill(engine, directory.path(), lines, &mut acknowledged);
-        let backend = open_backend(&Config::new(engine, directory.path())).unwrap();
+        run_and_kill(engine, place, lines, &mut acknowledged);
+        let backend = open(engine, place);
         let reader = backend.reader();
         for n in 0..OWNERS {
             let least = acknowledged.get(&owner(n).jid().to_string()).copied().unwrap_or(0);
@@ -115,11 +130,11 @@ fn survives(engine: Engine) {
     assert_eq!(acknowledged.len() as u64, OWNERS, "every owner was acknowledged");
 }
 
-fn run_and_kill(engine: Engine, directory: &Path, lines: u64, acknowledged: &mut BTreeMap<String, u64>) {
+fn run_and_kill(engine: &str, place: &str, lines: u64, acknowledged: &mut BTreeMap<String, u64>) {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "kill::child", "--nocapture", "--test-threads=1"])
-        .env(DIRECTORY, directory)
-        .env(ENGINE, engine.name())
+        .env(PLACE, place)
+        .env(ENGINE, engine)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -147,8 +162,7 @@ fn run_and_kill(engine: Engine, directory: &Path, lines: u64, acknowledged: &mut
 }
 
 /// The log of an owner is exactly that of its first sets, at least those acknowledged.
-fn check_whole(engine: Engine, reader: &dyn Reader, n: u64, least: u64) {
-    let name = engine.name();
+fn check_whole(name: &str, reader: &dyn Reader, n: u64, least: u64) {
     let owner = owner(n);
     let queries = [Query::Tail, after(0, u32::MAX), record(ROSTER, "n"), by_key("latest"), last_key("k:")];
     let rows = reader.query(&owner, &queries);

@@ -10,6 +10,7 @@ mod conformance;
 mod directory;
 mod engines;
 mod export;
+mod faults;
 mod kill;
 mod members;
 mod model;

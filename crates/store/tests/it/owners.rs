@@ -2,6 +2,7 @@
 
 use crate::engines::*;
 use stentor_engine::{Collection, Expect, Write};
+use stentor_store::limits::LOG_ID_MAX;
 use stentor_store::{Having, Owner};
 
 pub(crate) fn cases(bench: &mut Bench) {
@@ -14,7 +15,7 @@ fn listing(bench: &mut Bench) {
     for (owner, writes) in [
         ("b.org", vec![append(1, &["k"], "v")]),
         ("a@b.org", vec![append(1, &[], "v"), append(2, &[], "v"), roster()]),
-        ("a@b.orga", vec![put(Collection("rosterx"), "x", "v", Expect::Any), append(u64::MAX, &[], "v")]),
+        ("a@b.orga", vec![put(Collection("rosterx"), "x", "v", Expect::Any), append(LOG_ID_MAX, &[], "v")]),
         // An entry of which only the keys are left, and a record that is gone.
         ("aa@b.org", vec![append(1, &["k"], "v"), remove(1, false), roster(), delete(ROSTER, "x")]),
         ("é@b.org", vec![put(ROSTER, "", "", Expect::Any)]),

@@ -3,11 +3,13 @@
 
 use crate::engines::{ROSTER, is_record, put, record, set, user};
 use crate::members::*;
+use crate::postgres::Server;
 use stentor_engine::{
     Batch, CommitError, Epoch, Expect, Key, Member, MemberId, Owner, RegisterReply, RegisterRequest, Slot,
     Table, TableChange, WriteSet,
 };
 use stentor_store::MemoryBackend;
+use stentor_store::postgres::Postgres;
 
 const CASES: &[(&str, fn(&mut Bench))] = &[
     ("nothing is there at first", nothing),
@@ -38,6 +40,17 @@ fn suite() {
         let memory = MemoryBackend::new();
         let (shared, other) = (Box::new(memory.clone()), Box::new(memory));
         run(&mut Bench { name: "memory", shared, other });
+    }
+}
+
+#[test]
+fn on_postgres() {
+    let Some(server) = Server::shared() else { return };
+    for (case, run) in CASES {
+        println!("postgres: {case}");
+        let postgres = Postgres::open(&server.config()).unwrap();
+        let (shared, other) = (Box::new(postgres.clone()), Box::new(postgres));
+        run(&mut Bench { name: "postgres", shared, other });
     }
 }
 

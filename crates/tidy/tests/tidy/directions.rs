@@ -84,7 +84,8 @@ const NAMED_BY: &[(&str, &[&str], &[&str])] = &[
     ("fjall", &["store"], &[]),
     ("quick-xml", &["xml"], &["xmpp"]),
     ("sled", &["store"], &[]),
-    ("tokio", &["cluster-tests", "load", "net", "runtime", "server"], &["store"]),
+    ("tokio", &["cluster-tests", "load", "net", "runtime", "server", "store"], &[]),
+    ("tokio-postgres", &["store"], &[]),
 ];
 
 fn may_need(name: &str) -> Option<&'static [&'static str]> {

@@ -1,0 +1,117 @@
+//! PostgreSQL, or what speaks its protocol: the store that the members of a cluster share, or that of one server.
+//!
+//! - `sql/`: the tables, and the statement that commits a batch. A batch is one statement, one round trip; why it is safe
+//!   stands in `docs/decisions/0012-postgresql.md`.
+//! - `fold.rs`, `rows.rs`: a batch as the parameters of that statement.
+//! - `lane.rs`, `reader.rs`, `export.rs`, `restore.rs`: the backend. `register.rs`: leases and the table.
+//! - `session.rs`: a connection that is made again when it was lost; `config.rs`: where, and by which TLS.
+//!
+//! Every lane, reader and handle has a connection of its own: five for a member.
+
+mod config;
+mod export;
+mod fold;
+mod lane;
+mod migrate;
+mod names;
+mod reader;
+mod register;
+mod restore;
+mod rows;
+mod session;
+
+pub use config::{PostgresConfig, PostgresError};
+
+use crate::backend::{Backend, Fault};
+use crate::register::{LaneId, Register, Shared};
+use config::Target;
+use lane::PostgresLane;
+use session::{Live, Purpose, Session, outside};
+use std::fmt;
+use std::sync::Arc;
+use stentor_engine::{MemberId, RegisterReply, RegisterRequest};
+use tokio_postgres::Error;
+
+/// A store in a PostgreSQL database. Clones have connections of their own.
+pub struct Postgres {
+    target: Arc<Target>,
+    register: Option<Session>,
+}
+
+impl Postgres {
+    /// Connects, and makes the tables or brings them up to date. Waits for a database that is not there as long as
+    /// [`PostgresConfig::patience`] says.
+    ///
+    /// # Errors
+    /// See [`PostgresError`].
+    pub fn open(config: &PostgresConfig) -> Result<Self, PostgresError> {
+        let target = Arc::new(Target::of(config)?);
+        let mut session = Session::new(Arc::clone(&target), Purpose::Register)?;
+        outside(|| migrate::run(&mut session, &target))?;
+        Ok(Self { target, register: Some(session) })
+    }
+
+    /// The store of a server that is no cluster: no slots and no epochs are checked, and batches are not numbered by the
+    /// caller. Whoever opened it so before is shut out, with
+    /// [`CommitError::Fenced`](stentor_engine::CommitError::Fenced), and so is this one once another opens it, or a
+    /// member joins.
+    ///
+    /// # Errors
+    /// [`PostgresError::HasMembers`], or the database failed.
+    pub fn alone(&self) -> Result<Box<dyn Backend>, PostgresError> {
+        let mut session = Session::new(Arc::clone(&self.target), Purpose::Lane)?;
+        let taken = outside(|| session.retry(self.target.patience, take_alone)).map_err(|trouble| {
+            PostgresError::Database { place: self.target.place.clone(), reason: trouble.to_string() }
+        })?;
+        let lane = LaneId { member: MemberId(register::ALONE.unsigned_abs()), lane: 0 };
+        let moves = taken.map_err(PostgresError::HasMembers)?;
+        Ok(Box::new(PostgresLane::alone(Arc::clone(&self.target), session, lane, moves)))
+    }
+}
+
+/// Counts a new owner of the lane; or names a member.
+async fn take_alone(live: &mut Live) -> Result<Result<i64, String>, Error> {
+    let transaction = live.client.transaction().await?;
+    // As whoever joins does.
+    transaction.query_one("SELECT version FROM cluster FOR UPDATE", &[]).await?;
+    if let Some(row) = transaction.query_opt("SELECT name FROM members ORDER BY id LIMIT 1", &[]).await? {
+        return Ok(Err(row.try_get(0)?));
+    }
+    let take = "INSERT INTO lanes AS l (member, lane, number, moves, fenced, conflict) \
+                VALUES ($1, 0, 0, 1, '{}', '{}') \
+                ON CONFLICT (member, lane) DO UPDATE SET number = 0, moves = l.moves + 1 RETURNING moves";
+    let moves = transaction.query_one(take, &[&register::ALONE]).await?.try_get(0)?;
+    transaction.commit().await?;
+    Ok(Ok(moves))
+}
+
+impl Clone for Postgres {
+    fn clone(&self) -> Self {
+        Self { target: Arc::clone(&self.target), register: None }
+    }
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").field("place", &self.target.place).finish_non_exhaustive()
+    }
+}
+
+impl Register for Postgres {
+    fn ask(&mut self, request: &RegisterRequest) -> RegisterReply {
+        let session = match &mut self.register {
+            Some(session) => session,
+            place => match Session::new(Arc::clone(&self.target), Purpose::Register) {
+                Ok(session) => place.insert(session),
+                Err(error) => return RegisterReply::Failed(error.to_string()),
+            },
+        };
+        outside(|| register::ask(session, request))
+    }
+}
+
+impl Shared for Postgres {
+    fn backend(&self, lane: LaneId) -> Result<Box<dyn Backend>, Fault> {
+        Ok(Box::new(PostgresLane::member(Arc::clone(&self.target), lane)?))
+    }
+}
