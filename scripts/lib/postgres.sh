@@ -5,6 +5,7 @@
 #                             and ends it, with all that is in DIR, once standard input closes: so also when who holds
 #                             the other end of it is killed
 #   postgres.sh restart DIR   ends it as a crash would, and starts it again on the same port
+#   postgres.sh install       only sees to it that there is one to start
 #
 # It takes Debian's package if there is none, without starting that one's own cluster. PostgreSQL does not run as root:
 # then it runs as the user postgres, to whom DIR is given, and who must be able to reach it.
@@ -96,12 +97,15 @@ start() {
     cat >/dev/null
 }
 
-[ $# = 2 ] || give_up "usage: postgres.sh start|restart DIR"
-dir=$(realpath -m "$2")
+readonly usage="usage: postgres.sh start|restart DIR, or postgres.sh install"
+case "$#:${1-}" in
+2:start | 2:restart) dir=$(realpath -m "$2") ;;
+1:install) ;;
+*) give_up "$usage" ;;
+esac
 programs >/dev/null || install_it
 bin=$(programs) || give_up "PostgreSQL was installed, but has no initdb"
 case $1 in
 start) start ;;
 restart) control --mode immediate restart ;;
-*) give_up "usage: postgres.sh start|restart DIR" ;;
 esac

@@ -19,11 +19,10 @@ pub(super) fn run(session: &mut Session, target: &Target) -> Result<(), Postgres
         place: target.place.clone(),
         reason: trouble.to_string(),
     };
-    let schema = quoted(&target.schema);
     // Two who make a schema or a table at once are told so as a breach of uniqueness, even where `IF NOT EXISTS` is said.
     let mut tries = 0..3;
     loop {
-        match session.retry(target.patience, async |live| make_versions(live, &schema).await) {
+        match session.retry(target.patience, async |live| make_versions(live, &target.schema).await) {
             Ok(()) => break,
             Err(trouble) if tries.next().is_none() => return Err(failed(trouble)),
             Err(_) => {}
@@ -38,8 +37,13 @@ async fn make_versions(live: &mut Live, schema: &str) -> Result<(), Error> {
     if live.client.simple_query(is_there).await.is_ok() {
         return Ok(());
     }
+    // Whoever was given a schema may not be allowed to make one, not even one that is there.
+    let named = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1";
+    let is_made = live.client.query_opt(named, &[&schema]).await?.is_some();
+    let schema = quoted(schema);
+    let make = if is_made { String::new() } else { format!("CREATE SCHEMA IF NOT EXISTS {schema};") };
     let sql = format!(
-        "CREATE SCHEMA IF NOT EXISTS {schema};
+        "{make}
          CREATE TABLE IF NOT EXISTS {schema}.schema_version (
              is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only), version integer NOT NULL
          );

@@ -15,6 +15,8 @@ use tokio_postgres::{Client, Error, Statement};
 
 /// How long a connection may take to be made.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a member may stand still in the middle of a change: less than a lease holds.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(2);
 /// The first and the longest pause before a next try.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// How long the server may take to hear that a connection is given up.
@@ -145,6 +147,10 @@ impl Pause {
     }
 
     /// Waits; or says at once that the time is over.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the thread is there to wait for the database; no arbiter's is"
+    )]
     pub(super) fn wait(&mut self, trouble: &Trouble) -> bool {
         if Instant::now() + self.next > self.end {
             return false;
@@ -192,7 +198,7 @@ async fn settle(client: &Client, target: &Target, purpose: Purpose) -> Result<()
     );
     if purpose == Purpose::Register {
         // A member that is paused in the middle of a change must not hold up the others.
-        settings += &format!("SET idle_in_transaction_session_timeout = {time};");
+        settings += &format!("SET idle_in_transaction_session_timeout = {};", IDLE_TIME_MAX.as_millis());
     }
     client.batch_execute(&settings).await?;
     // Every statement goes by keys through indexes, whatever the tables' size was when it was planned. What an engine

@@ -22,7 +22,7 @@ pub(crate) struct Bench {
 enum Stored {
     Memory(MemoryBackend),
     Files(Config, #[expect(dead_code, reason = "it goes with this")] TempDir),
-    Postgres(Postgres),
+    Postgres(Box<Postgres>),
 }
 
 impl Bench {
@@ -44,7 +44,7 @@ impl Bench {
 
     /// Tables of its own.
     pub(crate) fn postgres(server: &Server) -> Self {
-        Self::of("postgres", Stored::Postgres(Postgres::open(&server.config()).unwrap()))
+        Self::of("postgres", Stored::Postgres(Box::new(Postgres::open(&server.config()).unwrap())))
     }
 
     fn of(name: &'static str, stored: Stored) -> Self {

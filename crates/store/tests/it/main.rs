@@ -19,3 +19,4 @@ mod postgres;
 mod registers;
 mod sync;
 mod threads;
+mod tls;
