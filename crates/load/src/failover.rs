@@ -116,6 +116,7 @@ impl Group for Pair {
                     quota: run.share(number.into(), self.style.clients.into()),
                     deadline,
                     link,
+                    asked: None,
                     is_afresh: false,
                     returning: None,
                 }

@@ -31,6 +31,8 @@ pub(super) struct Client<'a> {
     pub(super) quota: u64,
     pub(super) deadline: Option<Instant>,
     pub(super) link: Link,
+    /// When an acknowledgement was asked for that has not come.
+    pub(super) asked: Option<Instant>,
     /// On a stream that is not the first: what the first one got without saying so comes again.
     pub(super) is_afresh: bool,
     /// When the connection was lost, until all that was sent on it is acknowledged.
@@ -72,6 +74,7 @@ impl Client<'_> {
                 self.quota = 0;
             }
             self.send_due(now);
+            self.note_acknowledgement(now);
             if self.is_done() || now > last_progress + self.run.patience {
                 return Ok(());
             }
@@ -92,6 +95,15 @@ impl Client<'_> {
                 Err(_) if !self.is_over() => last_progress = Instant::now(),
                 Err(_) => {}
             }
+        }
+    }
+
+    /// How long an acknowledgement takes, on one connection.
+    fn note_acknowledgement(&mut self, now: Instant) {
+        if self.link.is_ack_awaited() {
+            self.asked.get_or_insert(now);
+        } else if let Some(asked) = self.asked.take() {
+            self.field.acknowledged(asked);
         }
     }
 
@@ -192,6 +204,7 @@ impl Client<'_> {
     /// The connection is lost: comes back at another server, by and by at each.
     async fn come_back(&mut self, error: &LinkError) -> Result<(), LinkError> {
         let lost = Instant::now();
+        self.asked = None;
         let stays_away = self.field.lost(&self.link.jid, error, lost);
         if stays_away {
             tokio::time::sleep_until((lost + self.field.plan.away).into()).await;

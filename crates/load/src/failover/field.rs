@@ -56,6 +56,8 @@ pub(super) struct State {
     /// sent is acknowledged.
     pub(super) back: Histogram<u64>,
     pub(super) settled: Histogram<u64>,
+    /// From asking for an acknowledgement until it came on the same connection, in microseconds, since the first loss.
+    pub(super) acknowledged: Histogram<u64>,
     /// From the first connection lost until the first and the last such success of any client.
     pub(super) first_success: Option<Duration>,
     pub(super) last_success: Option<Duration>,
@@ -87,6 +89,7 @@ impl Field {
             repeated: 0,
             back: histogram(),
             settled: histogram(),
+            acknowledged: histogram(),
             first_success: None,
             last_success: None,
             unavailable: BTreeMap::new(),
@@ -150,6 +153,14 @@ impl Field {
         let since_first = state.first_lost.map(|first| first.elapsed());
         state.first_success = state.first_success.or(since_first);
         state.last_success = since_first;
+    }
+
+    /// An acknowledgement came on the connection on which it was asked for.
+    pub(super) fn acknowledged(&self, asked: Instant) {
+        let mut state = self.state();
+        if state.first_lost.is_some() {
+            state.acknowledged.saturating_record(microseconds(asked.elapsed()));
+        }
     }
 
     /// A message arrived again on a stream that took the place of the one where it arrived first.

@@ -31,6 +31,9 @@ pub(crate) struct Outcome {
     back_milliseconds: Option<Latency>,
     /// From there until all that it had sent was acknowledged as well.
     settled_milliseconds: Option<Latency>,
+    /// Since the first loss, from asking for an acknowledgement until it came on the same connection: here wait those who
+    /// kept their connection, while what they are connected to was taken away behind it.
+    acknowledged_milliseconds: Option<Latency>,
     /// From the first loss of all until the first client had come back so, and the last.
     first_success_milliseconds: Option<f64>,
     last_success_milliseconds: Option<f64>,
@@ -69,6 +72,7 @@ impl Outcome {
             repeated: state.repeated,
             back_milliseconds: percentiles(&state.back),
             settled_milliseconds: percentiles(&state.settled),
+            acknowledged_milliseconds: percentiles(&state.acknowledged),
             first_success_milliseconds: state.first_success.map(milliseconds),
             last_success_milliseconds: state.last_success.map(milliseconds),
             unavailable: Unavailable::new(&state),
@@ -124,7 +128,11 @@ impl fmt::Display for Outcome {
              {impossible_h} with one that cannot be"
         )?;
         writeln!(out, "  again            {} sent, {} received", self.sent_again, self.repeated)?;
-        let times = [("stream, ms", &self.back_milliseconds), ("settled, ms", &self.settled_milliseconds)];
+        let times = [
+            ("stream, ms", &self.back_milliseconds),
+            ("settled, ms", &self.settled_milliseconds),
+            ("acknowledged, ms", &self.acknowledged_milliseconds),
+        ];
         for (title, times) in times {
             if let Some(Latency { p50, p90, p99, max, .. }) = times {
                 writeln!(out, "  {title:<16} p50 {p50:.0}  p90 {p90:.0}  p99 {p99:.0}  max {max:.0}")?;
