@@ -171,6 +171,15 @@ impl Slots {
         begun
     }
 
+    /// A member is gone: what its sessions say is not heard any more.
+    pub fn gone(&mut self, member: MemberId) {
+        for held in self.held.values_mut() {
+            let before = held.events.len();
+            held.events.retain(|(_, event)| event.session().is_none_or(|session| session.member != member));
+            self.waiting -= before - held.events.len();
+        }
+    }
+
     /// Events that wait.
     pub fn waiting(&self) -> usize {
         self.waiting
@@ -260,6 +269,23 @@ mod tests {
         assert!(!slots.gathers(key().slot()));
         assert!(matches!(slots.admit(&key(), event(3)), Admission::Here(Epoch(1), _)));
         assert_eq!(slots.waiting(), 0);
+    }
+
+    #[test]
+    fn what_sessions_of_a_member_that_is_gone_have_said_is_not_heard() {
+        let mut slots = Slots::new(ME, began());
+        let table = next(slots.table(), ME);
+        slots.install(table);
+        let bind = |member| {
+            let session = SessionKey { member, arbiter: 0, serial: 1 };
+            Event::Session(session, FromSession::Bind { resource: "x".into(), peer: None })
+        };
+        for event in [bind(OTHER), event(1), bind(ME)] {
+            assert!(matches!(slots.admit(&key(), event), Admission::Held));
+        }
+        slots.gone(OTHER);
+        assert_eq!(slots.waiting(), 2);
+        assert_eq!(numbers(&slots.gathered([key().slot()])), [1, 0]);
     }
 
     #[test]

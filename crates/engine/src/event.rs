@@ -1,6 +1,6 @@
 //! What entities and sessions tell each other. Named for what is asked or what happened.
 
-use crate::{Attach, Key, LogId, OutboundCopy, Rows, Snapshot, TakenOver};
+use crate::{Attach, Key, LogId, MemberId, OutboundCopy, Rows, SessionKey, Snapshot, TakenOver};
 use bytes::Bytes;
 use core::net::IpAddr;
 use std::fmt;
@@ -10,7 +10,7 @@ use stentor_xmpp::{Counter, FullJid, Stanza, StanzaError, StreamError};
 #[derive(Debug)]
 pub enum Event {
     /// From a session that holds an attachment here, or asks for one.
-    Session(crate::SessionKey, FromSession),
+    Session(SessionKey, FromSession),
     /// A stanza that must not be lost: named, and answered by [`Event::Confirm`] once its fate is durable.
     Forward(Forward),
     /// The fate of a forward of ours.
@@ -29,6 +29,8 @@ pub enum Event {
     TakenOver(TakenOver),
     /// To an entity that was loaded while its slot gathered: every member has had its sessions attach.
     Gathered,
+    /// A member is gone, with all the sessions that it accepted.
+    MemberGone(MemberId),
 }
 
 impl Event {
@@ -43,7 +45,16 @@ impl Event {
             | Self::Derived(..)
             | Self::Timer(_)
             | Self::TakenOver(_)
-            | Self::Gathered => false,
+            | Self::Gathered
+            | Self::MemberGone(_) => false,
+        }
+    }
+
+    /// The session that says it.
+    pub fn session(&self) -> Option<SessionKey> {
+        match self {
+            Self::Session(session, _) => Some(*session),
+            _ => None,
         }
     }
 }

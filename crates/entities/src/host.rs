@@ -71,6 +71,8 @@ pub struct Hosts {
     pub version: Box<str>,
     /// When the process started, milliseconds since 1970 UTC (XEP-0012).
     pub started: u64,
+    /// Whether this process is one of many: who is available is on record then, for members that take over.
+    pub is_clustered: bool,
     /// Bugs switched on, to see that the simulator's checkers catch them.
     pub planted: Planted,
 }
@@ -79,7 +81,14 @@ impl Hosts {
     /// Serves these.
     pub fn new(hosts: Vec<Host>, limits: UserLimits, version: &str, started: u64) -> Self {
         let hosts = hosts.into_iter().map(|host| (host.domain.clone(), Arc::new(host))).collect();
-        Self { hosts, limits, version: version.into(), started, planted: Planted::default() }
+        Self {
+            hosts,
+            limits,
+            version: version.into(),
+            started,
+            is_clustered: false,
+            planted: Planted::default(),
+        }
     }
 
     /// The host of a domain, if it is served here.

@@ -141,10 +141,7 @@ impl Handler<Deliver> for EntityActor {
     type Result = ();
 
     fn handle(&mut self, Deliver(event, is_counted): Deliver, context: &mut Self::Context) {
-        let session = match &event {
-            Event::Session(session, _) => Some(*session),
-            _ => None,
-        };
+        let session = event.session();
         let panics = self.panics;
         if self.shell.is_some() {
             self.step(|shell, outputs| shell.handle(local::now(), event, outputs));

@@ -7,6 +7,7 @@
 //! actix's mailboxes have no bound, so a [`stentor_engine::Gate`] stands before each; being refused is a decision
 //! made in one place, [`local`]. A panic in an entity ends that entity, not its arbiter.
 
+mod asks;
 pub mod cluster;
 mod credentials;
 mod entity_actor;
@@ -17,6 +18,7 @@ mod router;
 mod routing;
 mod start;
 mod timers;
+mod waking;
 
 pub use credentials::StoreCredentials;
 pub use local::{

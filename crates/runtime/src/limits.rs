@@ -12,6 +12,12 @@ pub const DERIVING_MAX: usize = 2;
 pub const ASKS_MAX: usize = 1_024;
 /// Senders whose names are read from the store at once, when all of them are woken.
 pub const SENDERS_PAGE: usize = 1_024;
+/// Users that are being woken at once: each is a load of the store's.
+pub const WAKING_MAX: usize = 16;
+/// How long after a failure to wake users it is tried once more, and how often.
+pub const WAKE_AGAIN: Duration = Duration::from_secs(5);
+/// See [`WAKE_AGAIN`].
+pub const WAKE_ATTEMPTS_MAX: u32 = 5;
 /// What entities let go, on one arbiter, while this member's lease is over; beyond, nothing more is taken in. Some seconds
 /// of a busy arbiter's.
 pub const STALLED_MAX: usize = 65_536;

@@ -1,12 +1,13 @@
 //! What an arbiter has for itself: its registry of entities and sessions, its timers, what it is about to send to
 //! others. Only the arbiter's own thread touches it.
 
+use crate::asks::Asker;
 use crate::entity_actor::EntityActor;
 use crate::limits::STALLED_MAX;
 use crate::members::ToMember;
 use crate::router::{Parcel, Parcels};
 use crate::routing::Source;
-use crate::start::{Asker, Shared};
+use crate::start::Shared;
 use crate::timers::{Timer, Timers};
 use actix::{Addr, Message, Recipient};
 use std::cell::RefCell;
@@ -29,6 +30,8 @@ pub enum SessionMessage {
     User(ToSession),
     /// A timer of the session has run out.
     Timer(u64),
+    /// The member that has its user cannot be reached: its client is better off to come back to another.
+    Lost,
     /// The process ends.
     Shutdown,
 }
@@ -52,7 +55,7 @@ pub(crate) struct Local {
     pub retiring: HashMap<Slot, usize>,
     /// What entities let go while this member's lease is over: it waits until the lease goes on.
     stalled: VecDeque<(Key, Epoch, Sent)>,
-    /// Events that another member gave back by a table of this version, which is not here yet.
+    /// Events that another member gave back, or another arbiter sent, by a table of this version, which is not here yet.
     pub returned: Vec<(u64, Key, Event)>,
     /// Write sets and questions that the store had no room for, in order.
     waiting_sets: VecDeque<WriteSet>,
@@ -176,9 +179,7 @@ impl Local {
         while self.shared.may_release()
             && let Some((owner, epoch, sent)) = self.stalled.pop_front()
         {
-            if !self.slots.is_stale(owner.slot(), epoch) {
-                self.sent(&owner, epoch, sent);
-            }
+            self.sent(&owner, epoch, sent);
         }
     }
 
@@ -188,7 +189,12 @@ impl Local {
     }
 
     fn sent(&mut self, owner: &Key, epoch: Epoch, sent: Sent) {
-        let source: Source = Some((owner.slot(), epoch));
+        let slot = owner.slot();
+        if self.slots.is_stale(slot, epoch) {
+            // What its mailbox still had when its slot became another's.
+            return;
+        }
+        let source: Source = Some((slot, epoch));
         match sent {
             Sent::Event(key, event) => self.dispatch(source, key, event),
             Sent::Session(session, message) => self.tell_session(owner, epoch, session, message),
@@ -206,7 +212,7 @@ impl Local {
 
     /// Hands the answer to whoever asked, here or at another member.
     pub(crate) fn answer(&mut self, ask: Ask, reply: Reply) {
-        match self.shared.asker(ask) {
+        match self.shared.asks.take(ask) {
             Some(Asker::Here(waiting)) => {
                 let _ = waiting.send(reply);
             }

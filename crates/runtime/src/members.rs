@@ -1,8 +1,9 @@
 //! Other members, as the arbiters see them: what is handed to them, what comes from them, and what is reported of
 //! slots that come and go.
 
+use crate::entity_actor::Deliver;
 use crate::limits::RETURNED_MAX;
-use crate::local::Local;
+use crate::local::{Local, post_entity};
 use crate::router::Parcel;
 use crate::routing::Source;
 use crate::start::Shared;
@@ -129,13 +130,18 @@ impl Local {
                 }
                 ToMember::Session { session, message, .. } => self.tell_own_session(session, message),
                 ToMember::Reply(ask, reply) => self.answer(ask, reply),
-                ToMember::Returned { version, key, event } => self.returned(version, key, event),
+                ToMember::Returned { version, key, event } => {
+                    if let Event::Command(ask, _) = &event {
+                        self.shared.asks.went_to(*ask, None);
+                    }
+                    self.returned(version, key, event);
+                }
             }
         }
     }
 
     /// By the table that sent it there it would only come back: it waits for the one by which it was returned.
-    fn returned(&mut self, version: u64, key: Key, event: Event) {
+    pub(crate) fn returned(&mut self, version: u64, key: Key, event: Event) {
         if version <= self.slots.table().version() {
             self.dispatch(None, key, event);
         } else if self.returned.len() >= RETURNED_MAX {
@@ -149,6 +155,16 @@ impl Local {
     pub(crate) fn send_returned(&mut self) {
         for (version, key, event) in std::mem::take(&mut self.returned) {
             self.returned(version, key, event);
+        }
+    }
+
+    /// A member is gone with its sessions: nothing that they said is heard any more, and entities detach them.
+    pub(crate) fn member_gone(&mut self, member: MemberId) {
+        self.slots.gone(member);
+        self.returned.retain(|(.., event)| event.session().is_none_or(|session| session.member != member));
+        for handle in self.entities.values() {
+            let event = Event::MemberGone(member);
+            post_entity(&handle.address, Deliver(event, handle.gate.enter().is_ok()));
         }
     }
 
@@ -178,7 +194,15 @@ impl Shared {
         self.post_all(|| Parcel::Resume(Arc::clone(slots)));
     }
 
-    /// A member cannot be reached: sessions here of users that it owns are ended, and can be resumed.
+    /// A member is in the table no more. The table without it was installed before, and nothing that came from it
+    /// follows.
+    pub fn gone(&self, member: MemberId) {
+        self.asks.gone(member);
+        self.post_all(|| Parcel::Gone(member));
+    }
+
+    /// A member that owns slots cannot be reached, for as long as a session waits for its user
+    /// ([`stentor_engine::limits::ATTACH_TIME_MAX`]): sessions of those users end, resumable.
     pub fn unreachable(&self, member: MemberId) {
         self.post_all(|| Parcel::Unreachable(member));
     }

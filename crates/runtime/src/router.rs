@@ -13,8 +13,8 @@ use stentor_store::{Committed, Completion};
 /// Something for an entity or a session of this arbiter.
 #[derive(Debug)]
 pub(crate) enum Parcel {
-    /// To an entity.
-    Event(Source, Key, Event),
+    /// To an entity, whose arbiter is this by that version of the table; 0 if it does not matter.
+    Event(u64, Source, Key, Event),
     /// What an entity is owed, which it asked for in this epoch.
     Own(Key, Epoch, Event),
     /// To a session.
@@ -35,7 +35,9 @@ pub(crate) enum Parcel {
     Quiesce(Arc<[Slot]>),
     /// They stay after all.
     Resume(Arc<[Slot]>),
-    /// A member is not reached.
+    /// A member is gone.
+    Gone(MemberId),
+    /// A member cannot be reached.
     Unreachable(MemberId),
     /// The lease goes on.
     Released,
@@ -104,7 +106,7 @@ impl Handler<Parcels> for Router {
         local::with(|local| {
             for parcel in parcels {
                 match parcel {
-                    Parcel::Event(source, key, event) => local.dispatch(source, key, event),
+                    Parcel::Event(version, source, key, event) => local.routed(version, source, key, event),
                     Parcel::Own(key, epoch, event) => local.deliver_own(&key, epoch, event),
                     Parcel::Session(session, message) => local.tell_own_session(session, message),
                     Parcel::Rows(key, epoch, token, rows) => local.rows(&key, epoch, token, rows),
@@ -113,6 +115,7 @@ impl Handler<Parcels> for Router {
                     Parcel::Gathered(slots) => local.gathered(&slots),
                     Parcel::Quiesce(slots) => local.quiesce(&slots),
                     Parcel::Resume(slots) => local.resume(&slots),
+                    Parcel::Gone(member) => local.member_gone(member),
                     Parcel::Unreachable(member) => local.unreachable(member),
                     Parcel::Released => local.resume_releasing(),
                     Parcel::Committed(results) => local.committed(results),

@@ -6,6 +6,7 @@ use crate::local::{Handle, Local, SessionMessage, post, post_entity};
 use crate::members::{Report, ToMember};
 use crate::router::Parcel;
 use crate::timers::Timer;
+use crate::waking;
 use std::collections::HashSet;
 use std::sync::Arc;
 use stentor_cluster::Admission;
@@ -27,7 +28,17 @@ impl Local {
         if arbiter == self.arbiter {
             self.admit(source, key, event);
         } else if let Some(parcels) = self.outgoing.get_mut(usize::from(arbiter)) {
-            parcels.push(Parcel::Event(source, key, event));
+            parcels.push(Parcel::Event(self.slots.table().version(), source, key, event));
+        }
+    }
+
+    /// What another arbiter sent by this version of the table. A session that attaches to an owner by a table that is not
+    /// here yet must not be sent to the owner before.
+    pub(crate) fn routed(&mut self, version: u64, source: Source, key: Key, event: Event) {
+        if version <= self.slots.table().version() {
+            self.dispatch(source, key, event);
+        } else {
+            self.returned(version, key, event);
         }
     }
 
@@ -39,6 +50,9 @@ impl Local {
         match self.slots.admit(&key, event) {
             Admission::Here(epoch, event) => self.deliver(key, epoch, event),
             Admission::There(member, epoch, event) => {
+                if let Event::Command(ask, _) = &event {
+                    self.shared.asks.went_to(*ask, Some(member));
+                }
                 self.tell_member(member, ToMember::Event { source, key, epoch, event });
             }
             Admission::Held => {}
@@ -119,7 +133,8 @@ impl Local {
             | Event::Derived(..)
             | Event::Timer(_)
             | Event::TakenOver(_)
-            | Event::Gathered => {}
+            | Event::Gathered
+            | Event::MemberGone(_) => {}
         }
     }
 
@@ -240,12 +255,12 @@ impl Local {
         }
     }
 
-    /// A member is not reached: its users' sessions here end, so that their clients resume where they can.
-    pub(crate) fn unreachable(&mut self, member: MemberId) {
+    /// A member is not reached: its users' sessions here are lost, so that their clients resume where they can.
+    pub(crate) fn unreachable(&self, member: MemberId) {
+        let table = self.slots.table();
         for (recipient, user) in self.sessions.values() {
-            if user.is_some_and(|slot| self.slots.table().owner(slot).member == Some(member)) {
-                let error = StreamError::new(StreamCondition::ResourceConstraint);
-                post(recipient, SessionMessage::User(ToSession::End(error)));
+            if user.is_some_and(|slot| table.owner(slot).member == Some(member)) {
+                post(recipient, SessionMessage::Lost);
             }
         }
     }
@@ -261,6 +276,9 @@ impl Local {
         }
         for (key, event) in self.slots.gathered(slots.iter().copied()) {
             self.admit(None, key, event);
+        }
+        if self.arbiter == 0 {
+            waking::wake(&self.shared, gathered);
         }
     }
 

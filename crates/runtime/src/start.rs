@@ -1,13 +1,14 @@
 //! Starting the arbiters, and what all of them share.
 
-use crate::limits::{ASK_TIME, ASKS_MAX, DERIVING_MAX, SENDERS_PAGE};
+use crate::asks::{Asker, Asks};
+use crate::limits::{ASK_TIME, DERIVING_MAX, SENDERS_PAGE};
 use crate::members::{Peers, Report, ToMember};
 use crate::router::{Count, Install, Parcel, Parcels, Router, RouterAddress, Wind};
+use crate::waking::{self, Waking};
 use actix::{Actor, Arbiter, ArbiterHandle};
 use bytes::Bytes;
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use stentor_engine::{Ask, Command, Event, Key, MemberId, Reply, Slot, Table};
 use stentor_entities::Hosts;
 use stentor_store::{Fault, Having, Store};
@@ -29,19 +30,11 @@ pub struct Shared {
     deriving: Semaphore,
     /// Why the store commits nothing any more.
     failure: watch::Sender<Option<String>>,
-    asks: Mutex<HashMap<Ask, Asker>>,
-    next_ask: AtomicU64,
+    pub(crate) asks: Asks,
+    pub(crate) waking: Waking,
     /// The table to begin with, and the way to other members; none where this is no cluster.
     table: Arc<Table>,
     peers: Option<Arc<dyn Peers>>,
-}
-
-/// Who waits for the answer to a question of administration.
-pub(crate) enum Asker {
-    /// Somebody in this process.
-    Here(oneshot::Sender<Reply>),
-    /// Another member, where it has this number.
-    Member(MemberId, Ask),
 }
 
 impl Shared {
@@ -60,6 +53,13 @@ impl Shared {
         if let Some((arbiter, load)) = self.arbiters.get(usize::from(self.arbiter_of(key))) {
             let load = Arc::clone(load);
             arbiter.spawn_fn(move || f(load));
+        }
+    }
+
+    /// Runs `f` on an arbiter.
+    pub(crate) fn place_any(&self, f: impl FnOnce() + Send + 'static) {
+        if let Some((arbiter, _)) = self.arbiters.first() {
+            arbiter.spawn_fn(f);
         }
     }
 
@@ -89,28 +89,11 @@ impl Shared {
         }
     }
 
-    /// Who waits for the answer, if anybody still does.
-    pub(crate) fn asker(&self, ask: Ask) -> Option<Asker> {
-        self.asks.lock().unwrap_or_else(PoisonError::into_inner).remove(&ask)
-    }
-
-    /// Enters who asks; none if too many do.
-    fn enter(&self, asker: Asker) -> Option<Ask> {
-        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
-        asks.retain(|_, asker| !matches!(asker, Asker::Here(waiting) if waiting.is_closed()));
-        if asks.len() >= ASKS_MAX {
-            return None;
-        }
-        let ask = Ask(self.next_ask.fetch_add(1, Ordering::Relaxed));
-        asks.insert(ask, asker);
-        Some(ask)
-    }
-
     /// A question of another member gets a number of this one; without one, nobody waits for its answer.
     pub(crate) fn asked_by(&self, member: MemberId, event: Event) -> Event {
         match event {
             Event::Command(ask, command) => {
-                Event::Command(self.enter(Asker::Member(member, ask)).unwrap_or(Ask(0)), command)
+                Event::Command(self.asks.enter(Asker::Member(member, ask)).unwrap_or(Ask(0)), command)
             }
             event => event,
         }
@@ -152,9 +135,9 @@ impl Administration {
     /// Asks a user. None if too many questions are under way, or the user's entity is lost before it answers.
     pub async fn ask(&self, key: Key, command: Command) -> Option<Reply> {
         let (answer, answered) = oneshot::channel();
-        let ask = self.shared.enter(Asker::Here(answer))?;
+        let ask = self.shared.asks.enter(Asker::Here(answer))?;
         let arbiter = self.shared.arbiter_of(&key);
-        self.shared.post(arbiter, Parcel::Event(None, key, Event::Command(ask, command)));
+        self.shared.post(arbiter, Parcel::Event(0, None, key, Event::Command(ask, command)));
         // Another member may be gone with the question.
         tokio::time::timeout(ASK_TIME, answered).await.ok()?.ok()
     }
@@ -234,7 +217,8 @@ impl Membership {
         Self { member, table: Arc::new(Table::alone(member)), peers: None }
     }
 
-    /// A member, with the table to begin with; slots that are its own there are open.
+    /// A member, with the table to begin with; slots that are its own there are open, and their users who have
+    /// something under way are woken.
     pub fn member(member: MemberId, table: Arc<Table>, peers: Arc<dyn Peers>) -> Self {
         Self { member, table, peers: Some(peers) }
     }
@@ -288,13 +272,17 @@ impl Runtime {
             derive,
             deriving: Semaphore::new(DERIVING_MAX),
             failure: watch::Sender::new(None),
-            asks: Mutex::new(HashMap::new()),
-            next_ask: AtomicU64::new(1),
+            asks: Asks::new(),
+            waking: Waking::default(),
             table,
             peers,
         });
         for router in &shared.routers {
             router.0.send(Install(Arc::clone(&shared))).await.map_err(|_| StartError::Arbiter)?;
+        }
+        if shared.peers.is_some() {
+            let ours = Slot::all().filter(|slot| shared.table.owner(*slot).member == Some(member));
+            waking::wake(&shared, ours);
         }
         Ok(Self { shared })
     }

@@ -46,7 +46,9 @@ pub(crate) fn hosts(config: &Config) -> Arc<Hosts> {
     };
     let hosts = config.hosts.iter().map(entity_host);
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-    Arc::new(Hosts::new(hosts.collect(), limits, env!("CARGO_PKG_VERSION"), started))
+    let mut hosts = Hosts::new(hosts.collect(), limits, env!("CARGO_PKG_VERSION"), started);
+    hosts.is_clustered = config.cluster.is_some();
+    Arc::new(hosts)
 }
 
 fn entity_host(host: &HostConfig) -> stentor_entities::Host {

@@ -20,16 +20,16 @@ struct Gained {
 pub(super) struct Gathering(BTreeMap<u64, Gained>);
 
 impl Gathering {
-    /// Slots became ours by this version; these others are members by it.
+    /// Slots became ours by this version; these members have sessions that may have to attach by it.
     pub(super) fn gained(
         &mut self,
         now: u64,
         version: u64,
         slots: BTreeSet<Slot>,
-        others: BTreeSet<MemberId>,
+        waiting: BTreeSet<MemberId>,
     ) {
         if !slots.is_empty() {
-            self.0.insert(version, Gained { slots, waiting: others, until: now + GATHER_MS });
+            self.0.insert(version, Gained { slots, waiting, until: now + GATHER_MS });
         }
     }
 

@@ -117,6 +117,7 @@ impl Membership {
     /// All our sessions have attached by this version.
     pub(super) fn handed_over(&mut self, version: u64, desk: &mut Desk) {
         self.handed_over = self.handed_over.max(version);
+        self.gathering.handed_over(self.me, version);
         self.answer_awaited(desk);
     }
 
@@ -206,7 +207,9 @@ impl Membership {
             let tell = |id: &MemberId| Action::Tell(*id, PeerMessage::Version(after.version()));
             desk.actions.extend(others.iter().map(tell));
         }
-        self.gathering.gained(now, after.version(), gained, others);
+        // Its own sessions have to attach as well.
+        let waited_for = others.into_iter().chain([self.me]).collect();
+        self.gathering.gained(now, after.version(), gained, waited_for);
         self.is_changed = true;
         if is_first {
             // Somebody who joined at the same time, and before us.

@@ -277,10 +277,9 @@ impl World {
                 continue;
             }
             let moved = self.register.moved.get(slot).copied().unwrap_or(0);
-            let others = process.table.members().keys().filter(|id| Some(**id) != process.id);
-            for other in others {
+            for member in process.table.members().keys() {
                 let owes = |process: &&Process| {
-                    process.id == Some(*other) && process.joined_by < moved && process.handed_over < moved
+                    process.id == Some(*member) && process.joined_by < moved && process.handed_over < moved
                 };
                 let owing = self.processes.iter().find(owes).map(|process| process.id);
                 self.check(owing.is_none(), || format!("{slot:?} of {moved} waits for {owing:?} no more"));

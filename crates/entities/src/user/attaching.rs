@@ -11,14 +11,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use stentor_engine::limits::{ATTACH_TIME_MAX, ENTITY_EVENTS_MAX};
 use stentor_engine::{
-    Attach, Effects, Event, Expected, FromSession, LogId, Now, OutboundCopy, SessionKey, Snapshot, TakenOver,
-    ToSession, Unconfirmed,
+    Attach, Effects, Event, Expected, FromSession, LogId, MemberId, Now, OutboundCopy, SessionKey, Snapshot,
+    TakenOver, ToSession, Unconfirmed,
 };
-use stentor_xmpp::{Counter, FullJid, Kind, PresenceType, Stanza, StreamCondition, Unacknowledged};
+use stentor_xmpp::{
+    Counter, FullJid, Kind, PresenceType, Stanza, StreamCondition, StreamError, Unacknowledged,
+};
 
 /// Resources that ended of which the successor of a user tells once more that they did, since this user cannot know
 /// whether all heard it.
 const ENDED_MAX: usize = 20;
+
+/// Sessions that were told to attach and have not; a session that is forgotten is told again when it speaks again.
+const STRANGERS_MAX: usize = 32;
 
 /// What has come since the user was loaded in another's place.
 #[derive(Debug, Default)]
@@ -74,12 +79,8 @@ impl User {
                 self.decline(event, effects);
             }
             _ => {
-                use FromSession::{Bind, Detached, Gone, Resume};
-                if let Event::Session(session, Bind { .. } | Resume { .. } | Detached { .. } | Gone) = event {
-                    let gone =
-                        gathering.expected.extract_if(.., |expected| expected.session == Some(session));
-                    gathering.gone.extend(gone);
-                }
+                let gone = gathering.expected.extract_if(.., |expected| is_last_of(expected, &event));
+                gathering.gone.extend(gone);
                 gathering.deferred.push_back(event);
             }
         }
@@ -125,13 +126,47 @@ impl User {
         for (attachment, replay) in gathering.replays {
             self.replay(now, attachment, replay, effects);
         }
+        self.take_back_lost(now, effects);
         for index in 0..self.resources.len() {
+            self.record_online(now, index, false, effects);
             self.read_on(index, effects);
         }
+        self.probe_soon(effects);
         for event in gathering.deferred {
             self.take(now, event, effects);
         }
         self.settle_taken();
+    }
+
+    /// A session speaks as if it were attached, and is not. If it is not known at all, it attached to nobody: its
+    /// event crossed the move of the slot, or this user was loaded afresh since. It is told once.
+    pub(crate) fn met_stranger(&mut self, session: SessionKey, attachment: u64, effects: &mut Effects) {
+        if self.resources.iter().any(|resource| resource.session == Some(session)) {
+            // It attached again, and did not know yet when it said this.
+            return;
+        }
+        if self.resources.iter().any(|resource| resource.attachment == attachment) {
+            // It was given up, since something for it was lost on the way: its client is better off to resume.
+            let error = StreamError::new(StreamCondition::ConnectionTimeout);
+            return effects.session(session, ToSession::End(error));
+        }
+        if !self.strangers.contains(&session) {
+            if self.strangers.len() >= STRANGERS_MAX {
+                self.strangers.remove(0);
+            }
+            self.strangers.push(session);
+            effects.session(session, ToSession::Reattach);
+        }
+    }
+
+    /// The sessions of a member are gone with it.
+    pub(crate) fn member_gone(&mut self, now: Now, member: MemberId, effects: &mut Effects) {
+        self.strangers.retain(|stranger| stranger.member != member);
+        let sessions = self.resources.iter().filter_map(|resource| resource.session);
+        let gone: Vec<SessionKey> = sessions.filter(|session| session.member == member).collect();
+        for session in gone {
+            self.detached(now, session, true, effects);
+        }
     }
 
     /// A session attaches that was not expected, or not any more.
@@ -147,6 +182,8 @@ impl User {
             // Contacts may have been told that it is gone.
             self.broadcast(&stanza, effects);
         }
+        self.record_online(now, index, false, effects);
+        self.probe_soon(effects);
         self.read_on(index, effects);
     }
 
@@ -182,6 +219,7 @@ impl User {
         } else if self.resources.len() >= self.hosts.limits.resources_max {
             return refuse(StreamCondition::ResourceConstraint);
         }
+        self.strangers.retain(|stranger| *stranger != session);
         self.ended.retain(|ended| *ended != attach.jid);
         self.attachments = self.attachments.max(attach.attachment);
         let attachment = self.next_attachment();
@@ -192,6 +230,7 @@ impl User {
         resource.handled = attach.confirmed;
         let managed = attach.snapshot.management;
         resource.restore(attach.snapshot);
+        resource.is_recorded = resource.is_shown() && self.online.take(resource.name());
         if let Some(managed) = managed {
             let mut management =
                 Management::new(managed.stream, managed.is_resumable, managed.max, managed.unmanaged);
@@ -265,6 +304,9 @@ impl User {
     /// The resource is to be made anew: what it holds is held by nobody, and nobody is told.
     fn forget_resource(&mut self, index: usize) {
         let resource = self.resources.swap_remove(index);
+        if resource.is_recorded {
+            self.leave_record(resource.name());
+        }
         let Some(management) = resource.management else { return };
         let over = super::load::Over { handled: management.durable, at: 0, recorded: management.recorded };
         self.streams.insert(management.stream, over);
@@ -282,6 +324,7 @@ impl User {
         }
         let mut resource = Resource::new(lost.jid, None, 0, now.unix);
         resource.restore(lost.snapshot);
+        resource.is_recorded = self.online.take(resource.name());
         self.resources.push(resource);
         self.end_resource(now, self.resources.len() - 1, None, effects);
     }
@@ -319,6 +362,17 @@ impl User {
         }
         events.push_front(Event::TakenOver(TakenOver { gathers, attachments, resources: expected }));
         events.into()
+    }
+}
+
+/// Whether the event says that the session does not attach.
+fn is_last_of(expected: &Expected, event: &Event) -> bool {
+    use FromSession::{Bind, Detached, Gone, Resume};
+    let Some(session) = expected.session else { return false };
+    match event {
+        Event::Session(of, Bind { .. } | Resume { .. } | Detached { .. } | Gone) => *of == session,
+        Event::MemberGone(member) => *member == session.member,
+        _ => false,
     }
 }
 

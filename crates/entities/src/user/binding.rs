@@ -22,27 +22,27 @@ impl User {
             FromSession::Resume { stream, h, peer } => self.resume(now, (session, peer), stream, h, effects),
             FromSession::Attach(attach) => self.attach(now, session, *attach, effects),
             FromSession::Inbound { attachment, first, stanzas } => {
-                let Some(index) = self.attached(session, attachment) else { return };
+                let Some(index) = self.attached(session, attachment, effects) else { return };
                 self.inbound(now, index, first, stanzas, effects);
             }
             FromSession::Passed { attachment, number, answer } => {
-                let Some(index) = self.attached(session, attachment) else { return };
+                let Some(index) = self.attached(session, attachment, effects) else { return };
                 self.passed(index, number, answer.as_ref(), effects);
             }
             FromSession::EnableManagement { attachment, stream, resume, max } => {
-                let Some(index) = self.attached(session, attachment) else { return };
+                let Some(index) = self.attached(session, attachment, effects) else { return };
                 self.enable_management(index, stream, resume, max, effects);
             }
             FromSession::Request { attachment } => {
-                let Some(index) = self.attached(session, attachment) else { return };
+                let Some(index) = self.attached(session, attachment, effects) else { return };
                 self.answer(now, index, effects);
             }
             FromSession::Acknowledged { attachment, h } => {
-                let Some(index) = self.attached(session, attachment) else { return };
+                let Some(index) = self.attached(session, attachment, effects) else { return };
                 self.acknowledged(index, h, effects);
             }
             FromSession::Flushed { attachment, outbound } => {
-                let Some(index) = self.attached(session, attachment) else { return };
+                let Some(index) = self.attached(session, attachment, effects) else { return };
                 if let Some(resource) = self.resources.get_mut(index) {
                     resource.flushed(outbound);
                 }
@@ -55,8 +55,13 @@ impl User {
     }
 
     /// The session as well: a number may be given twice if the user is loaded twice in one millisecond.
-    fn attached(&self, session: SessionKey, attachment: u64) -> Option<usize> {
-        self.resources.iter().position(|r| r.attachment == attachment && r.session == Some(session))
+    fn attached(&mut self, session: SessionKey, attachment: u64, effects: &mut Effects) -> Option<usize> {
+        let is_it = |r: &Resource| r.attachment == attachment && r.session == Some(session);
+        let index = self.resources.iter().position(is_it);
+        if index.is_none() {
+            self.met_stranger(session, attachment, effects);
+        }
+        index
     }
 
     pub(crate) fn next_attachment(&mut self) -> u64 {
@@ -222,7 +227,8 @@ impl User {
     }
 
     /// The connection is lost, or the stream was closed.
-    fn detached(&mut self, now: Now, session: SessionKey, resumable: bool, effects: &mut Effects) {
+    pub(crate) fn detached(&mut self, now: Now, session: SessionKey, resumable: bool, effects: &mut Effects) {
+        self.strangers.retain(|stranger| *stranger != session);
         let index = self.resources.iter().position(|resource| resource.session == Some(session));
         let Some(index) = index else { return };
         let Some(resource) = self.resources.get_mut(index) else { return };

@@ -2,14 +2,14 @@
 
 use super::User;
 use super::account::{Account, CREDENTIALS};
-use super::collection::{ACCOUNT, ROSTER, SEEN, STATE, STREAMS};
+use super::collection::{ACCOUNT, ONLINE, ROSTER, SEEN, STATE, STREAMS};
 use super::entry::{Entry, Way};
 use super::inbox::TAKEN_MAX;
 use super::outbox::Outbox;
 use super::resent::Accepted;
 use super::roster::{Item, Roster};
 use super::{Inbox, timer};
-use crate::UserLimits;
+use crate::Hosts;
 use serde_json::Value;
 use stentor_engine::{
     Effects, Epoch, Event, FromSession, Key, LogId, LogRow, Now, Query, Record, Reply, Rows, StreamId,
@@ -42,13 +42,14 @@ pub(crate) struct Over {
 }
 
 /// What a user asks of the store before its first event.
-pub(crate) fn queries(limits: &UserLimits) -> Vec<Query> {
+pub(crate) fn queries(hosts: &Hosts) -> Vec<Query> {
+    let limits = &hosts.limits;
     // All that can be there: what waits, errors among it, what is under way, and what stays for others; and as much
     // again as makes up for what is settled and not yet removed, and for requests and answers of the roster.
     let waiting = limits.offline_messages_max + limits.outbox_max + limits.errors_max + TAKEN_MAX;
     let log = u32::try_from(waiting + limits.outbox_max + LOG_SPARE).unwrap_or(u32::MAX);
     let all = |collection| Query::Records { collection, after: None, limit: RECORDS_MAX };
-    vec![
+    let mut queries = vec![
         Query::Record { collection: ACCOUNT, key: CREDENTIALS.into() },
         all(ROSTER),
         all(SEEN),
@@ -56,7 +57,9 @@ pub(crate) fn queries(limits: &UserLimits) -> Vec<Query> {
         all(STREAMS),
         Query::Tail,
         Query::LogAfter { after: LogId(0), limit: log },
-    ]
+    ];
+    queries.extend(hosts.is_clustered.then(|| all(ONLINE)));
+    queries
 }
 
 /// How many stanzas of a stream were handled, at rest; and when that was noted.
@@ -102,6 +105,11 @@ impl User {
                     }
                 }
                 self.load_streams(now, &streams, effects);
+                match next() {
+                    Some(Rows::Records(online)) => self.load_online(&online),
+                    None if !self.hosts.is_clustered => {}
+                    _ => return self.is_unreadable = true,
+                }
                 self.load_log(&log);
                 self.repeat(now, None, effects);
             }
@@ -189,6 +197,7 @@ impl User {
         self.accepted = Accepted::default();
         self.inbox = Inbox::default();
         self.settled.clear();
+        self.online.clear();
         self.streams.clear();
         self.last_activity = None;
     }
@@ -216,7 +225,8 @@ impl User {
             | Event::Timer(_)
             | Event::Derived(..)
             | Event::TakenOver(_)
-            | Event::Gathered => {}
+            | Event::Gathered
+            | Event::MemberGone(_) => {}
         }
     }
 

@@ -12,6 +12,7 @@ mod entry;
 mod inbox;
 mod iq;
 mod load;
+mod online;
 mod outbox;
 mod reading;
 mod received;
@@ -37,6 +38,7 @@ use account::Account;
 use attaching::Gathering;
 use inbox::Inbox;
 use load::Over;
+use online::Online;
 use outbox::Outbox;
 use resent::Accepted;
 use resource::Resource;
@@ -44,8 +46,8 @@ use roster::Roster;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stentor_engine::{
-    Collection, Effects, Entity, Epoch, Event, Key, LogId, Now, Planted, Query, Reply, Rows, StreamId,
-    ToSession,
+    Collection, Effects, Entity, Epoch, Event, Key, LogId, Now, Planted, Query, Reply, Rows, SessionKey,
+    StreamId, ToSession,
 };
 use stentor_xmpp::{BareJid, FullJid, StreamCondition};
 use xep_0077_registration::PasswordChange;
@@ -64,6 +66,8 @@ pub mod collection {
     pub const SEEN: Collection = Collection("seen");
     /// A record a stream: how many of its stanzas were handled, beyond what the log says.
     pub const STREAMS: Collection = Collection("streams");
+    /// A record a resource that others see, in a cluster.
+    pub const ONLINE: Collection = Collection("online");
     /// Single records: the roster's version, the last logout.
     pub const STATE: Collection = Collection("state");
 }
@@ -82,6 +86,9 @@ pub struct User {
     resources: Vec<Resource>,
     /// Sessions of the user in whose place this one was loaded are still expected.
     gathering: Option<Box<Gathering>>,
+    /// Sessions of which nothing is known, that were told to attach.
+    strangers: Vec<SessionKey>,
+    online: Online,
     /// Resources that ended lately.
     ended: Vec<FullJid>,
     /// The last number given to an attachment.
@@ -120,6 +127,8 @@ impl Entity for User {
             roster: Roster::default(),
             resources: Vec::new(),
             gathering: None,
+            strangers: Vec::new(),
+            online: Online::default(),
             ended: Vec::new(),
             attachments: 0,
             tail: LogId(0),
@@ -133,7 +142,7 @@ impl Entity for User {
             last_activity: None,
             is_unreadable: false,
         };
-        let queries = load::queries(&user.hosts.limits);
+        let queries = load::queries(&user.hosts);
         (user, queries)
     }
 
@@ -146,6 +155,7 @@ impl Entity for User {
             return self.decline(event, effects);
         }
         if let Some(event) = self.gather(now, event, effects) {
+            self.take_back_lost(now, effects);
             self.take(now, event, effects);
         }
         self.bounce_refused(now, effects);
@@ -174,6 +184,7 @@ impl Entity for User {
         self.resources.is_empty()
             && self.gathering.is_none()
             && self.outbox.is_quiet()
+            && self.online.is_empty()
             && self.settled.is_empty()
             && self.changes.is_empty()
     }
@@ -196,6 +207,7 @@ impl User {
             Event::Timer(token) => self.timer(now, token, effects),
             Event::Derived(token, credentials) => self.derived(now, token, credentials, effects),
             Event::Command(ask, command) => self.command(now, ask, command, effects),
+            Event::MemberGone(member) => self.member_gone(now, member, effects),
             Event::TakenOver(_) | Event::Gathered => {}
         }
     }

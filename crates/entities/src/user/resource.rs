@@ -44,6 +44,8 @@ pub(crate) struct Resource {
     unflushed_bytes: usize,
     pub management: Option<Box<Management>>,
     pub presence: Option<Box<Available>>,
+    /// There is a record of it, of what others see.
+    pub is_recorded: bool,
     /// It asked for the roster, so it gets pushes (RFC 6121 2.1.6).
     pub is_interested: bool,
     /// To whom it sent presence that they would not have got by subscription (RFC 6121 4.6).
@@ -189,6 +191,7 @@ impl Resource {
             unflushed_bytes: 0,
             management: None,
             presence: None,
+            is_recorded: false,
             is_interested: false,
             directed: None,
             takes_errors: false,
@@ -205,6 +208,11 @@ impl Resource {
     /// Priority of its presence if it is available.
     pub(crate) fn priority(&self) -> Option<i8> {
         self.presence.as_ref().map(|available| available.priority)
+    }
+
+    /// Whether others see it.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.presence.is_some() || self.directed.as_ref().is_some_and(|directed| !directed.is_empty())
     }
 
     /// Whether messages to the bare JID reach it (RFC 6121 8.5.2.1: available, priority not negative).

@@ -1,16 +1,29 @@
 //! RFC 6121 section 4: presence. Broadcast, probes, directed presence, priorities.
 
-use super::User;
 use super::resource::{Available, Source};
+use super::{User, timer};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use stentor_engine::{Effects, Event, Key, Now};
 use stentor_xmpp::{Condition, Jid, PresenceType, Stanza};
 
 /// Entities to whom a resource may send directed presence that it must take back.
 const DIRECTED_MAX: usize = 1_000;
+/// The id of probes by which a user asks once more what its owner before may have been told: who is asked says then also
+/// which of his resources ended lately.
+const AGAIN: &str = "once-more";
+/// Milliseconds over which these are spread.
+const PROBE_WITHIN: u64 = 4_000;
 
 impl User {
     /// A resource says that it is available, or how (4.2, 4.4).
-    pub(crate) fn becomes_available(&mut self, index: usize, stanza: Stanza, effects: &mut Effects) {
+    pub(crate) fn becomes_available(
+        &mut self,
+        now: Now,
+        index: usize,
+        stanza: Stanza,
+        effects: &mut Effects,
+    ) {
         let Some(available) = Available::of(stanza.clone()) else {
             return self.refuse(index, &stanza, Condition::BadRequest, effects);
         };
@@ -23,9 +36,10 @@ impl User {
             resource.reached = self.tail;
         }
         resource.show(effects);
+        self.record_online(now, index, is_initial, effects);
         self.broadcast(&stanza, effects);
         if is_initial {
-            self.probe_contacts(index, effects);
+            self.probe_contacts(index, None, effects);
             self.show_own(index, effects);
             self.offer_requests(index, effects);
         }
@@ -51,15 +65,28 @@ impl User {
         }
         let stanza =
             stanza.unwrap_or_else(|| bare_presence(PresenceType::Unavailable, resource.jid.clone().into()));
+        self.record_online(now, index, false, effects);
+        if was_available && is_by_client {
+            // 4.5.2: also to the resource that said it.
+            let mut own = stanza.clone();
+            own.set_to(Some(self.jid.to_jid()));
+            self.reply(index, &own, effects);
+        }
+        self.take_back(now, &stanza, was_available, directed, effects);
+    }
+
+    /// Tells those who have presence of a resource that it is gone.
+    pub(crate) fn take_back(
+        &mut self,
+        now: Now,
+        stanza: &Stanza,
+        was_available: bool,
+        directed: Option<Arc<BTreeSet<Jid>>>,
+        effects: &mut Effects,
+    ) {
         if was_available {
-            self.broadcast(&stanza, effects);
-            if is_by_client {
-                // 4.5.2: also to the resource that said it.
-                let mut own = stanza.clone();
-                own.set_to(Some(self.jid.to_jid()));
-                self.reply(index, &own, effects);
-            }
-            self.note_last_activity(now, &stanza, effects);
+            self.broadcast(stanza, effects);
+            self.note_last_activity(now, stanza, effects);
         }
         for to in directed.iter().flat_map(|directed| directed.iter()) {
             if was_available && self.sees_presence(to) {
@@ -84,13 +111,34 @@ impl User {
         self.reply_to_available(&own, effects);
     }
 
+    /// What contacts sent to the owner before may be lost: they are asked once, soon. Not all users of a slot at once.
+    pub(crate) fn probe_soon(&self, effects: &mut Effects) {
+        if self.hosts.is_clustered && self.resources.iter().any(|resource| resource.presence.is_some()) {
+            effects.timer(u64::from(self.jid_number()) % PROBE_WITHIN, timer::PROBE);
+        }
+    }
+
+    fn jid_number(&self) -> u32 {
+        self.jid.as_str().bytes().fold(0, |number, byte| number.wrapping_mul(31).wrapping_add(byte.into()))
+    }
+
+    /// Asks contacts for every available resource.
+    pub(crate) fn probe_again(&mut self, effects: &mut Effects) {
+        for index in 0..self.resources.len() {
+            if self.resources.get(index).is_some_and(|resource| resource.presence.is_some()) {
+                self.probe_contacts(index, Some(AGAIN), effects);
+            }
+        }
+    }
+
     /// Asks each contact to whom the user is subscribed (4.3.1).
-    fn probe_contacts(&mut self, index: usize, effects: &mut Effects) {
+    fn probe_contacts(&mut self, index: usize, id: Option<&str>, effects: &mut Effects) {
         let Some(from) = self.resources.get(index).map(|r| Jid::from(r.jid.clone())) else { return };
         for contact in self.roster.subscriptions() {
             let mut probe = Stanza::presence(PresenceType::Probe);
             probe.set_from(Some(from.clone()));
             probe.set_to(Some(contact.to_jid()));
+            probe.set_id(id);
             self.route(probe, effects);
         }
     }
@@ -119,7 +167,14 @@ impl User {
         let asked = probe.to().and_then(Jid::resource);
         let answers = if self.sees_presence(from) {
             match asked {
-                None => self.whole_presence(probe),
+                None => {
+                    let mut whole = self.whole_presence(probe);
+                    if probe.id() == Some(AGAIN) {
+                        let ended = self.ended.iter().map(|jid| Jid::from(jid.clone()));
+                        whole.extend(ended.map(|jid| bare_presence(PresenceType::Unavailable, jid)));
+                    }
+                    whole
+                }
                 Some(name) => self.mere_presence(probe, |resource| resource.name() == name),
             }
         } else {
@@ -208,13 +263,14 @@ impl User {
     }
 
     /// Presence to somebody in particular (4.6).
-    pub(crate) fn sent_directed(&mut self, index: usize, stanza: Stanza, effects: &mut Effects) {
+    pub(crate) fn sent_directed(&mut self, now: Now, index: usize, stanza: Stanza, effects: &mut Effects) {
         let Some(to) = stanza.to().cloned() else { return };
         let (is_subscribed, is_served) = (self.sees_presence(&to), self.hosts.get(to.domain()).is_some());
         let Some(resource) = self.resources.get_mut(index) else { return };
         if stanza.presence_type() == PresenceType::Unavailable {
             if resource.forget_directed(&to) {
                 resource.show(effects);
+                self.record_online(now, index, true, effects);
             }
         } else {
             let gets_broadcast = is_subscribed && resource.presence.is_some();
@@ -223,6 +279,7 @@ impl User {
                     return self.refuse(index, &stanza, Condition::ResourceConstraint, effects);
                 }
                 resource.show(effects);
+                self.record_online(now, index, true, effects);
             }
         }
         self.relay_or_refuse(index, stanza, effects);
@@ -245,7 +302,7 @@ impl User {
 }
 
 /// Presence that says nothing but its type.
-fn bare_presence(kind: PresenceType, from: Jid) -> Stanza {
+pub(crate) fn bare_presence(kind: PresenceType, from: Jid) -> Stanza {
     let mut stanza = Stanza::presence(kind);
     stanza.set_from(Some(from));
     stanza

@@ -218,12 +218,12 @@ impl User {
             (_, true, Some(subscription)) => {
                 self.sent_subscription(now, index, subscription, stanza, effects)
             }
-            (PresenceType::Available, false, _) => self.becomes_available(index, stanza, effects),
+            (PresenceType::Available, false, _) => self.becomes_available(now, index, stanza, effects),
             (PresenceType::Unavailable, false, _) => {
                 self.becomes_unavailable(now, index, Some(stanza), effects)
             }
             (PresenceType::Available | PresenceType::Unavailable, true, _) => {
-                self.sent_directed(index, stanza, effects);
+                self.sent_directed(now, index, stanza, effects);
             }
             // RFC 6121 4.3: clients ought not to probe; an error's destination is its business.
             (_, true, None) => self.relay_or_refuse(index, stanza, effects),

@@ -11,6 +11,10 @@ pub(crate) const REPEAT: u64 = 0;
 const SETTLE: u64 = 1;
 /// The sessions that are still expected do not come.
 pub(crate) const GATHERED: u64 = 2;
+/// Records of resources of whose end contacts were told are to go.
+pub(crate) const ONLINE: u64 = 3;
+/// Contacts are asked anew what they last said.
+pub(crate) const PROBE: u64 = 4;
 /// Numbers of attachments are shorter.
 pub(crate) const ATTACHMENT_BITS: u32 = 61;
 /// Tokens from here on are of a lost stream: this and its attachment.
@@ -48,6 +52,8 @@ impl User {
                 self.write_settled(now, effects);
             }
             GATHERED => self.stop_expecting(now, effects),
+            ONLINE => self.remove_online(now, effects),
+            PROBE => self.probe_again(effects),
             _ if token & READ_AGAIN != 0 => self.page(token & !READ_AGAIN, None, effects),
             _ => self.expired(now, token & !EXPIRY, effects),
         }

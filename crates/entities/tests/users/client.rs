@@ -9,6 +9,8 @@ pub(crate) struct Client {
     pub attachment: Option<Attachment>,
     pub stream: StreamId,
     pub got: Vec<String>,
+    /// The stream has ended.
+    pub is_over: bool,
 }
 
 impl Client {
@@ -53,7 +55,11 @@ impl Client {
                 self.attached().sent(&stanza, entry, waiting);
                 self.got.push(text(&stanza));
             }
-            ToSession::End(error) => self.got.push(format!("end: {}", error.condition.name())),
+            ToSession::End(error) => {
+                self.is_over = true;
+                self.got.push(format!("end: {}", error.condition.name()));
+            }
+            ToSession::Reattach if self.is_over => {}
             ToSession::Reattach => {
                 let attach = self.attached().attach(None);
                 if attach.is_none() {

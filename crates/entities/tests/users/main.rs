@@ -8,6 +8,7 @@ mod delivery;
 mod errors;
 mod iq;
 mod kept;
+mod online;
 mod presence;
 mod registration;
 mod roster;

@@ -116,7 +116,8 @@ impl Scene {
         let session = self.session();
         // That of before, for which it may still ask.
         let stream = self.clients.get(jid).map_or(StreamId(0), |before| before.stream);
-        let client = Client { key: key(jid), session, attachment: None, stream, got: Vec::new() };
+        let client =
+            Client { key: key(jid), session, attachment: None, stream, got: Vec::new(), is_over: false };
         self.clients.insert(jid.to_owned(), client);
         let bind = FromSession::Bind { resource: full.resource().into(), peer: None };
         self.give(key(jid), Event::Session(session, bind));
@@ -186,6 +187,7 @@ impl Scene {
         let (key, stream) = {
             let client = self.clients.get_mut(client).unwrap();
             client.session = session;
+            client.is_over = false;
             (client.key.clone(), client.stream)
         };
         let resume = FromSession::Resume { stream, h: Counter(h), peer: None };

@@ -1,6 +1,7 @@
 //! A member is gone, and another takes over: users are loaded where nobody knows who is attached.
 
-use crate::scene::Scene;
+use crate::scene::{Scene, key};
+use stentor_engine::{Event, FromSession};
 
 const A: &str = "alice@a.example/x";
 const A2: &str = "alice@a.example/y";
@@ -86,7 +87,7 @@ fn of_two_sessions_that_claim_a_resource_the_newer_has_it_whoever_gave_it() {
     scene.connects(A);
     scene.sends(A, "<presence/>");
     scene.clear();
-    scene.give(crate::scene::key(ALICE), stentor_engine::Event::Session(session, attach));
+    scene.give(key(ALICE), Event::Session(session, attach));
     scene.sends(A, "<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
     scene.gets(A, &["<iq …type='result' id='p'/>"]);
     scene.gets(B, &[]);
@@ -102,10 +103,65 @@ fn contacts_hear_nothing_of_a_session_that_was_replaced_before_its_user_was_lost
     scene.sends(A, "<presence/>");
     scene.clear();
     scene.moves(ALICE);
-    scene.give(crate::scene::key(ALICE), stentor_engine::Event::Session(session, attach));
+    scene.give(key(ALICE), Event::Session(session, attach));
     scene.attaches(A);
     scene.gathered(ALICE);
     scene.gets(B, &[]);
     scene.sends(B, &format!("<presence type='probe' to='{ALICE}'/>"));
     scene.gets(B, &["<presence to='bob@b.example/x' from='alice@a.example/x'/>"]);
+}
+
+#[test]
+fn a_session_of_which_nothing_is_known_attaches_when_it_speaks() {
+    let mut scene = friends();
+    scene.enables(A, true);
+    scene.moves(ALICE);
+    scene.gathered(ALICE);
+    scene.clear();
+    // Its first word is what makes it attach; nothing of it is lost or doubled.
+    scene.sends(A, &chat(BOB, "1"));
+    scene.asks(A);
+    let got: Vec<_> = scene.take(B).into_iter().filter(|stanza| stanza.starts_with("<message")).collect();
+    assert_eq!(got.len(), 1, "{got:?}");
+    // It came late, so contacts may have been told that it is gone, and it sees its own presence again.
+    scene.gets(A, &["<presence …from='alice@a.example/x'/>", "handled 3"]);
+    scene.sends(B, &chat(ALICE, "2"));
+    scene.gets(A, &["…<body>2<…"]);
+}
+
+#[test]
+fn a_session_that_was_given_up_is_told_so_when_it_speaks() {
+    let mut scene = friends();
+    scene.enables(A, true);
+    let (session, _) = scene.would_attach(A);
+    scene.give(key(ALICE), Event::Session(session, FromSession::Gone));
+    scene.sends(A, &chat(BOB, "1"));
+    scene.gets(A, &["end: connection-timeout"]);
+    scene.gets(B, &[]);
+    scene.resumes(A, 0);
+    scene.gets(A, &["resumed, handled 0, acknowledged 0"]);
+}
+
+#[test]
+fn sessions_of_a_member_that_is_gone_are_lost_and_can_be_resumed() {
+    let mut scene = friends();
+    scene.come_online(&[A2]);
+    scene.enables(A, true);
+    scene.clear();
+    scene.member_goes(ALICE);
+    // What cannot be resumed has ended.
+    scene.gets(B, &["<presence …from='alice@a.example/y' …type='unavailable'/>"]);
+    scene.sends(B, &chat(ALICE, "1"));
+    scene.resumes(A, 0);
+    scene.gets(A, &["resumed, …", "<presence …type='unavailable'/>", "…<body>1<…"]);
+}
+
+#[test]
+fn a_session_that_is_expected_is_not_waited_for_when_its_member_is_gone() {
+    let mut scene = friends();
+    scene.vanishes(A);
+    scene.reloads(ALICE);
+    scene.gets(B, &[]);
+    scene.member_goes(ALICE);
+    scene.gets(B, &["<presence …from='alice@a.example/x' …type='unavailable'/>"]);
 }

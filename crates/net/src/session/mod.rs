@@ -336,6 +336,7 @@ impl Handler<SessionMessage> for Session {
         match message {
             SessionMessage::User(message) => self.user(message),
             SessionMessage::Timer(timer) => self.timer(timer),
+            SessionMessage::Lost => self.lose(),
             SessionMessage::Shutdown => self.fail(StreamCondition::SystemShutdown),
         }
         // Whatever it led to is written by the pump, which is polled next.

@@ -14,6 +14,7 @@ pub(super) enum Order {
     Resume(Vec<Slot>),
     Released,
     Rerouted(MemberId, Vec<ToMember>),
+    Gone(MemberId),
     Unreachable(MemberId),
 }
 
@@ -41,6 +42,7 @@ impl Core {
             Order::Resume(slots) => shared.resume(&slots.into()),
             Order::Released => shared.released(),
             Order::Rerouted(member, items) => shared.from_member(member, items),
+            Order::Gone(member) => shared.gone(member),
             Order::Unreachable(member) => shared.unreachable(member),
         }
     }

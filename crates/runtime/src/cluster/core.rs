@@ -279,6 +279,7 @@ impl Core {
         self.ways.remove(member);
         let items = super::carry::rerouted(self.table.version(), known.channel.close());
         self.order(Order::Rerouted(member, items));
+        self.order(Order::Gone(member));
     }
 
     pub(super) fn tell(&mut self, member: MemberId, message: PeerMessage) {

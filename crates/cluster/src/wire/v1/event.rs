@@ -52,7 +52,12 @@ pub(super) fn put(event: &Event, writer: &mut Writer) -> Result<(), WireError> {
         Event::Relay(stanza) => put_stanza(stanza, writer),
         Event::Confirm(confirm) => put_confirm(confirm, writer),
         Event::Command(ask, command) => operator::put_command(*ask, command, writer),
-        Event::Rows(..) | Event::Derived(..) | Event::Timer(_) | Event::TakenOver(_) | Event::Gathered => {
+        Event::Rows(..)
+        | Event::Derived(..)
+        | Event::Timer(_)
+        | Event::TakenOver(_)
+        | Event::Gathered
+        | Event::MemberGone(_) => {
             return Err(WireError::NotCarried);
         }
     }

@@ -133,7 +133,12 @@ fn event_kind(event: &Event) -> Result<u8, WireError> {
         Event::Relay(_) => kind::RELAY,
         Event::Confirm(_) => kind::CONFIRM,
         Event::Command(..) => kind::COMMAND,
-        Event::Rows(..) | Event::Derived(..) | Event::Timer(_) | Event::TakenOver(_) | Event::Gathered => {
+        Event::Rows(..)
+        | Event::Derived(..)
+        | Event::Timer(_)
+        | Event::TakenOver(_)
+        | Event::Gathered
+        | Event::MemberGone(_) => {
             return Err(WireError::NotCarried);
         }
     })

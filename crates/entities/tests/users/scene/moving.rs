@@ -1,14 +1,28 @@
 //! A user's slot becomes another member's.
 
 use super::{Scene, key};
-use stentor_engine::{Epoch, Event, TakenOver, ToSession};
+use stentor_engine::{Epoch, Event, MemberId, TakenOver, ToSession};
 
 impl Scene {
-    /// The owner of this account's slot dies, and another member takes it. Its clock stands where it likes.
-    pub(crate) fn moves(&mut self, jid: &str) {
+    /// [`Scene::online`], in a cluster.
+    pub(crate) fn clustered(clients: &[&str]) -> Self {
+        let mut scene = Self::new();
+        std::sync::Arc::get_mut(&mut scene.hosts).unwrap().is_clustered = true;
+        scene.come_online(clients);
+        scene
+    }
+
+    /// The user is gone with its member, and is loaded when there is something for it, long after its slot was gathered.
+    pub(crate) fn forgets(&mut self, jid: &str) {
         let key = key(jid);
         self.shells.remove(&key);
         self.timers.retain(|(_, owner, _)| *owner != key);
+    }
+
+    /// The owner of this account's slot dies, and another member takes it. Its clock stands where it likes.
+    pub(crate) fn moves(&mut self, jid: &str) {
+        let key = key(jid);
+        self.forgets(jid);
         let epoch = self.epochs.entry(key.clone()).or_insert(Epoch(1));
         *epoch = Epoch(epoch.0 + 1);
         self.now.monotonic -= 500;
@@ -22,6 +36,11 @@ impl Scene {
         let told = client.told(ToSession::Reattach).expect("it is attached");
         let (key, session) = (client.key.clone(), client.session);
         self.give(key, Event::Session(session, told));
+    }
+
+    /// The member is gone that accepted the sessions here.
+    pub(crate) fn member_goes(&mut self, jid: &str) {
+        self.give(key(jid), Event::MemberGone(MemberId(1)));
     }
 
     /// Every member has had its sessions attach.

@@ -1,97 +1,11 @@
-//! Two members in one process, over one store: what one has for the other goes by a channel instead of a link.
+//! Slots that move, and what is on its way to them.
 
+use crate::pair::{A, B, Member, change, pair};
 use bytes::Bytes;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock};
-use stentor_engine::{Command, Key, MemberId, Reply, Slot, Table, TableChange};
-use stentor_entities::{Host, Hosts, UserLimits};
-use stentor_runtime::{Membership, Peers, Report, Runtime, Shared, ToMember};
-use stentor_store::{MemoryBackend, Store};
+use std::sync::Arc;
+use stentor_engine::{Command, Key, Reply, Slot};
+use stentor_runtime::Report;
 use stentor_xmpp::BareJid;
-use tokio::sync::mpsc;
-
-const A: MemberId = MemberId(1);
-const B: MemberId = MemberId(2);
-
-type Others = Arc<OnceLock<HashMap<MemberId, Arc<Shared>>>>;
-
-/// Hands everything on at once.
-struct Direct {
-    me: MemberId,
-    others: Others,
-    reports: mpsc::UnboundedSender<Report>,
-    /// What was handed to another member, by kind.
-    log: Arc<Mutex<Vec<&'static str>>>,
-}
-
-impl Peers for Direct {
-    fn send(&self, member: MemberId, _version: u64, items: Vec<ToMember>) -> Vec<ToMember> {
-        let kind = |item: &ToMember| match item {
-            ToMember::Event { .. } => "event",
-            ToMember::Session { .. } => "session",
-            ToMember::Reply(..) => "reply",
-            ToMember::Returned { .. } => "returned",
-        };
-        self.log.lock().expect("nobody panics with it").extend(items.iter().map(kind));
-        match self.others.get().and_then(|others| others.get(&member)) {
-            Some(other) => other.from_member(self.me, items),
-            None => return items,
-        }
-        Vec::new()
-    }
-
-    fn report(&self, report: Report) {
-        let _ = self.reports.send(report);
-    }
-
-    fn may_release(&self) -> bool {
-        true
-    }
-}
-
-struct Member {
-    runtime: Runtime,
-    reports: mpsc::UnboundedReceiver<Report>,
-}
-
-struct Pair {
-    a: Member,
-    b: Member,
-    table: Arc<Table>,
-    log: Arc<Mutex<Vec<&'static str>>>,
-}
-
-fn change(table: &Table, moves: Vec<(Slot, MemberId)>) -> Arc<Table> {
-    let mut next = table.clone();
-    let change = TableChange { base: table.version(), moves, ..TableChange::default() };
-    next.apply(&change).expect("made from this version");
-    Arc::new(next)
-}
-
-/// All slots are A's.
-async fn pair() -> Pair {
-    let host = Host { domain: "a.example".into(), keep: true, contacts: Vec::new(), registration: false };
-    let hosts = Arc::new(Hosts::new(vec![host], UserLimits::default(), "0", 0));
-    let backend = MemoryBackend::new();
-    let table = change(&Table::empty(), Slot::all().map(|slot| (slot, A)).collect());
-    let others: Others = Arc::default();
-    let log = Arc::<Mutex<Vec<&'static str>>>::default();
-    let mut members = Vec::new();
-    for me in [A, B] {
-        let (sender, reports) = mpsc::unbounded_channel();
-        let (others, log) = (Arc::clone(&others), Arc::clone(&log));
-        let peers = Arc::new(Direct { me, others, reports: sender, log });
-        let membership = Membership::member(me, Arc::clone(&table), peers);
-        let store = Store::over(Box::new(backend.clone())).expect("the threads start");
-        let runtime = Runtime::start(2, membership, Arc::clone(&hosts), store, Arc::new(|_| None)).await;
-        members.push(Member { runtime: runtime.expect("it starts"), reports });
-    }
-    let b = members.pop().expect("two");
-    let a = members.pop().expect("two");
-    let known = HashMap::from([(A, a.runtime.shared()), (B, b.runtime.shared())]);
-    assert!(others.set(known).is_ok());
-    Pair { a, b, table, log }
-}
 
 fn user() -> Key {
     Key::User(BareJid::parse("romeo@a.example").expect("a JID"))

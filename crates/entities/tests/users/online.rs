@@ -1,0 +1,136 @@
+//! Who was available on a member that is gone: contacts hear of it, once.
+
+use crate::scene::Scene;
+
+const A: &str = "alice@a.example/x";
+const A2: &str = "alice@a.example/y";
+const B: &str = "bob@b.example/x";
+const ALICE: &str = "alice@a.example";
+const BOB: &str = "bob@b.example";
+const GONE: &str = "<presence …from='alice@a.example/x' …type='unavailable'/>";
+
+fn friends() -> Scene {
+    let mut scene = Scene::clustered(&[A, A2, B]);
+    scene.befriends(ALICE, BOB);
+    scene
+}
+
+#[test]
+fn contacts_hear_of_who_did_not_come_back_and_of_nobody_else() {
+    let mut scene = friends();
+    scene.moves(ALICE);
+    scene.attaches(A2);
+    scene.gets(B, &[]);
+    scene.gathered(ALICE);
+    scene.gets(B, &[GONE]);
+    scene.gets(A2, &[GONE]);
+    // Not again, once that is behind.
+    scene.passes(6);
+    scene.clear();
+    scene.moves(ALICE);
+    scene.attaches(A2);
+    scene.gathered(ALICE);
+    scene.gets(B, &[]);
+    scene.gets(A2, &[]);
+}
+
+#[test]
+fn a_second_death_soon_after_repeats_it_rather_than_loses_it() {
+    let mut scene = friends();
+    scene.moves(ALICE);
+    scene.attaches(A2);
+    scene.gathered(ALICE);
+    scene.gets(B, &[GONE]);
+    scene.moves(ALICE);
+    scene.attaches(A2);
+    scene.gathered(ALICE);
+    scene.gets(B, &[GONE]);
+}
+
+#[test]
+fn a_resource_that_went_in_the_ordinary_way_is_on_record_no_more() {
+    let mut scene = friends();
+    let rows = scene.rows(ALICE);
+    scene.closes(A);
+    scene.gets(B, &[GONE]);
+    scene.passes(6);
+    scene.sends(A2, "<presence type='unavailable'/>");
+    scene.passes(6);
+    // One that says since when he is away has come.
+    assert_eq!(scene.rows(ALICE), rows - 2 + 1);
+    scene.clear();
+    scene.moves(ALICE);
+    scene.attaches(A2);
+    scene.gathered(ALICE);
+    scene.gets(B, &[]);
+}
+
+#[test]
+fn a_resource_that_is_available_again_before_its_record_went_keeps_it() {
+    let mut scene = friends();
+    scene.sends(A, "<presence type='unavailable'/>");
+    scene.passes(3);
+    scene.sends(A, "<presence/>");
+    scene.passes(6);
+    scene.clear();
+    scene.moves(ALICE);
+    scene.attaches(A2);
+    scene.gathered(ALICE);
+    scene.gets(B, &[GONE]);
+}
+
+#[test]
+fn contacts_hear_of_who_is_gone_when_the_user_is_loaded_later() {
+    let mut scene = friends();
+    scene.forgets(ALICE);
+    scene.sends(B, &format!("<presence type='probe' to='{ALICE}'/>"));
+    let mut got = scene.take(B);
+    got.sort();
+    assert_eq!(got.len(), 3, "both are gone, and nobody is there: {got:?}");
+    assert!(got.iter().all(|presence| presence.contains("type='unavailable'")), "{got:?}");
+}
+
+#[test]
+fn presence_sent_directly_is_taken_back_too() {
+    let mut scene = Scene::clustered(&[A, B]);
+    scene.sends(A, &format!("<presence to='{BOB}'/>"));
+    scene.clear();
+    scene.moves(ALICE);
+    scene.attaches(A);
+    scene.gathered(ALICE);
+    scene.gets(B, &[]);
+    scene.moves(ALICE);
+    scene.gathered(ALICE);
+    scene.gets(B, &[GONE]);
+}
+
+#[test]
+fn what_contacts_said_meanwhile_is_asked_for() {
+    let mut scene = friends();
+    scene.moves(ALICE);
+    scene.attaches(A);
+    scene.attaches(A2);
+    scene.gathered(ALICE);
+    scene.passes(5);
+    scene.gets(A, &["<presence …from='bob@b.example/x'/>"]);
+    scene.closes(B);
+    scene.clear();
+    scene.moves(ALICE);
+    scene.attaches(A);
+    scene.gathered(ALICE);
+    scene.passes(5);
+    // That he is gone was told to the owner before, and is told again.
+    let got = scene.take(A);
+    assert!(
+        got.iter().any(|presence| presence.contains("'bob@b.example/x' type='unavailable'")
+            || presence.contains("from='bob@b.example/x'") && presence.contains("type='unavailable'")),
+        "{got:?}"
+    );
+}
+
+#[test]
+fn a_server_alone_has_no_such_records() {
+    let alone = Scene::online(&[A]);
+    let clustered = Scene::clustered(&[A]);
+    assert_eq!(alone.rows(ALICE) + 1, clustered.rows(ALICE));
+}

@@ -1,0 +1,125 @@
+//! A session without a socket, on an arbiter of a member.
+
+use crate::pair::Member;
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use stentor_engine::{Attachment, Event, FromSession, Key, SessionKey, ToSession};
+use stentor_runtime::SessionMessage;
+use stentor_xmpp::{BareJid, Stanza};
+use tokio::sync::mpsc;
+
+/// A client, as a test holds it.
+pub(crate) struct Client {
+    session: Addr<Session>,
+    told: mpsc::UnboundedReceiver<String>,
+}
+
+impl Client {
+    /// Binds a resource at a member, and is available.
+    pub(crate) async fn online(member: &Member, user: &str, resource: &'static str) -> Self {
+        let (sender, told) = mpsc::unbounded_channel();
+        let (started, address) = tokio::sync::oneshot::channel();
+        let user = Key::User(BareJid::parse(user).expect("a JID"));
+        member.runtime.place(move |_load| {
+            let session = Session { user, resource, key: None, attachment: None, told: sender };
+            let _ = started.send(session.start());
+        });
+        let mut client = Self { session: address.await.expect("it starts"), told };
+        client.hears("bound").await;
+        client.says("<presence/>").await;
+        client.hears(&format!("/{resource}'")).await;
+        client
+    }
+
+    /// Sends a stanza.
+    pub(crate) async fn says(&self, xml: &str) {
+        self.session.send(Say(Stanza::parse(xml).expect("a stanza"))).await.expect("it lives");
+    }
+
+    /// Waits until it is told something with this in it; gives back all that came until then.
+    pub(crate) async fn hears(&mut self, part: &str) -> Vec<String> {
+        let mut heard = Vec::new();
+        while !heard.last().is_some_and(|last: &String| last.contains(part)) {
+            heard.push(self.told.recv().await.expect("it lives"));
+        }
+        heard
+    }
+}
+
+struct Session {
+    user: Key,
+    resource: &'static str,
+    key: Option<SessionKey>,
+    attachment: Option<Attachment>,
+    told: mpsc::UnboundedSender<String>,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Say(Stanza);
+
+impl Session {
+    fn tell_user(&self, event: FromSession) {
+        let session = self.key.expect("it has started");
+        stentor_runtime::send(self.user.clone(), Event::Session(session, event));
+    }
+
+    fn told(&mut self, message: ToSession) {
+        let heard = match (message, &mut self.attachment) {
+            (ToSession::Bound { attachment, jid }, _) => {
+                self.attachment = Some(Attachment::bound(attachment, jid));
+                "bound".to_owned()
+            }
+            (ToSession::Outbound { attachment, stanza, entry, waiting }, Some(own)) => {
+                assert_eq!(attachment, own.number());
+                own.sent(&stanza, entry, waiting);
+                String::from_utf8_lossy(&stanza).into_owned()
+            }
+            (ToSession::Confirmed { inbound, .. }, Some(own)) => return own.confirmed(inbound),
+            (ToSession::Snapshot { snapshot, .. }, Some(own)) => return own.note(snapshot),
+            (ToSession::Attached { attachment, inbound }, Some(own)) => {
+                own.attached(attachment, inbound);
+                "attached".to_owned()
+            }
+            (ToSession::Reattach, Some(own)) => {
+                let attach = own.attach(None).expect("no message is under way");
+                self.tell_user(attach);
+                self.key.into_iter().for_each(stentor_runtime::reattached);
+                return;
+            }
+            (message, _) => format!("{message:?}"),
+        };
+        // Nobody listens any more when the test is over.
+        let _ = self.told.send(heard);
+    }
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.key = stentor_runtime::new_session(context.address().recipient(), Some(&self.user));
+        self.tell_user(FromSession::Bind { resource: self.resource.into(), peer: None });
+    }
+}
+
+impl Handler<SessionMessage> for Session {
+    type Result = ();
+
+    fn handle(&mut self, message: SessionMessage, _: &mut Self::Context) {
+        match message {
+            SessionMessage::User(message) => self.told(message),
+            message => {
+                let _ = self.told.send(format!("{message:?}"));
+            }
+        }
+    }
+}
+
+impl Handler<Say> for Session {
+    type Result = ();
+
+    fn handle(&mut self, Say(stanza): Say, _: &mut Self::Context) {
+        let event = self.attachment.as_mut().expect("it has a resource").receive(vec![stanza]);
+        self.tell_user(event);
+    }
+}
