@@ -8,5 +8,8 @@ pub mod control;
 pub mod fuzz;
 pub mod limits;
 pub mod logging;
+mod member;
+mod overview;
 pub mod serve;
+mod server;
 mod start;

@@ -55,3 +55,11 @@ const _: () = assert!(6 * (3_071 + 4_096) + 256 < CONTROL_REQUEST_BYTES_MAX);
 
 /// Between looks at whether all sessions have ended, while the server drains.
 pub const DRAIN_CHECK: Duration = Duration::from_millis(20);
+
+/// For moving a draining member's accounts to the others: some hundred slots take about a second, and what is left moves
+/// when the member leaves.
+pub const MOVE_TIME: Duration = Duration::from_secs(60);
+
+/// For the store to take a member out that leaves, or to say that the others have: as long as it takes to answer, and
+/// longer than a lease runs.
+pub const LEAVE_TIME: Duration = Duration::from_secs(5);

@@ -4,12 +4,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use stentor_cluster::Ending;
 use stentor_net::{Addresses, Certificates, Listener, Security, Services};
+use stentor_runtime::cluster::{ClusterHandle, JoinError};
 use stentor_runtime::{Administration, Membership, Runtime, StoreCredentials};
 use stentor_store::Store;
+use stentor_store::postgres::PostgresError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,12 +20,11 @@ use tokio::task::JoinHandle;
 use crate::administration::Operator;
 use crate::cli::ConfigSource;
 use crate::config::Config;
-use crate::control::{
-    BindError, ControlError, ControlErrorKind, ControlFuture, ControlHandler, ControlRequest,
-    ControlResponse, ControlServer, ReloadReport, ServerStatus,
-};
-use crate::limits::DRAIN_CHECK;
+use crate::control::{BindError, ControlServer};
+use crate::limits::{DRAIN_CHECK, LEAVE_TIME, MOVE_TIME};
 use crate::logging::LogControl;
+use crate::member::{self, Ground};
+use crate::server::{Phase, Server};
 use crate::start;
 
 /// Why the server could not start.
@@ -39,9 +41,24 @@ pub enum ServeError {
     /// The store cannot be opened.
     #[error("store: {0}")]
     Store(#[from] stentor_store::OpenError),
-    /// The configuration is that of a member.
-    #[error("this version of the program cannot be a member of a cluster yet")]
-    NoClusters,
+    /// The store that members share cannot be had.
+    #[error("store: {0}")]
+    Postgres(#[from] PostgresError),
+    /// The store gives this member no connection to write by.
+    #[error("store: {0}")]
+    Lane(stentor_store::Fault),
+    /// Something that was done beside the rest did not come to its end.
+    #[error("a part of the start failed: {0}")]
+    Broken(String),
+    /// The cluster does not have this member.
+    #[error("cluster: {0}{}", member::join_hint(.0))]
+    Join(#[from] JoinError),
+    /// It has it no longer.
+    #[error("cluster: {0}")]
+    NoMember(Ending),
+    /// The same, and this process is to be replaced by one that joins anew.
+    #[error("cluster: {}", Ending::Fenced)]
+    Fenced,
     /// The store failed while the server ran. What was acknowledged is in it; nothing else can be.
     #[error("the store failed, and the server ends so that it is opened anew: {0}")]
     StoreFailed(String),
@@ -81,28 +98,31 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let socket = ControlServer::bind(&config.control.socket)?;
     let listeners = open_listeners(&config)?;
-    let store = Store::open(&config.store.embedded().ok_or(ServeError::NoClusters)?)?;
-    let runtime = start_runtime(&config, store).await?;
+    let ground = tokio::select! {
+        ground = member::ground(&config) => ground?,
+        // Joining takes as long as the store is away.
+        () = signals.end() => {
+            tracing::info!("ended");
+            return Ok(());
+        }
+    };
+    let Ground { store, membership, joined } = ground;
+    let runtime = Arc::new(start_runtime(&config, store, membership).await?);
+    let cluster = joined.map(|joined| joined.run(runtime.shared()));
     let services = services(&config, &runtime)?;
     let operator = operator(&config, &runtime, &services);
-    let (server, mut phase) = Server::new(config, source, logs, operator, Arc::clone(&services));
+    let (server, mut phase) =
+        Server::new(config, source, logs, operator, Arc::clone(&services), cluster.clone());
     let server = Arc::new(server);
     let mut ended = phase.clone();
     let control = tokio::spawn(socket.run(Arc::clone(&server), async move {
         // The sender lives in `server`, which this future outlives only when all has ended.
         let _ = ended.wait_for(|phase| *phase != Phase::Running).await;
     }));
-    let runtime = Arc::new(runtime);
     let accepting = accept(listeners, &runtime, &services);
     let waking = tokio::task::spawn_local(wake_senders(runtime.administration()));
     tracing::info!("ready");
-    while *phase.borrow_and_update() == Phase::Running {
-        tokio::select! {
-            change = phase.changed() => if change.is_err() { break },
-            () = signals.wait(&server) => {}
-            why = runtime.store_failed() => return Err(ServeError::StoreFailed(why)),
-        }
-    }
+    run(&mut phase, &mut signals, &server, &runtime, cluster.as_ref()).await?;
     tracing::info!("ending");
     accepting.iter().for_each(JoinHandle::abort);
     waking.abort();
@@ -110,13 +130,65 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
         Phase::Ending => Duration::ZERO,
         Phase::Draining | Phase::Running => server.drain_time(),
     };
+    if let Some(cluster) = cluster.as_ref().filter(|_| !drain.is_zero()) {
+        member::drain(cluster, MOVE_TIME).await;
+    }
     end_sessions(&runtime.administration(), drain).await;
     if let Err(error) = control.await {
         tracing::error!(%error, "control socket failed");
     }
+    if let Some(cluster) = &cluster {
+        member::leave(cluster).await;
+    }
     runtime.stop().await;
     tracing::info!("ended");
     Ok(())
+}
+
+/// Until the server is to end.
+///
+/// # Errors
+/// It cannot go on.
+async fn run(
+    phase: &mut watch::Receiver<Phase>,
+    signals: &mut Signals,
+    server: &Server,
+    runtime: &Runtime,
+    cluster: Option<&ClusterHandle>,
+) -> Result<(), ServeError> {
+    while *phase.borrow_and_update() == Phase::Running {
+        tokio::select! {
+            change = phase.changed() => if change.is_err() { break },
+            () = signals.wait(server) => {}
+            why = runtime.store_failed() => return Err(store_failed(why, cluster).await),
+            ending = ended_as_member(cluster) => return Err(no_member(ending)),
+        }
+    }
+    Ok(())
+}
+
+/// Never, where this is no cluster.
+async fn ended_as_member(cluster: Option<&ClusterHandle>) -> Ending {
+    match cluster {
+        Some(cluster) => cluster.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn no_member(ending: Ending) -> ServeError {
+    match ending {
+        Ending::Fenced => ServeError::Fenced,
+        other => ServeError::NoMember(other),
+    }
+}
+
+/// The store may have refused because others took this member out, of which the cluster's thread learns by itself.
+async fn store_failed(why: String, cluster: Option<&ClusterHandle>) -> ServeError {
+    let Some(cluster) = cluster else { return ServeError::StoreFailed(why) };
+    match tokio::time::timeout(LEAVE_TIME, cluster.ended()).await {
+        Ok(ending) => no_member(ending),
+        Err(_) => ServeError::StoreFailed(why),
+    }
 }
 
 /// Every port is opened before anything else is begun: that another process has one is the most frequent mistake.
@@ -158,12 +230,11 @@ fn listen_hint(address: SocketAddr, why: &io::Error, setting: &str) -> String {
     }
 }
 
-async fn start_runtime(config: &Config, store: Store) -> Result<Runtime, ServeError> {
+async fn start_runtime(config: &Config, store: Store, membership: Membership) -> Result<Runtime, ServeError> {
     // One core is left to the rest of the process and to the kernel (docs/decisions/0010-one-arbiter-fewer-than-cores.md).
     let arbiters = std::thread::available_parallelism().map_or(1, |cores| cores.get() - 1);
     let arbiters = u16::try_from(arbiters).unwrap_or(u16::MAX);
-    Ok(Runtime::start(arbiters, Membership::alone(), start::hosts(config), store, start::derive(config))
-        .await?)
+    Ok(Runtime::start(arbiters, membership, start::hosts(config), store, start::derive(config)).await?)
 }
 
 fn services(config: &Config, runtime: &Runtime) -> Result<Arc<Services>, ServeError> {
@@ -218,15 +289,6 @@ fn create_data(path: &Path) -> Result<(), ServeError> {
     created.map_err(|source| ServeError::Data { path: path.to_owned(), source })
 }
 
-/// Where the server is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Running,
-    /// No new sessions; those there are get time to end.
-    Draining,
-    Ending,
-}
-
 /// The signals that the server obeys.
 struct Signals {
     terminate: Signal,
@@ -243,6 +305,14 @@ impl Signals {
         })
     }
 
+    /// Waits for one that ends the server.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
     /// Waits for one, and does what it asks for.
     async fn wait(&mut self, server: &Server) {
         tokio::select! {
@@ -254,111 +324,5 @@ impl Signals {
                 }
             }
         }
-    }
-}
-
-/// What the operator can ask of a running server.
-struct Server {
-    started: Instant,
-    source: ConfigSource,
-    config: Mutex<Config>,
-    logs: LogControl,
-    operator: Operator,
-    services: Arc<Services>,
-    phase: watch::Sender<Phase>,
-}
-
-impl Server {
-    fn new(
-        config: Config,
-        source: ConfigSource,
-        logs: LogControl,
-        operator: Operator,
-        services: Arc<Services>,
-    ) -> (Self, watch::Receiver<Phase>) {
-        let (phase, observed) = watch::channel(Phase::Running);
-        let config = Mutex::new(config);
-        (Self { started: Instant::now(), source, config, logs, operator, services, phase }, observed)
-    }
-
-    /// How long sessions may take to end.
-    fn drain_time(&self) -> Duration {
-        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
-        Duration::from_secs(config.control.drain_seconds)
-    }
-
-    fn end(&self, phase: Phase) {
-        self.phase.send_replace(phase);
-    }
-
-    /// Reads the configuration again and applies what can change at run time.
-    fn reload(&self) -> Result<ReloadReport, ControlError> {
-        let refused = |message: String| ControlError::new(ControlErrorKind::Refused, message);
-        let loaded = self.source.load().map_err(|failure| refused(failure.message))?;
-        // Nothing below leaves the configuration half changed.
-        let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = Config::diff(&config, &loaded.config);
-        let next = config.reloaded(&loaded.config);
-        let hosts = start::certificates(&next).map_err(|error| refused(error.to_string()))?;
-        let secret = start::secret(&next.data).map_err(|error| refused(error.to_string()))?;
-        self.logs.set_filter(&next.log.filter).map_err(|error| refused(error.to_string()))?;
-        let replaced = self.services.certificates.replace(hosts, start::oldest_tls(&next));
-        replaced.map_err(|error| refused(error.to_string()))?;
-        self.services.settings.store(Arc::new(start::stream_settings(&next, secret)));
-        self.services.limits.store(Arc::new(start::session_limits(&next)));
-        self.services.addresses.set_limits(start::address_limits(&next));
-        *config = next;
-        loaded.warnings.log();
-        for change in &changes.applied {
-            tracing::info!(setting = change.setting, old = change.old, new = change.new, "setting changed");
-        }
-        for change in &changes.needs_restart {
-            tracing::warn!(
-                setting = change.setting,
-                old = change.old,
-                new = change.new,
-                "setting needs a restart"
-            );
-        }
-        Ok(ReloadReport { changes, warnings: loaded.warnings.lines() })
-    }
-
-    async fn status(&self) -> ServerStatus {
-        let sessions = self.operator.count_sessions().await;
-        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
-        ServerStatus {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            process: std::process::id(),
-            uptime_seconds: self.started.elapsed().as_secs(),
-            hosts: config.hosts.iter().map(|host| host.domain.clone()).collect(),
-            is_draining: *self.phase.borrow() != Phase::Running,
-            sessions: Some(sessions),
-        }
-    }
-}
-
-impl ControlHandler for Server {
-    fn handle(&self, request: ControlRequest) -> ControlFuture<'_> {
-        Box::pin(async move {
-            match request {
-                ControlRequest::Status => Ok(ControlResponse::Status(self.status().await)),
-                ControlRequest::Reload => self.reload().map(ControlResponse::Reloaded),
-                ControlRequest::Shutdown { drain } => {
-                    self.end(if drain { Phase::Draining } else { Phase::Ending });
-                    Ok(ControlResponse::Done)
-                }
-                ControlRequest::Backup { path } => self.operator.backup(path).await,
-                ControlRequest::UserAdd { jid, password } => self.operator.add(jid, password).await,
-                ControlRequest::UserPasswd { jid, password } => {
-                    self.operator.change_password(jid, password).await
-                }
-                ControlRequest::UserRemove { jid } => self.operator.remove(jid).await,
-                ControlRequest::UserBefriend { jid, contact } => self.operator.befriend(jid, contact).await,
-                ControlRequest::UserList { host, after } => self.operator.list(host, after).await,
-                ControlRequest::UserShow { jid } => self.operator.show(jid).await,
-                ControlRequest::SessionList { user, after } => self.operator.sessions(user, after).await,
-                ControlRequest::SessionKick { jid, reason } => self.operator.kick(jid, reason).await,
-            }
-        })
     }
 }

@@ -28,7 +28,7 @@ pub struct Unusable {
     reason: String,
 }
 
-fn unusable(path: &Path, reason: impl ToString) -> Unusable {
+pub(crate) fn unusable(path: &Path, reason: impl ToString) -> Unusable {
     Unusable { path: path.display().to_string(), reason: reason.to_string() }
 }
 
@@ -172,7 +172,8 @@ pub(crate) fn oldest_tls(config: &Config) -> OldestTls {
     }
 }
 
-fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+/// The certificates in a PEM file.
+pub(crate) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Unusable> {
     let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unusable(path, error))?;
     certificates.collect::<Result<_, _>>().map_err(|error| unusable(path, error))
 }

@@ -37,11 +37,15 @@ struct Server {
 
 impl Server {
     fn start(folder: &Path) -> Self {
-        let mut process = stentor(folder, &["serve"]).stderr(Stdio::piped()).spawn().expect("it runs");
-        let log = BufReader::new(process.stderr.take().expect("it is piped"));
-        let mut server = Self { process, log };
+        let mut server = Self::of(&mut stentor(folder, &["serve"]));
         server.wait_for("ready");
         server
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().expect("it runs");
+        let log = BufReader::new(process.stderr.take().expect("it is piped"));
+        Self { process, log }
     }
 
     /// Reads the log up to the event with this message.
@@ -281,5 +285,34 @@ fn a_backup_is_restored_into_an_empty_store() {
     assert!(other.status.success(), "another engine");
     let server = Server::start(folder);
     assert!(run(folder, &["stop"]).status.success());
+    assert_eq!(server.end(), Some(0));
+}
+
+/// A member waits for its database, and can be told to stop waiting.
+#[test]
+fn a_member_that_waits_for_the_store_ends_at_once() {
+    let folder = initialised();
+    let folder = folder.path();
+    assert!(run(folder, &["cluster", "init", "cluster", "--member", "a"]).status.success());
+    let mut command = stentor(folder, &["serve"]);
+    for (setting, value) in [
+        ("STORE__ENGINE", "postgres"),
+        // Nobody listens there.
+        ("STORE__URL", "postgresql://stentor@127.0.0.1:1/stentor"),
+        ("STORE__TLS", "off"),
+        ("CLUSTER__ID", "test"),
+        ("CLUSTER__NAME", "a"),
+        ("CLUSTER__LINK", "127.0.0.1:0"),
+        ("CLUSTER__GOSSIP", "127.0.0.1:0"),
+        ("CLUSTER__AUTHORITY", "cluster/authority.crt"),
+        ("CLUSTER__CERTIFICATE", "cluster/a.crt"),
+        ("CLUSTER__KEY", "cluster/a.key"),
+        ("CLUSTER__GOSSIP_KEYS", "cluster/gossip.keys"),
+    ] {
+        command.env(format!("STENTOR__{setting}"), value);
+    }
+    let mut server = Server::of(&mut command);
+    server.wait_for("opening the store");
+    server.signal(Signal::TERM);
     assert_eq!(server.end(), Some(0));
 }

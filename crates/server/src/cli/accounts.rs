@@ -27,7 +27,7 @@ pub(super) fn done(
 }
 
 /// A server of another build may answer what this one does not expect.
-fn unexpected(response: &ControlResponse) -> Failure {
+pub(super) fn unexpected(response: &ControlResponse) -> Failure {
     Failure::new(format!("the server gave an answer to another question: {response:?}"))
 }
 

@@ -53,7 +53,7 @@ pub enum Command {
     /// List and end the sessions of connected clients
     #[command(subcommand)]
     Session(SessionCommand),
-    /// Make what the members of a cluster trust each other by
+    /// Make what the members of a cluster trust each other by, and tell how a cluster is
     #[command(subcommand)]
     Cluster(ClusterCommand),
     /// Write a copy of all data as of one moment, while the server runs
@@ -212,6 +212,20 @@ pub enum ClusterCommand {
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Tell how this member sees the cluster
+    Status,
+    /// List the members
+    Members,
+    /// Tell which member serves an account
+    Locate {
+        /// Its address, such as juliet@example.org
+        #[arg(value_parser = account)]
+        jid: BareJid,
+    },
+    /// Tell how many slots each member has; with --json, which
+    Slots,
+    /// Give this member's accounts to the others, and end it
+    Drain,
 }
 
 fn member(text: &str) -> Result<String, String> {

@@ -1,4 +1,4 @@
-//! `stentor cluster`: what members of a cluster need to trust each other, and how a running cluster is.
+//! `stentor cluster init`, `certificate` and `key`: what the members of a cluster trust each other by.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,6 @@ use rcgen::{
 };
 use zeroize::Zeroizing;
 
-use super::arguments::ClusterCommand;
 use super::files::{self, CLOCK_TOLERANCE, VALIDITY, write};
 use super::output::{Failure, Output};
 use crate::config::{MEMBER_DOMAIN, is_of_authority};
@@ -20,17 +19,8 @@ use crate::config::{MEMBER_DOMAIN, is_of_authority};
 /// The subject of each cluster's authority. Another name would have to be read from its certificate.
 const AUTHORITY: &str = "stentor-cluster authority";
 
-/// Carries out what needs no running server.
-pub(super) fn run(command: &ClusterCommand, output: &Output) -> Result<(), Failure> {
-    match command {
-        ClusterCommand::Init { folder, members } => init(folder, members, output),
-        ClusterCommand::Certificate { name, authority } => certificate(name, authority, output),
-        ClusterCommand::Key { file } => key(file.as_deref(), output),
-    }
-}
-
 /// An authority, a key of gossip, and a certificate for each member.
-fn init(folder: &Path, members: &[String], output: &Output) -> Result<(), Failure> {
+pub(super) fn init(folder: &Path, members: &[String], output: &Output) -> Result<(), Failure> {
     let authority = ["crt", "key"].map(|ending| authority_file(folder, ending));
     let gossip = folder.join("gossip.keys");
     let of_members = members.iter().flat_map(|name| member_files(folder, name));
@@ -64,7 +54,7 @@ fn init(folder: &Path, members: &[String], output: &Output) -> Result<(), Failur
 }
 
 /// One more certificate of an authority that is there.
-fn certificate(name: &str, folder: &Path, output: &Output) -> Result<(), Failure> {
+pub(super) fn certificate(name: &str, folder: &Path, output: &Output) -> Result<(), Failure> {
     let written = member_files(folder, name);
     files::refuse_existing(written.iter(), "name another member")?;
     let (certificate_file, key_file) = (authority_file(folder, "crt"), authority_file(folder, "key"));
@@ -91,7 +81,7 @@ fn certificate(name: &str, folder: &Path, output: &Output) -> Result<(), Failure
 }
 
 /// A fresh key of gossip.
-fn key(file: Option<&Path>, output: &Output) -> Result<(), Failure> {
+pub(super) fn key(file: Option<&Path>, output: &Output) -> Result<(), Failure> {
     let line = gossip_line()?;
     let Some(file) = file else {
         let key = line.trim_end().to_owned();

@@ -6,6 +6,7 @@ mod check;
 mod cluster;
 mod files;
 mod init;
+mod members;
 mod output;
 mod password;
 mod restore;
@@ -23,8 +24,9 @@ pub use arguments::{Arguments, Command};
 pub use source::ConfigSource;
 
 use crate::control::{ControlClient, ControlRequest};
-use crate::{logging, serve};
-use arguments::{SessionCommand, UserCommand};
+use crate::serve::{self, ServeError};
+use crate::{logging, member};
+use arguments::{ClusterCommand, SessionCommand, UserCommand};
 use output::{ExitStatus, Failure, Output};
 
 /// Runs the program and says how it went.
@@ -73,7 +75,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::Check => check::run(&source, output),
         Command::User(user) => run_user(user, &source, output),
         Command::Session(session) => run_session(session, &source, output),
-        Command::Cluster(command) => cluster::run(&command, output),
+        Command::Cluster(command) => run_cluster(command, &source, output),
         Command::Backup { path } => accounts::backup(&mut connect(&source)?, &path, output),
         Command::Restore { path } => restore::run(&source.read()?.config, &path, output),
         Command::Status => accounts::status(&mut connect(&source)?, output),
@@ -99,9 +101,13 @@ fn run_server(source: ConfigSource) -> Result<(), Failure> {
     let logs = logging::start(&loaded.config.log).map_err(|error| Failure::new(error.to_string()))?;
     loaded.warnings.log();
     let system = actix_rt::System::new();
-    system
-        .block_on(serve::serve(loaded.config, source, logs))
-        .map_err(|error| Failure::new(error.to_string()))
+    let ended = system.block_on(serve::serve(loaded.config, source, logs));
+    if matches!(ended, Err(ServeError::Fenced)) {
+        tracing::warn!("the others have taken this member out: it begins anew");
+        let error = member::begin_anew();
+        return Err(Failure::new(format!("this process cannot be replaced by a new one: {error}")));
+    }
+    ended.map_err(|error| Failure::new(error.to_string()))
 }
 
 fn run_user(command: UserCommand, source: &ConfigSource, output: &Output) -> Result<(), Failure> {
@@ -136,6 +142,24 @@ fn run_session(command: SessionCommand, source: &ConfigSource, output: &Output) 
     match command {
         SessionCommand::List { user } => accounts::session_list(&mut client, user, output),
         SessionCommand::Kick { jid, reason } => accounts::session_kick(&mut client, jid, reason, output),
+    }
+}
+
+fn run_cluster(command: ClusterCommand, source: &ConfigSource, output: &Output) -> Result<(), Failure> {
+    match command {
+        ClusterCommand::Init { folder, members } => cluster::init(&folder, &members, output),
+        ClusterCommand::Certificate { name, authority } => cluster::certificate(&name, &authority, output),
+        ClusterCommand::Key { file } => cluster::key(file.as_deref(), output),
+        ClusterCommand::Status => members::status(&mut connect(source)?, output),
+        ClusterCommand::Members => members::members(&mut connect(source)?, output),
+        ClusterCommand::Locate { jid } => members::locate(&mut connect(source)?, jid, output),
+        ClusterCommand::Slots => members::slots(&mut connect(source)?, output),
+        ClusterCommand::Drain => accounts::done(
+            &mut connect(source)?,
+            &ControlRequest::Shutdown { drain: true },
+            "the member gives its accounts to the others, and ends",
+            output,
+        ),
     }
 }
 

@@ -1,14 +1,16 @@
 //! `stentor restore`
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use stentor_store::ImportError;
+use stentor_store::postgres::Postgres;
+use stentor_store::{ImportError, Summary};
 
 use super::output::{Failure, Output};
 use crate::config::Config;
 use crate::control::ControlClient;
+use crate::member;
 
 /// Makes the store of `config` anew from the backup at `path`.
 pub(super) fn run(config: &Config, path: &Path, output: &Output) -> Result<(), Failure> {
@@ -18,23 +20,36 @@ pub(super) fn run(config: &Config, path: &Path, output: &Output) -> Result<(), F
     }
     let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", path.display()));
     let file = File::open(path).map_err(|error| failed(&error))?;
-    if let Some(parent) = config.store.path.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    let store = config.store.embedded().ok_or_else(|| {
-        Failure::new(
-            "a cluster's data is its database's: it is backed up and restored with the database's own tools",
-        )
-    })?;
-    let imported = stentor_store::import(&store, BufReader::new(file));
+    let input = BufReader::new(file);
+    let (place, imported) = match config.store.embedded() {
+        Some(store) => {
+            if let Some(parent) = config.store.path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            (config.store.path.display().to_string(), stentor_store::import(&store, input))
+        }
+        None => (config.store.url.clone().unwrap_or_default(), restore_shared(config, input)?),
+    };
     let summary = imported.map_err(|error| match error {
         ImportError::NotEmpty(store) => Failure::new(format!(
             "{} is not empty, and a backup makes a new store: move that away, or name another by store.path",
             store.display()
         )),
+        ImportError::HasRows => Failure::new(format!(
+            "{place} has accounts already, and a backup makes a new store: name another database by store.url"
+        )),
         ImportError::Line { line: 1, reason } => failed(&format!("this is no backup of Stentor ({reason})")),
         error => failed(&error),
     })?;
-    let data = serde_json::json!({ "rows": summary.rows, "store": config.store.path.display().to_string() });
-    output.print(&data, |_| vec![format!("{}: {} rows", config.store.path.display(), summary.rows)])
+    let data = serde_json::json!({ "rows": summary.rows, "store": place });
+    output.print(&data, |_| vec![format!("{place}: {} rows", summary.rows)])
+}
+
+/// Into the store of a cluster of which no member lives: nobody else could write to it meanwhile.
+fn restore_shared(config: &Config, input: impl BufRead) -> Result<Result<Summary, ImportError>, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::new(format!("store: {error}"));
+    let database = member::database(config).map_err(|error| failed(&error))?;
+    let postgres = Postgres::open(&database).map_err(|error| failed(&error))?;
+    let mut backend = postgres.alone().map_err(|error| failed(&error))?;
+    Ok(stentor_store::restore(&mut *backend, input))
 }

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use clap::Command as Clap;
 
-use super::arguments::ClusterCommand;
 use super::*;
 use crate::config::{Config, Severity};
 
@@ -61,6 +60,8 @@ fn the_command_line_is_sound() {
     check("cluster init x --member a --member b", None);
     check("cluster certificate a --authority x", None);
     check("cluster key --file x", None);
+    check("cluster locate juliet@example.org --json", None);
+    check("cluster members", None);
     check("cluster init x --member a.b", Some("a member's name has 1 to 63 small letters"));
     check("cluster certificate authority --authority x", Some("and is not \"authority\""));
     check("init juliet@example.org", Some("a domain has no @ in it"));
@@ -267,8 +268,7 @@ fn the_files_of_a_member_are_checked() {
         let text = std::fs::read_to_string(&file).expect("it is there").replace("\n[store]\n", "\n");
         std::fs::write(&file, text + MEMBER).expect("written");
         let members = ["a", "b"].map(str::to_owned).to_vec();
-        let init = ClusterCommand::Init { folder: folder.path().join("cluster"), members };
-        cluster::run(&init, &Output { is_json: true }).expect("made");
+        cluster::init(&folder.path().join("cluster"), &members, &Output { is_json: true }).expect("made");
         private(&folder.path().join("password"), "secret");
         change(&folder.path().join("cluster"));
         let found = load(folder.path(), SystemTime::now());
@@ -296,8 +296,7 @@ fn the_files_of_a_member_are_checked() {
     );
     check(
         &|at| {
-            let other = ClusterCommand::Init { folder: at.join("x"), members: Vec::new() };
-            cluster::run(&other, &Output { is_json: true }).expect("made");
+            cluster::init(&at.join("x"), &[], &Output { is_json: true }).expect("made");
             rename(&at.join("x/authority.crt"), &at.join("authority.crt"));
         },
         &["cluster.certificate: cluster/a.crt is not of the authority in cluster/authority.crt: "],

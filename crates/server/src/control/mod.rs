@@ -3,6 +3,7 @@
 //! JSON.
 
 mod client;
+mod cluster;
 mod line;
 mod protocol;
 mod server;
@@ -10,6 +11,7 @@ mod server;
 mod tests;
 
 pub use client::{ClientError, ControlClient};
+pub use cluster::{ClusterReport, Liveness, Location, MemberEntry, SlotEntry};
 pub use line::{PROTOCOL_VERSION, decode_reply, decode_request, encode_reply, encode_request};
 pub use protocol::{
     BackupReport, ControlError, ControlErrorKind, ControlRequest, ControlResponse, Password, ReloadReport,

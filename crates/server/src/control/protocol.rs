@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use stentor_xmpp::{BareJid, FullJid, Jid};
 use subtle::ConstantTimeEq;
 
+use super::cluster::{ClusterReport, Location, SlotEntry};
 use crate::config::Diff;
 use crate::limits::{CONTROL_LONG, CONTROL_SHORT};
 
@@ -86,6 +87,16 @@ pub enum ControlRequest {
         /// Its absolute path.
         path: PathBuf,
     },
+    /// How this member sees its cluster.
+    ClusterStatus,
+    /// Which member serves an account.
+    ClusterLocate {
+        /// Its address.
+        #[serde(with = "address")]
+        jid: BareJid,
+    },
+    /// Which member has which slot.
+    ClusterSlots,
     /// Read the configuration again.
     Reload,
     /// End the server.
@@ -108,6 +119,9 @@ impl ControlRequest {
             | Self::UserShow { .. }
             | Self::SessionList { .. }
             | Self::SessionKick { .. }
+            | Self::ClusterStatus
+            | Self::ClusterLocate { .. }
+            | Self::ClusterSlots
             | Self::Reload => CONTROL_SHORT,
         }
     }
@@ -133,6 +147,12 @@ pub enum ControlResponse {
     BackedUp(BackupReport),
     /// To `Reload`.
     Reloaded(ReloadReport),
+    /// To `ClusterStatus`.
+    Cluster(ClusterReport),
+    /// To `ClusterLocate`.
+    Location(Location),
+    /// To `ClusterSlots`, by their numbers.
+    Slots(Vec<SlotEntry>),
 }
 
 /// How the server is.
@@ -288,17 +308,20 @@ impl ControlError {
 }
 
 /// Addresses as text, parsed and prepared on the way in.
-mod address {
+pub(super) mod address {
     use std::fmt::Display;
     use std::str::FromStr;
 
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn serialize<T: Display, S: Serializer>(jid: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::control) fn serialize<T: Display, S: Serializer>(
+        jid: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(jid)
     }
 
-    pub(super) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+    pub(in crate::control) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<T, D::Error> {
         let text = String::deserialize(deserializer)?;

@@ -203,6 +203,9 @@ fn requests() -> impl Strategy<Value = ControlRequest> {
     prop_oneof![
         Just(ControlRequest::Status),
         Just(ControlRequest::Reload),
+        Just(ControlRequest::ClusterStatus),
+        Just(ControlRequest::ClusterSlots),
+        jid().prop_map(|jid| ControlRequest::ClusterLocate { jid }),
         any::<bool>().prop_map(|drain| ControlRequest::Shutdown { drain }),
         (jid(), any::<String>())
             .prop_map(|(jid, password)| ControlRequest::UserAdd { jid, password: Password(password) }),

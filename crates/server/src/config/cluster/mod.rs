@@ -43,7 +43,7 @@ pub struct ClusterConfig {
     pub authority: PathBuf,
     /// PEM file of this member's certificate, for `NAME.stentor-cluster`.
     pub certificate: PathBuf,
-    /// PEM file of its private key.
+    /// PEM file of its private key. The content of all three is read again at each reload.
     pub key: PathBuf,
     /// The file of the cluster's keys of gossip, one a line: the first seals, all open. Read again at each reload.
     pub gossip_keys: PathBuf,
@@ -99,9 +99,9 @@ impl Component for ClusterConfig {
             "weight",
             &At(|config: &mut Self| &mut config.weight, Integer { min: 1, max: 1_000, unit: "shares" }),
         ),
-        restart("authority", &At(|config: &mut Self| &mut config.authority, File)),
-        restart("certificate", &At(|config: &mut Self| &mut config.certificate, File)),
-        restart("key", &At(|config: &mut Self| &mut config.key, File)),
+        live("authority", &At(|config: &mut Self| &mut config.authority, File)),
+        live("certificate", &At(|config: &mut Self| &mut config.certificate, File)),
+        live("key", &At(|config: &mut Self| &mut config.key, File)),
         live("gossip_keys", &At(|config: &mut Self| &mut config.gossip_keys, File)),
     ];
     const REQUIRED: &'static [&'static str] =

@@ -1,0 +1,174 @@
+//! This server as one of several: what it needs to become a member, and how it ends as one.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject;
+use stentor_cluster::{Ending, GossipKeys};
+use stentor_runtime::Membership;
+use stentor_runtime::cluster::{
+    Cluster, ClusterConfig, ClusterHandle, EndingError, Endpoint, JoinError, Joined, TlsMaterial,
+};
+use stentor_store::postgres::{Postgres, PostgresConfig};
+use stentor_store::{LaneId, Shared, Store};
+use tokio::sync::oneshot;
+
+use crate::config::{self, Config, StoreTls, read_gossip_keys, settings_digest};
+use crate::limits::LEAVE_TIME;
+use crate::serve::ServeError;
+use crate::start::{Unusable, chain, unusable};
+
+/// What the runtime is started on.
+pub(crate) struct Ground {
+    pub(crate) store: Store,
+    pub(crate) membership: Membership,
+    /// Of a member, to be told of the runtime.
+    pub(crate) joined: Option<Joined>,
+}
+
+/// Opens the store; where it is shared, by becoming a member first. That takes as long as the store does not answer, or
+/// a dead member of this name holds its lease.
+pub(crate) async fn ground(config: &Config) -> Result<Ground, ServeError> {
+    if let Some(embedded) = config.store.embedded() {
+        let store = Store::open(&embedded)?;
+        return Ok(Ground { store, membership: Membership::alone(), joined: None });
+    }
+    // The rules of the configuration let nothing else be without an engine of its own.
+    let Some(member) = &config.cluster else {
+        return Err(ServeError::Broken(
+            "there is neither a store of this server's own nor a cluster".to_owned(),
+        ));
+    };
+    let database = database(config)?;
+    tracing::info!(url = config.store.url, "opening the store");
+    let postgres = blocking(move || Postgres::open(&database)).await??;
+    let joining = cluster(config, member)?;
+    tracing::info!(name = member.name, cluster = member.id, "joining");
+    let joined = Cluster::join(joining, Box::new(postgres.clone())).await?;
+    tracing::info!(member = joined.member().0, "joined");
+    let lane = LaneId { member: joined.member(), lane: 0 };
+    let store = blocking(move || {
+        Store::over(postgres.backend(lane).map_err(ServeError::Lane)?).map_err(ServeError::from)
+    });
+    Ok(Ground { store: store.await??, membership: joined.membership(), joined: Some(joined) })
+}
+
+/// Runs what waits for the store beside the signals: on a thread of its own, which nobody waits for if one of them ends
+/// the start.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServeError> {
+    let (done, result) = oneshot::channel();
+    let thread = thread::Builder::new().name("stentor-start".to_owned());
+    let run = move || drop(done.send(work()));
+    thread.spawn(run).map_err(|error| ServeError::Broken(error.to_string()))?;
+    result.await.map_err(|_| ServeError::Broken("its thread panicked".to_owned()))
+}
+
+/// Where the shared store is, and how it is spoken to.
+pub(crate) fn database(config: &Config) -> Result<PostgresConfig, Unusable> {
+    let store = &config.store;
+    let mode = match store.tls {
+        StoreTls::Verify => "require",
+        StoreTls::Off => "disable",
+    };
+    let mut database =
+        PostgresConfig::new(format!("{}?sslmode={mode}", store.url.as_deref().unwrap_or_default()));
+    database.ca_file.clone_from(&store.authority);
+    database.password = store.password_file.as_deref().map(password).transpose()?;
+    Ok(database)
+}
+
+fn password(path: &Path) -> Result<String, Unusable> {
+    let text = fs::read_to_string(path).map_err(|error| unusable(path, error))?;
+    text.lines()
+        .next()
+        .map(str::to_owned)
+        .ok_or_else(|| unusable(path, "it has no password in its first line"))
+}
+
+fn cluster(config: &Config, member: &config::ClusterConfig) -> Result<ClusterConfig, Unusable> {
+    let endpoint = |bind: SocketAddr, advertised: Option<SocketAddr>| Endpoint {
+        bind,
+        advertised: advertised.unwrap_or(bind),
+    };
+    Ok(ClusterConfig {
+        name: member.name.as_str().into(),
+        cluster: member.id.as_str().into(),
+        link: endpoint(member.link, member.advertise_link),
+        gossip: endpoint(member.gossip, member.advertise_gossip),
+        weight: u16::try_from(member.weight).unwrap_or(u16::MAX),
+        settings: settings_digest(config),
+        tls: tls(member)?,
+        keys: keys(member)?,
+        wire: ClusterConfig::WIRE,
+    })
+}
+
+fn tls(member: &config::ClusterConfig) -> Result<TlsMaterial, Unusable> {
+    Ok(TlsMaterial {
+        authority: chain(&member.authority)?,
+        chain: chain(&member.certificate)?,
+        key: PrivateKeyDer::from_pem_file(&member.key).map_err(|error| unusable(&member.key, error))?,
+    })
+}
+
+fn keys(member: &config::ClusterConfig) -> Result<GossipKeys, Unusable> {
+    let path = &member.gossip_keys;
+    let keys = read_gossip_keys(path).map_err(|error| unusable(path, error))?;
+    GossipKeys::new(&keys).ok_or_else(|| unusable(path, "it has no keys, or too many"))
+}
+
+/// Puts the certificates and keys of gossip in force that the configuration's files have now.
+pub(crate) fn renew(handle: &ClusterHandle, member: &config::ClusterConfig) -> Result<(), Unusable> {
+    let keys = keys(member)?;
+    handle.set_tls(tls(member)?).map_err(|error| unusable(&member.certificate, error))?;
+    handle.set_gossip_keys(keys);
+    Ok(())
+}
+
+/// Moves the member's slots to others, within that time.
+pub(crate) async fn drain(handle: &ClusterHandle, time: Duration) {
+    handle.drain();
+    tokio::select! {
+        () = handle.drained() => {}
+        _ = handle.ended() => {}
+        () = tokio::time::sleep(time) => tracing::warn!("not all accounts were moved in time; they move with the end"),
+    }
+}
+
+/// Takes the member out, so that nobody has to wait for its lease to run out.
+pub(crate) async fn leave(handle: &ClusterHandle) {
+    handle.leave();
+    if tokio::time::timeout(LEAVE_TIME, handle.ended()).await.is_err() {
+        handle.abandon();
+        tracing::warn!(
+            "the store did not answer: the others take this member out once its lease has run out"
+        );
+    }
+}
+
+/// What to do about a cluster that does not have this member.
+pub(crate) fn join_hint(error: &JoinError) -> &'static str {
+    match error {
+        JoinError::Ended(EndingError(Ending::SettingsDiffer { .. })) => {
+            "; `stentor check` on both tells the number of these settings, and docs/cluster.md which they are"
+        }
+        _ => "",
+    }
+}
+
+/// Replaces this process by a new one of the same program, arguments and environment, which joins as a new incarnation:
+/// nothing of what was here can leave any more. Returns only if the system refuses.
+pub(crate) fn begin_anew() -> std::io::Error {
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_else(|| "stentor".into());
+    // The file may have been replaced by a newer one since, or removed.
+    let program = std::env::current_exe().ok().filter(|path| path.exists());
+    let program = program.unwrap_or_else(|| "/proc/self/exe".into());
+    Command::new(program).arg0(name).args(arguments).exec()
+}

@@ -1,0 +1,148 @@
+//! A running server, as its operator meets it: what the control socket asks for, and reloads.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use stentor_net::Services;
+use stentor_runtime::cluster::ClusterHandle;
+use tokio::sync::watch;
+
+use crate::administration::Operator;
+use crate::cli::ConfigSource;
+use crate::config::Config;
+use crate::control::{
+    ControlError, ControlErrorKind, ControlFuture, ControlHandler, ControlRequest, ControlResponse,
+    ReloadReport, ServerStatus,
+};
+use crate::logging::LogControl;
+use crate::{member, overview, start};
+
+/// Where the server is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Running,
+    /// No new sessions; those there are get time to end.
+    Draining,
+    Ending,
+}
+
+/// What the operator can ask of a running server.
+pub(crate) struct Server {
+    started: Instant,
+    source: ConfigSource,
+    config: Mutex<Config>,
+    logs: LogControl,
+    operator: Operator,
+    services: Arc<Services>,
+    phase: watch::Sender<Phase>,
+    cluster: Option<ClusterHandle>,
+}
+
+impl Server {
+    pub(crate) fn new(
+        config: Config,
+        source: ConfigSource,
+        logs: LogControl,
+        operator: Operator,
+        services: Arc<Services>,
+        cluster: Option<ClusterHandle>,
+    ) -> (Self, watch::Receiver<Phase>) {
+        let (phase, observed) = watch::channel(Phase::Running);
+        let config = Mutex::new(config);
+        (Self { started: Instant::now(), source, config, logs, operator, services, phase, cluster }, observed)
+    }
+
+    /// How long sessions may take to end.
+    pub(crate) fn drain_time(&self) -> Duration {
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        Duration::from_secs(config.control.drain_seconds)
+    }
+
+    pub(crate) fn end(&self, phase: Phase) {
+        self.phase.send_replace(phase);
+    }
+
+    /// Reads the configuration again and applies what can change at run time.
+    pub(crate) fn reload(&self) -> Result<ReloadReport, ControlError> {
+        let refused = |message: String| ControlError::new(ControlErrorKind::Refused, message);
+        let loaded = self.source.load().map_err(|failure| refused(failure.message))?;
+        // Nothing below leaves the configuration half changed.
+        let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = Config::diff(&config, &loaded.config);
+        let next = config.reloaded(&loaded.config);
+        let hosts = start::certificates(&next).map_err(|error| refused(error.to_string()))?;
+        let secret = start::secret(&next.data).map_err(|error| refused(error.to_string()))?;
+        self.logs.set_filter(&next.log.filter).map_err(|error| refused(error.to_string()))?;
+        let replaced = self.services.certificates.replace(hosts, start::oldest_tls(&next));
+        replaced.map_err(|error| refused(error.to_string()))?;
+        if let (Some(handle), Some(config)) = (&self.cluster, &next.cluster) {
+            member::renew(handle, config).map_err(|error| refused(error.to_string()))?;
+        }
+        self.services.settings.store(Arc::new(start::stream_settings(&next, secret)));
+        self.services.limits.store(Arc::new(start::session_limits(&next)));
+        self.services.addresses.set_limits(start::address_limits(&next));
+        *config = next;
+        loaded.warnings.log();
+        for change in &changes.applied {
+            tracing::info!(setting = change.setting, old = change.old, new = change.new, "setting changed");
+        }
+        for change in &changes.needs_restart {
+            tracing::warn!(
+                setting = change.setting,
+                old = change.old,
+                new = change.new,
+                "setting needs a restart"
+            );
+        }
+        Ok(ReloadReport { changes, warnings: loaded.warnings.lines() })
+    }
+
+    fn cluster(&self) -> Result<&ClusterHandle, ControlError> {
+        self.cluster.as_ref().ok_or_else(|| {
+            let message = "this server is no member of a cluster: its configuration has no [cluster]";
+            ControlError::new(ControlErrorKind::Unavailable, message)
+        })
+    }
+
+    async fn status(&self) -> ServerStatus {
+        let sessions = self.operator.count_sessions().await;
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        ServerStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            process: std::process::id(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            hosts: config.hosts.iter().map(|host| host.domain.clone()).collect(),
+            is_draining: *self.phase.borrow() != Phase::Running,
+            sessions: Some(sessions),
+        }
+    }
+}
+
+impl ControlHandler for Server {
+    fn handle(&self, request: ControlRequest) -> ControlFuture<'_> {
+        Box::pin(async move {
+            match request {
+                ControlRequest::Status => Ok(ControlResponse::Status(self.status().await)),
+                ControlRequest::ClusterStatus => overview::report(self.cluster()?).await,
+                ControlRequest::ClusterLocate { jid } => Ok(overview::locate(self.cluster()?, jid)),
+                ControlRequest::ClusterSlots => Ok(overview::slots(self.cluster()?)),
+                ControlRequest::Reload => self.reload().map(ControlResponse::Reloaded),
+                ControlRequest::Shutdown { drain } => {
+                    self.end(if drain { Phase::Draining } else { Phase::Ending });
+                    Ok(ControlResponse::Done)
+                }
+                ControlRequest::Backup { path } => self.operator.backup(path).await,
+                ControlRequest::UserAdd { jid, password } => self.operator.add(jid, password).await,
+                ControlRequest::UserPasswd { jid, password } => {
+                    self.operator.change_password(jid, password).await
+                }
+                ControlRequest::UserRemove { jid } => self.operator.remove(jid).await,
+                ControlRequest::UserBefriend { jid, contact } => self.operator.befriend(jid, contact).await,
+                ControlRequest::UserList { host, after } => self.operator.list(host, after).await,
+                ControlRequest::UserShow { jid } => self.operator.show(jid).await,
+                ControlRequest::SessionList { user, after } => self.operator.sessions(user, after).await,
+                ControlRequest::SessionKick { jid, reason } => self.operator.kick(jid, reason).await,
+            }
+        })
+    }
+}
