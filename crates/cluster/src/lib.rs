@@ -6,10 +6,12 @@ pub mod limits;
 pub mod link;
 pub mod wire;
 
+mod arbiter;
 mod peer;
 mod slots;
 mod steward;
 
+pub use arbiter::{Attaching, Retiring, Returned, Stalled, declined};
 pub use gossip::{Gossip, GossipConfig, GossipEvent, GossipKeys, GossipOutput, GossipSeal, Refusal};
 pub use peer::PeerMessage;
 pub use slots::{Admission, Moved, Slots};

@@ -6,6 +6,13 @@ use core::time::Duration;
 /// gets its stated answer: forwards stay in their outbox, sessions are cut and resume.
 pub const HELD_EVENTS_MAX: usize = 65_536;
 
+/// What entities let go, on one arbiter, while this member's lease is over; beyond, nothing more is taken in. Some seconds
+/// of a busy arbiter's.
+pub const STALLED_MAX: usize = 65_536;
+
+/// Events that another member gave back, on one arbiter, until the table by which it did is here.
+pub const RETURNED_MAX: usize = 65_536;
+
 /// From one renewal of the lease to the next, and from one reading of the others' leases to the next, in ms.
 pub const RENEW_MS: u64 = 500;
 /// How long a lease holds, from before its renewal was sent, in ms on the holder's clock: five renewals may fail.

@@ -1,0 +1,137 @@
+//! What an arbiter bears in mind while slots and members come and go, beside [`crate::Slots`]: one of each for each
+//! arbiter.
+
+use crate::limits::{RETURNED_MAX, STALLED_MAX};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use stentor_engine::{Epoch, Event, FromSession, Key, Reply, Sent, Slot, ToSession};
+use stentor_xmpp::{Condition, StreamCondition, StreamError};
+
+/// Sessions that have yet to attach to new owners, by the version of the table that made them so.
+#[derive(Debug, Default)]
+pub struct Attaching(Vec<(u64, BTreeSet<u64>)>);
+
+impl Attaching {
+    /// By this version, these sessions of the arbiter attach anew; there may be none.
+    pub fn begin(&mut self, version: u64, sessions: BTreeSet<u64>) {
+        self.0.push((version, sessions));
+    }
+
+    /// A session has attached, or is gone.
+    pub fn done(&mut self, session: u64) {
+        for (_, waited_for) in &mut self.0 {
+            waited_for.remove(&session);
+        }
+    }
+
+    /// The next version by which, and by all before it, every session has attached; once each.
+    pub fn next(&mut self) -> Option<u64> {
+        let is_over = self.0.first().is_some_and(|(_, waited_for)| waited_for.is_empty());
+        is_over.then(|| self.0.remove(0).0)
+    }
+}
+
+/// Slots that are to move, and how many of their entities have not ended.
+#[derive(Debug, Default)]
+pub struct Retiring(BTreeMap<Slot, usize>);
+
+impl Retiring {
+    /// This slot is to move, and so many of its entities are loaded.
+    pub fn begin(&mut self, slot: Slot, entities: usize) {
+        self.0.insert(slot, entities);
+    }
+
+    /// It is another's by now, or stays.
+    pub fn forget(&mut self, slot: Slot) {
+        self.0.remove(&slot);
+    }
+
+    /// An entity of the slot has ended.
+    pub fn ended(&mut self, slot: Slot) {
+        if let Some(left) = self.0.get_mut(&slot) {
+            *left = left.saturating_sub(1);
+        }
+    }
+
+    /// The next slot of which nothing is under way any more; once each.
+    pub fn next(&mut self) -> Option<Slot> {
+        let slot = self.0.iter().find(|(_, left)| **left == 0).map(|(slot, _)| *slot)?;
+        self.forget(slot);
+        Some(slot)
+    }
+}
+
+/// What entities let go while the lease of this member is over: it waits until the lease goes on.
+#[derive(Debug, Default)]
+pub struct Stalled(VecDeque<(Key, Epoch, Sent)>);
+
+impl Stalled {
+    /// Whether nothing waits; else what is let go waits behind it, also while the lease holds.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether so much waits that nothing more is to be taken in.
+    pub fn is_full(&self) -> bool {
+        self.0.len() >= STALLED_MAX
+    }
+
+    /// Said by an entity in this epoch of its slot.
+    pub fn push(&mut self, owner: Key, epoch: Epoch, sent: Sent) {
+        self.0.push_back((owner, epoch, sent));
+    }
+
+    /// The next, in order, which may leave if the lease holds and the owner's slot is still in that epoch.
+    pub fn pop(&mut self) -> Option<(Key, Epoch, Sent)> {
+        self.0.pop_front()
+    }
+}
+
+/// Events that another member gave back, by a table that is not here yet.
+#[derive(Debug, Default)]
+pub struct Returned(Vec<(u64, Key, Event)>);
+
+impl Returned {
+    /// Keeps one until this version is here.
+    ///
+    /// # Errors
+    /// So many wait already; the event, for its stated answer.
+    pub fn keep(&mut self, version: u64, key: Key, event: Event) -> Result<(), (Key, Event)> {
+        if self.0.len() >= RETURNED_MAX {
+            return Err((key, event));
+        }
+        self.0.push((version, key, event));
+        Ok(())
+    }
+
+    /// Those that this version, or an earlier one, was awaited for, in order.
+    pub fn take(&mut self, version: u64) -> Vec<(Key, Event)> {
+        let due = self.0.extract_if(.., |(awaited, _, _)| *awaited <= version);
+        due.map(|(_, key, event)| (key, event)).collect()
+    }
+}
+
+/// The stated answer to an event for which there is no room, as its target would say it: nothing is lost without its
+/// sender knowing.
+pub fn declined(event: Event) -> Option<Sent> {
+    match event {
+        // The sender's outbox has it, and sends it again.
+        Event::Forward(_) => None,
+        Event::Session(session, FromSession::Bind { .. }) => {
+            Some(Sent::Session(session, ToSession::BindRefused(Condition::ResourceConstraint.into())))
+        }
+        // Cut off, its client resumes and sends again what was not handled.
+        Event::Session(session, _) => {
+            let error = StreamError::new(StreamCondition::ResourceConstraint);
+            Some(Sent::Session(session, ToSession::End(error)))
+        }
+        Event::Relay(stanza) => {
+            let reply = stanza.error_reply(Condition::ResourceConstraint.into())?;
+            let to = reply.to()?.to_bare();
+            Some(Sent::Event(Key::User(to), Event::Relay(reply)))
+        }
+        Event::Command(ask, _) => Some(Sent::Reply(ask, Reply::Failed)),
+        Event::Confirm(_) | Event::Rows(..) | Event::Derived(..) | Event::Timer(_) | Event::TakenOver(_) => {
+            None
+        }
+    }
+}
