@@ -31,8 +31,10 @@ pub(super) enum Next {
     Nothing,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Incoming {
+    /// What the peer may send beyond what was handed on.
+    credit: Weight,
     input: BytesMut,
     received: Received,
     /// Of events that came, ever.
@@ -50,7 +52,26 @@ pub(super) struct Incoming {
     was_held: bool,
 }
 
+impl Default for Incoming {
+    fn default() -> Self {
+        Self {
+            credit: Weight { events: CREDIT_EVENTS, bytes: CREDIT_BYTES },
+            input: BytesMut::new(),
+            received: Received::default(),
+            handed_on: Weight::default(),
+            table: 0,
+            told: None,
+            owed_since: None,
+            was_held: false,
+        }
+    }
+}
+
 impl Incoming {
+    pub(super) fn limit(&mut self, events: u64, bytes: u64) {
+        self.credit = Weight { events, bytes };
+    }
+
     pub(super) fn received_of_peer(&self) -> Received {
         self.received
     }
@@ -152,8 +173,8 @@ impl Incoming {
         Status {
             table,
             received: self.received,
-            events_max: self.handed_on.events + CREDIT_EVENTS,
-            bytes_max: self.handed_on.bytes + CREDIT_BYTES,
+            events_max: self.handed_on.events + self.credit.events,
+            bytes_max: self.handed_on.bytes + self.credit.bytes,
         }
     }
 
@@ -168,8 +189,8 @@ impl Incoming {
         let frames =
             status.received.events - told.received.events + status.received.answers - told.received.answers;
         let is_urgent = frames >= HELD_BACK_FRAMES_MAX
-            || status.events_max - told.events_max >= CREDIT_EVENTS / 4
-            || status.bytes_max - told.bytes_max >= CREDIT_BYTES / 4;
+            || status.events_max - told.events_max >= self.credit.events / 4
+            || status.bytes_max - told.bytes_max >= self.credit.bytes / 4;
         let since = *self.owed_since.get_or_insert(now);
         is_urgent || now >= since + TELL_MS
     }

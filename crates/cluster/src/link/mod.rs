@@ -12,32 +12,17 @@
 
 mod incoming;
 mod outgoing;
+mod settings;
 
-use crate::limits::{
-    BACKOFF_MAX_MS, BACKOFF_MS, CONNECT_MS, HEARTBEAT_MS, LINK_BYTES_MAX, LINK_EVENTS_MAX, PEER_SILENT_MS,
-    TELL_MS,
-};
+use crate::limits::{BACKOFF_MAX_MS, BACKOFF_MS, CONNECT_MS, HEARTBEAT_MS, PEER_SILENT_MS, TELL_MS};
 use crate::wire::{Class, Encoded, Frame, Hello, Received, Refusal, Status, Version, WireError};
 use bytes::{Bytes, BytesMut};
 use incoming::{Incoming, Next};
 use outgoing::Outgoing;
 use std::collections::VecDeque;
-use stentor_engine::MemberId;
 
 pub use incoming::{Arrived, Weight};
-
-/// Who the two ends are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinkSettings {
-    /// A number that only members of one cluster share.
-    pub cluster: u64,
-    /// This member.
-    pub me: MemberId,
-    /// Its name, for the peer's log.
-    pub name: Box<str>,
-    /// The other.
-    pub peer: MemberId,
-}
+pub use settings::{LinkLimits, LinkSettings};
 
 /// An event needs room that there is not; it was not taken, and its stated answer is given: a forward stays in its
 /// outbox, a relay is bounced, a session is closed, resumable.
@@ -92,6 +77,7 @@ enum State {
 #[derive(Debug)]
 pub struct Link {
     settings: LinkSettings,
+    limits: LinkLimits,
     state: State,
     attempts: u32,
     /// Frames of its own that go before all others.
@@ -109,6 +95,7 @@ impl Link {
         let connect_at = (settings.me < settings.peer).then_some(now);
         Self {
             settings,
+            limits: LinkLimits::default(),
             state: State::Apart { connect_at },
             attempts: 0,
             control: VecDeque::new(),
@@ -118,6 +105,14 @@ impl Link {
             table,
             happened: VecDeque::new(),
         }
+    }
+
+    /// With other limits than a server has: the simulator's are small, so that they are reached.
+    #[must_use]
+    pub fn limited(mut self, limits: LinkLimits) -> Self {
+        self.limits = limits;
+        self.incoming.limit(limits.credit_events, limits.credit_bytes);
+        self
     }
 
     /// Whether this end opens the connection: that with the lower id does.
@@ -152,7 +147,7 @@ impl Link {
 
     /// Whether an event would be taken now.
     pub fn has_room(&self) -> bool {
-        self.events.len() < LINK_EVENTS_MAX && self.events.bytes() < LINK_BYTES_MAX
+        self.events.len() < self.limits.events_max && self.events.bytes() < self.limits.bytes_max
     }
 
     /// The connection that was asked for is there.
@@ -293,6 +288,11 @@ impl Link {
     /// the caller to say. Some of it may have arrived.
     pub fn into_unacknowledged(self) -> impl Iterator<Item = Frame> {
         self.answers.into_frames().chain(self.events.into_frames())
+    }
+
+    /// Whether an event waits for nothing but the peer's credit.
+    pub fn is_without_credit(&self) -> bool {
+        self.is_up() && self.events.waits_for_credit()
     }
 
     /// Events that wait, and their bytes, for metrics.

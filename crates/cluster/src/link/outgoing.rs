@@ -82,6 +82,11 @@ impl Outgoing {
         (self.written < self.charged || frame.class() != Class::Event || has_credit).then_some(frame)
     }
 
+    /// Whether there is one that may not.
+    pub(super) fn waits_for_credit(&self) -> bool {
+        self.frames.get(self.written).is_some() && !self.has_next()
+    }
+
     /// Pushes frames up to `bytes_max` and one more; what is left of that.
     pub(super) fn write(&mut self, bytes_max: usize, out: &mut Vec<Bytes>) -> usize {
         let mut left = bytes_max;

@@ -28,6 +28,8 @@ pub(super) struct Membership {
     moves: Moves,
     /// Something has changed that decides which slots are to be elsewhere.
     is_changed: bool,
+    /// Members that might have had some when that was last looked at.
+    takers: Vec<MemberId>,
     /// Members with which there is a link.
     linked: BTreeSet<MemberId>,
     /// The version by which all our sessions have attached.
@@ -50,6 +52,7 @@ impl Membership {
             gathering: Gathering::default(),
             moves: Moves::default(),
             is_changed: false,
+            takers: Vec::new(),
             linked: BTreeSet::new(),
             handed_over: 0,
             awaited: BTreeMap::new(),
@@ -69,8 +72,9 @@ impl Membership {
     }
 
     /// Leases were read, or could not be: members may have become fit to have slots, or unfit.
-    pub(super) fn looked(&mut self) {
-        self.is_changed = true;
+    pub(super) fn looked(&mut self, desk: &Desk) {
+        let takers = desk.takers(|member| self.is_fit(member, desk));
+        self.is_changed |= !takers.iter().map(|(id, _)| id).eq(&self.takers);
     }
 
     pub(super) fn lease(&self) -> u64 {
@@ -263,6 +267,7 @@ impl Membership {
     /// Each slot of ours to whom it belongs, if that is another; but not before it is gathered here.
     fn move_away(&mut self, desk: &mut Desk) {
         let takers = desk.takers(|member| self.is_fit(member, desk));
+        self.takers = takers.iter().map(|(id, _)| *id).collect();
         let elsewhere = |slot: &Slot| {
             let taker = super::rendezvous::nearest(&takers, *slot)?;
             (taker != self.me && !self.gathering.contains(*slot)).then_some((*slot, taker))

@@ -101,7 +101,7 @@ impl Steward {
             }
             (Stage::Member(_), News::Fenced) => self.end(member::ending(&self.desk)),
             (Stage::Member(member), News::Renewed) => member.renewed(sent, &mut self.desk),
-            (Stage::Member(member), News::Leases) => member.looked(),
+            (Stage::Member(member), News::Leases) => member.looked(&self.desk),
             (Stage::Member(member), News::Other) => {
                 if let Some(change) = change {
                     member.changed(&change, &mut self.desk);
