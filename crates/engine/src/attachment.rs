@@ -1,7 +1,7 @@
 //! The session's half of an attachment to its user: numbers, and copies that make either side expendable.
 
 use crate::limits::{INBOUND_BYTES_MAX, INBOUND_STANZAS_MAX, TAKEN_KEPT};
-use crate::{Attach, FromSession, LogId, OutboundCopy, Snapshot, StreamId, Unconfirmed};
+use crate::{Attach, FromSession, LogId, OutboundCopy, Snapshot, StreamId, ToSession, Unconfirmed};
 use bytes::Bytes;
 use core::net::IpAddr;
 use std::collections::VecDeque;
@@ -22,6 +22,15 @@ impl Asking {
         match self {
             Self::Bind(resource) => FromSession::Bind { resource: resource.clone(), peer },
             Self::Resume(stream, h) => FromSession::Resume { stream: *stream, h: *h, peer },
+        }
+    }
+
+    /// Whether this answers it. What was asked again may be answered twice.
+    pub fn is_answered_by(&self, message: &ToSession) -> bool {
+        use ToSession::{BindRefused, Bound, ResumeFailed, Resumed};
+        match self {
+            Self::Bind(_) => matches!(message, Bound { .. } | BindRefused(_)),
+            Self::Resume(..) => matches!(message, Resumed { .. } | ResumeFailed { .. }),
         }
     }
 }
@@ -274,5 +283,18 @@ impl Attachment {
     pub fn attached(&mut self, number: u64, inbound: u64) {
         self.number = number;
         self.confirmed(inbound);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_before_is_not_taken_for_the_answer() {
+        let resume = Asking::Resume(StreamId(1), Counter(0));
+        let failed = ToSession::ResumeFailed { handled: None };
+        assert!(resume.is_answered_by(&failed));
+        assert!(!Asking::Bind("x".into()).is_answered_by(&failed));
     }
 }

@@ -18,6 +18,8 @@ impl User {
         effects: &mut Effects,
     ) {
         match event {
+            // It asked again, for fear that nobody would answer; the answer is on its way.
+            FromSession::Bind { .. } | FromSession::Resume { .. } if self.has_session(session) => {}
             FromSession::Bind { resource, peer } => self.bind(now, session, &resource, peer, effects),
             FromSession::Resume { stream, h, peer } => self.resume(now, (session, peer), stream, h, effects),
             FromSession::Attach(attach) => self.attach(now, session, *attach, effects),
@@ -62,6 +64,10 @@ impl User {
             self.met_stranger(session, attachment, effects);
         }
         index
+    }
+
+    fn has_session(&self, session: SessionKey) -> bool {
+        self.resources.iter().any(|resource| resource.session == Some(session))
     }
 
     pub(crate) fn next_attachment(&mut self) -> u64 {

@@ -1,7 +1,7 @@
 //! Sessions outlive their user: a commit is refused, the user is loaded afresh, and clients do not notice.
 
 use crate::scene::{Scene, key};
-use stentor_engine::Event;
+use stentor_engine::{Event, FromSession};
 
 const A: &str = "alice@a.example/x";
 const A2: &str = "alice@a.example/y";
@@ -34,6 +34,18 @@ fn contacts_hear_nothing_of_a_resource_whose_session_attaches_again() {
     scene.gets(A, &["<iq …type='result' id='p'/>", "handled 3"]);
     scene.sends(B, &format!("<presence type='probe' to='{ALICE}'/>"));
     scene.gets(B, &["<presence to='bob@b.example/x' from='alice@a.example/x'/>"]);
+}
+
+#[test]
+fn who_asks_for_a_resource_twice_has_it_once() {
+    let mut scene = friends();
+    let (session, _) = scene.would_attach(A);
+    let bind = FromSession::Bind { resource: "x".into(), peer: None };
+    scene.give(key(ALICE), Event::Session(session, bind));
+    scene.gets(A, &[]);
+    scene.sends(B, &chat(ALICE, "1"));
+    scene.gets(A, &["<message …<body>1</body>…</message>"]);
+    scene.gets(B, &[]);
 }
 
 #[test]

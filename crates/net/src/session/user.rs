@@ -51,8 +51,11 @@ impl Session {
     fn negotiated(&mut self, message: ToSession) {
         let Some(stream) = &mut self.stream else { return };
         let output = &mut self.output;
-        if !matches!(message, ToSession::ManagementEnabled { .. }) {
-            self.asking = None;
+        if !matches!(message, ToSession::ManagementEnabled { .. })
+            && self.asking.take_if(|asking| asking.is_answered_by(&message)).is_none()
+        {
+            // It was asked again, and this was answered before.
+            return;
         }
         match message {
             ToSession::Bound { attachment, jid } => {
