@@ -122,7 +122,7 @@ impl EntityActor {
         let is_quiet = self.stale == 0 && self.shell.as_ref().is_none_or(Shell::is_quiet);
         if self.is_retiring && is_quiet && self.gate.close() {
             self.shell = None;
-            local::with(|local| local.retired(&self.key));
+            local::with(|local| local.ended(&self.key));
             context.stop();
         }
     }
@@ -218,7 +218,7 @@ impl Handler<StopIfIdle> for EntityActor {
         let was_used = self.idle.take().is_some_and(|events| events > 0);
         let may_stop = self.shell.as_ref().is_none_or(Shell::may_stop);
         if may_stop && !was_used && self.gate.close() {
-            local::with(|local| local.forget_entity(&self.key));
+            local::with(|local| local.ended(&self.key));
             context.stop();
         } else {
             self.watch_idleness();

@@ -235,11 +235,6 @@ impl Local {
         }
     }
 
-    /// The entity is stopping, and its gate is closed.
-    pub(crate) fn forget_entity(&mut self, key: &Key) {
-        self.entities.remove(key);
-    }
-
     /// Tells every session that the process ends.
     pub(crate) fn end_sessions(&self) {
         for (recipient, _) in self.sessions.values() {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use stentor_engine::{
     Ask, Epoch, Event, FromSession, Key, MemberId, Reply, SessionKey, Slot, Table, ToSession,
 };
+use stentor_xmpp::{StreamCondition, StreamError};
 
 /// Something on its way to another member.
 #[derive(Debug)]
@@ -101,8 +102,13 @@ impl Local {
             ToMember::Event { key, event, .. } | ToMember::Returned { key, event, .. } => {
                 self.refused("too much waits for another member", &key, event);
             }
-            // There is a hole in what it was to get: it is as good as gone, and its client resumes.
-            ToMember::Session { owner: Some(owner), session, .. } => {
+            // There is a hole in what it was to get: it ends before it is told more, and its client resumes. Its end
+            // is always admitted, but for a member that is gone.
+            ToMember::Session { source, owner: Some(owner), session, message } => {
+                if !matches!(message, ToSession::End(_)) {
+                    let error = StreamError::new(StreamCondition::ResourceConstraint);
+                    self.tell_session(&owner, source.1, session, ToSession::End(error));
+                }
                 self.dispatch(None, owner, Event::Session(session, FromSession::Gone));
             }
             ToMember::Session { owner: None, .. } | ToMember::Reply(..) => {}
@@ -128,7 +134,9 @@ impl Local {
                 ToMember::Session { source, .. } if self.is_stale(Some(source)) => {
                     tracing::debug!(member = member.0, "dropped what an owner of before said");
                 }
-                ToMember::Session { session, message, .. } => self.tell_own_session(session, message),
+                ToMember::Session { source, session, message, .. } => {
+                    self.tell_own_session(source, session, message);
+                }
                 ToMember::Reply(ask, reply) => self.answer(ask, reply),
                 ToMember::Returned { version, key, event } => {
                     if let Event::Command(ask, _) = &event {

@@ -17,8 +17,8 @@ pub(crate) enum Parcel {
     Event(u64, Source, Key, Event),
     /// What an entity is owed, which it asked for in this epoch.
     Own(Key, Epoch, Event),
-    /// To a session.
-    Session(SessionKey, ToSession),
+    /// To a session, from an entity in this slot and epoch.
+    Session((Slot, Epoch), SessionKey, ToSession),
     /// From the store, to the entity that asked; without a token it loads.
     Rows(Key, Epoch, Option<u64>, Vec<Rows>),
     /// Verdicts of the store.
@@ -108,7 +108,9 @@ impl Handler<Parcels> for Router {
                 match parcel {
                     Parcel::Event(version, source, key, event) => local.routed(version, source, key, event),
                     Parcel::Own(key, epoch, event) => local.deliver_own(&key, epoch, event),
-                    Parcel::Session(session, message) => local.tell_own_session(session, message),
+                    Parcel::Session(source, session, message) => {
+                        local.tell_own_session(source, session, message);
+                    }
                     Parcel::Rows(key, epoch, token, rows) => local.rows(&key, epoch, token, rows),
                     Parcel::FromMember(member, items) => local.take_from_member(member, items),
                     Parcel::Table(table) => local.install(table),

@@ -69,18 +69,27 @@ impl Local {
         message: ToSession,
     ) {
         if session.member == self.shared.member {
-            return self.tell_own_session(session, message);
+            return self.tell_own_session((owner.slot(), epoch), session, message);
         }
         let (owner, source) = (Some(owner.clone()), (owner.slot(), epoch));
         self.tell_member(session.member, ToMember::Session { owner, source, session, message });
     }
 
-    /// The same for a session of this member.
-    pub(crate) fn tell_own_session(&mut self, session: SessionKey, message: ToSession) {
+    /// The same for a session of this member. What an owner of before still says, to a session that may have been told
+    /// to attach to the next, is dropped: it would take that for what the next has to say.
+    pub(crate) fn tell_own_session(
+        &mut self,
+        source: (Slot, Epoch),
+        session: SessionKey,
+        message: ToSession,
+    ) {
         if session.arbiter != self.arbiter {
             if let Some(parcels) = self.outgoing.get_mut(usize::from(session.arbiter)) {
-                parcels.push(Parcel::Session(session, message));
+                parcels.push(Parcel::Session(source, session, message));
             }
+            return;
+        }
+        if self.slots.is_stale(source.0, source.1) {
             return;
         }
         if let Some((recipient, _)) = self.sessions.get(&session.serial) {
@@ -308,8 +317,8 @@ impl Local {
         }
     }
 
-    /// An entity whose slot is to move has ended.
-    pub(crate) fn retired(&mut self, key: &Key) {
+    /// An entity has ended: its slot is to move, or it had nothing to do, or both.
+    pub(crate) fn ended(&mut self, key: &Key) {
         self.entities.remove(key);
         if let Some(left) = self.retiring.get_mut(&key.slot()) {
             *left = left.saturating_sub(1);

@@ -3,8 +3,9 @@
 use crate::pair::{A, B, Member, change, pair};
 use bytes::Bytes;
 use std::sync::Arc;
-use stentor_engine::{Command, Key, Reply, Slot};
-use stentor_runtime::Report;
+use std::sync::atomic::Ordering;
+use stentor_engine::{Command, Epoch, Event, FromSession, Key, Reply, SessionKey, Slot};
+use stentor_runtime::{Report, ToMember};
 use stentor_xmpp::BareJid;
 
 fn user() -> Key {
@@ -87,4 +88,21 @@ async fn what_comes_by_an_older_table_goes_back_and_is_sent_again_by_the_newer_o
     pair.b.runtime.shared().install(&table);
     assert_eq!(waiting.await.expect("it ran"), Some(EMPTY));
     assert_eq!(*pair.log.lock().expect("unharmed"), ["event", "returned", "event", "reply"]);
+}
+
+#[actix_rt::test]
+async fn a_session_elsewhere_that_would_miss_something_ends() {
+    let pair = pair().await;
+    assert_eq!(ask(&pair.a, create()).await, Some(Reply::Done));
+    pair.is_full.store(true, Ordering::Release);
+    let session = SessionKey { member: B, arbiter: 0, serial: 1 };
+    let event = Event::Session(session, FromSession::Bind { resource: "x".into(), peer: None });
+    let bind = ToMember::Event { source: None, key: user(), epoch: Epoch(1), event };
+    pair.a.runtime.shared().from_member(B, vec![bind]);
+    // What was given back is dealt with before the second is answered.
+    for _ in 0..2 {
+        assert_eq!(ask(&pair.a, Command::Describe).await, Some(EMPTY));
+    }
+    assert_eq!(*pair.log.lock().expect("nobody panics with it"), ["end"]);
+    assert_eq!(ask(&pair.a, Command::Sessions).await, Some(Reply::Sessions(Vec::new())));
 }

@@ -1,9 +1,9 @@
 //! The two members.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use stentor_engine::{MemberId, Slot, Table, TableChange};
+use stentor_engine::{MemberId, Slot, Table, TableChange, ToSession};
 use stentor_entities::{Host, Hosts, UserLimits};
 use stentor_runtime::{Membership, Peers, Report, Runtime, Shared, ToMember};
 use stentor_store::{MemoryBackend, Store};
@@ -23,6 +23,8 @@ struct Direct {
     reports: mpsc::UnboundedSender<Report>,
     /// What was handed to another member, by kind.
     log: Arc<Mutex<Vec<&'static str>>>,
+    /// There is no room for what may be refused.
+    is_full: Arc<AtomicBool>,
 }
 
 impl Peers for Direct {
@@ -31,7 +33,12 @@ impl Peers for Direct {
         if dead == self.me.0 || dead == member.0 {
             return Vec::new();
         }
+        let is_end = |item: &ToMember| matches!(item, ToMember::Session { message: ToSession::End(_), .. });
+        if self.is_full.load(Ordering::Acquire) && !items.iter().any(is_end) {
+            return items;
+        }
         let kind = |item: &ToMember| match item {
+            item if is_end(item) => "end",
             ToMember::Event { .. } => "event",
             ToMember::Session { .. } => "session",
             ToMember::Reply(..) => "reply",
@@ -65,6 +72,7 @@ pub(crate) struct Pair {
     pub table: Arc<Table>,
     pub dead: Arc<AtomicU64>,
     pub log: Arc<Mutex<Vec<&'static str>>>,
+    pub is_full: Arc<AtomicBool>,
 }
 
 pub(crate) fn change(table: &Table, moves: Vec<(Slot, MemberId)>) -> Arc<Table> {
@@ -85,11 +93,13 @@ pub(crate) async fn pair() -> Pair {
     let table = change(&Table::empty(), Slot::all().map(|slot| (slot, A)).collect());
     let others: Others = Arc::default();
     let log = Arc::<Mutex<Vec<&'static str>>>::default();
+    let is_full = Arc::<AtomicBool>::default();
     let mut members = Vec::new();
     for me in [A, B] {
         let (sender, reports) = mpsc::unbounded_channel();
         let (others, log, dead) = (Arc::clone(&others), Arc::clone(&log), Arc::clone(&dead));
-        let peers = Arc::new(Direct { dead, me, others, reports: sender, log });
+        let is_full = Arc::clone(&is_full);
+        let peers = Arc::new(Direct { dead, me, others, reports: sender, log, is_full });
         let membership = Membership::member(me, Arc::clone(&table), peers);
         let store = Store::over(Box::new(backend.clone())).expect("the threads start");
         let runtime = Runtime::start(2, membership, Arc::clone(&hosts), store, Arc::new(|_| None)).await;
@@ -99,5 +109,5 @@ pub(crate) async fn pair() -> Pair {
     let a = members.pop().expect("two");
     let known = HashMap::from([(A, a.runtime.shared()), (B, b.runtime.shared())]);
     assert!(others.set(known).is_ok());
-    Pair { a, b, table, dead, log }
+    Pair { a, b, table, dead, log, is_full }
 }
