@@ -30,7 +30,8 @@ pub struct Moved {
     pub slots: HashSet<Slot>,
     /// Of them, those that were ours: their entities are over, and nothing of them may leave.
     pub lost: HashSet<Slot>,
-    /// Events that were held for slots that are another's now: they are to be sent there, in order.
+    /// Events that were held for slots that are another's now: they are to be sent there, in order. Without timers,
+    /// which mean nothing to any other entity than that which set them.
     pub released: Vec<(Key, Event)>,
 }
 
@@ -125,7 +126,8 @@ impl Slots {
                 moved.lost.insert(slot);
                 if let Some(held) = self.held.remove(&slot) {
                     self.waiting -= held.events.len();
-                    moved.released.extend(held.events);
+                    let goes_on = |(_, event): &(Key, Event)| !matches!(event, Event::Timer(_));
+                    moved.released.extend(held.events.into_iter().filter(goes_on));
                 }
             }
             if after.member == Some(self.me) {
@@ -298,10 +300,11 @@ mod tests {
         assert_eq!(slots.quiesce([key().slot()]), [key().slot()]);
         assert!(!slots.gathers(key().slot()));
         assert!(matches!(slots.admit(&key(), event(1)), Admission::Held));
+        assert!(matches!(slots.admit(&key(), Event::Timer(7)), Admission::Held));
         assert_eq!(numbers(&slots.gathered([key().slot()])), [0; 0], "it is not gathering");
         let table = next(slots.table(), OTHER);
         let moved = slots.install(table);
-        assert_eq!(numbers(&moved.released), [1]);
+        assert_eq!(numbers(&moved.released), [1], "a timer stays");
         assert!(moved.lost.contains(&key().slot()));
         assert!(matches!(slots.admit(&key(), event(2)), Admission::There(OTHER, Epoch(2), _)));
         assert!(slots.is_stale(key().slot(), Epoch(1)) && !slots.is_stale(key().slot(), Epoch(2)));
