@@ -3,7 +3,7 @@
 mod told;
 
 use crate::member::DOMAIN;
-use crate::stage::{FromClient, FromServer, Happening, Id, Stage, ToMember};
+use crate::stage::{FromClient, FromServer, Happening, Id, Place, Stage, ToMember};
 use std::collections::{BTreeMap, VecDeque};
 use stentor_engine::{Key, StreamId};
 use stentor_xml::ElementBuilder;
@@ -57,6 +57,8 @@ pub(crate) struct Client {
     account: u64,
     habits: Habits,
     connection: Option<(u64, Phase)>,
+    /// Where it leads.
+    place: Place,
     stream: Option<Stream>,
     streams: u64,
     /// Not acknowledged on earlier streams; whether it is known that the server has not handled them.
@@ -104,6 +106,7 @@ impl Client {
             account,
             habits,
             connection: None,
+            place: stage.here,
             stream: None,
             streams: 0,
             again: VecDeque::new(),
@@ -129,6 +132,11 @@ impl Client {
     /// The connection that it has, for whoever cuts all of them.
     pub(crate) fn connection(&self) -> Option<u64> {
         self.connection.map(|(connection, _)| connection)
+    }
+
+    /// Where that leads.
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// Its address and the period in which it takes messages, if the server has shown that it does.
@@ -168,7 +176,7 @@ impl Client {
     fn write(&self, what: FromClient, stage: &mut Stage) {
         if let Some((connection, _)) = self.connection {
             stage.trace(|| format!("client {} writes {what:?}", self.index));
-            stage.wire(connection, what);
+            stage.wire(self.place, connection, what);
         }
     }
 
@@ -188,7 +196,9 @@ impl Client {
     /// Its turn. `others` are all accounts, `ready` are those that take messages now: client, period, account.
     pub(crate) fn wake(&mut self, ready: &[(usize, u64, u64)], stage: &mut Stage) {
         let now = stage.queue.now();
-        let pause = if stage.is_ending { 2_000 } else { stage.random.between(1, stage.plan.pause_most) };
+        // So many ask seldom.
+        let at_rest = if stage.is_shared() { 10_000 } else { 2_000 };
+        let pause = if stage.is_ending { at_rest } else { stage.random.between(1, stage.plan.pause_most) };
         stage.queue.after(pause, Happening::Wake(self.index));
         if stage.is_ending {
             self.silent_until = self.silent_until.min(now);
@@ -255,9 +265,8 @@ impl Client {
     }
 
     fn connect(&mut self, stage: &mut Stage) {
-        if !stage.is_up {
-            return;
-        }
+        let Some(place) = stage.random.pick(&stage.serving).copied() else { return };
+        self.place = place;
         stage.connections += 1;
         self.connection = Some((stage.connections, Phase::Asking));
         self.inbox.clear();
@@ -280,7 +289,7 @@ impl Client {
         self.is_ready = false;
         if stage.random.chance(700) {
             let delay = stage.random.below(10_000);
-            stage.after(delay, ToMember::Cut(connection));
+            stage.about(self.place, delay, ToMember::Cut(connection));
         }
         if self.stream.as_ref().is_some_and(|stream| stream.id.is_none()) {
             self.give_up_stream();

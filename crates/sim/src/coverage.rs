@@ -2,8 +2,19 @@
 
 use std::fmt;
 
+/// In which runs something is to come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// In all.
+    Any,
+    /// In those of one member with a disk of its own.
+    One,
+    /// In those of several members that share a store.
+    Several,
+}
+
 macro_rules! coverage {
-    ($($name:ident: $what:literal,)*) => {
+    ($($name:ident: $of:ident $what:literal,)*) => {
         /// How often each thing worth checking came about.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Coverage {
@@ -16,54 +27,75 @@ macro_rules! coverage {
                 $(self.$name += other.$name;)*
             }
 
-            /// Names and counts.
-            pub fn counts(&self) -> Vec<(&'static str, u64)> {
-                vec![$(($what, self.$name),)*]
+            /// In which runs, names and counts.
+            pub fn counts(&self) -> Vec<(Of, &'static str, u64)> {
+                vec![$((Of::$of, $what, self.$name),)*]
             }
         }
     };
 }
 
 coverage! {
-    steps: "steps",
-    messages: "messages sent",
-    acknowledged: "messages acknowledged",
-    delivered: "deliveries",
-    delayed: "deliveries from the log",
-    given_back: "deliveries again after a stream that was lost",
-    errors: "errors to senders",
-    crashes: "crashes",
-    failed_commits: "commits that failed for good",
-    refused_commits: "commits refused",
-    lost_batches: "unsynced batches lost",
-    kept_batches: "unsynced batches that survived a crash",
-    resumes: "streams resumed",
-    failed_resumes: "streams not resumed, with a count",
-    unknown_resumes: "streams not resumed, without a count",
-    resent: "messages that a client sent again",
-    repeats: "forwards repeated",
-    dedupe_hits: "forwards recognised",
-    gaps: "forwards after a gap",
-    refused_forwards: "forwards refused at a gate",
-    passivated: "entities unloaded",
-    loaded: "entities loaded",
-    attached: "sessions attached again",
-    replaced: "sessions replaced by newer ones",
-    silences: "clients that fell silent",
-    requests: "acknowledgements asked for",
-    subscriptions: "changes of subscriptions",
+    steps: Any "steps",
+    messages: Any "messages sent",
+    acknowledged: Any "messages acknowledged",
+    delivered: Any "deliveries",
+    delayed: Any "deliveries from the log",
+    given_back: Any "deliveries again after a stream that was lost",
+    errors: Any "errors to senders",
+    crashes: One "crashes",
+    failed_commits: One "commits that failed for good",
+    refused_commits: Any "commits refused",
+    lost_batches: One "unsynced batches lost",
+    kept_batches: One "unsynced batches that survived a crash",
+    resumes: Any "streams resumed",
+    failed_resumes: Any "streams not resumed, with a count",
+    unknown_resumes: Any "streams not resumed, without a count",
+    resent: Any "messages that a client sent again",
+    repeats: Any "forwards repeated",
+    dedupe_hits: Any "forwards recognised",
+    gaps: Any "forwards after a gap",
+    refused_forwards: Any "forwards refused at a gate",
+    passivated: Any "entities unloaded",
+    loaded: Any "entities loaded",
+    attached: Any "sessions attached again",
+    replaced: Any "sessions replaced by newer ones",
+    silences: Any "clients that fell silent",
+    requests: Any "acknowledgements asked for",
+    subscriptions: Any "changes of subscriptions",
+    refused_events: Several "events refused for want of room",
+    kills: Any "members killed",
+    pauses: Several "members that stood still",
+    cuts: Several "links cut",
+    partitions: Several "pairs of members, or a member and the store, apart",
+    outages: Several "times the store was away or slow",
+    restarts: Any "processes started anew",
+    taken_over: Several "members taken out",
+    moved: Several "slots that changed their owner",
+    fenced: Several "writes fenced",
+    unknown_batches: Several "batches whose answer was lost",
+    held: Several "events held for slots that move",
+    stalled: Several "effects held while the lease was over",
+    stale: Several "things that an owner of before said, dropped",
+    returned: Several "events given back by who does not own their slot",
+    full: Several "events for which a link had no room",
+    without_credit: Several "times a link was without credit",
+    links_lost: Several "connections between members lost",
+    replaced_connections: Several "connections between members replaced by newer ones",
 }
 
 impl Coverage {
-    /// What never came about.
-    pub fn missing(&self) -> Vec<&'static str> {
-        self.counts().into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
+    /// What never came about, and should have.
+    pub fn missing(&self, members: usize) -> Vec<&'static str> {
+        let other = if members == 1 { Of::Several } else { Of::One };
+        let missing = self.counts().into_iter().filter(|(of, _, count)| *of != other && *count == 0);
+        missing.map(|(_, name, _)| name).collect()
     }
 }
 
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, count) in self.counts() {
+        for (_, name, count) in self.counts().into_iter().filter(|(_, _, count)| *count > 0) {
             writeln!(f, "{count:>12}  {name}")?;
         }
         Ok(())

@@ -2,10 +2,12 @@
 //! checked against.
 
 use crate::coverage::Coverage;
-use crate::stage::{Id, Place};
+use crate::stage::{Id, Position};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use stentor_engine::{Batch, Event, ForwardName, Key, LogId, Outcome, Write};
-use stentor_store::Memory;
+use stentor_engine::{
+    Batch, CommitError, Epoch, Event, ForwardName, Key, LogId, MemberId, Outcome, Slot, Write,
+};
+use stentor_store::{LaneId, Memory};
 use stentor_xmpp::{BareJid, Jid};
 
 /// One kept message.
@@ -41,11 +43,15 @@ pub(crate) struct History {
     open: BTreeSet<Id>,
     /// Who had sessions since the member started; whether one took messages without management.
     connected: BTreeMap<BareJid, bool>,
-    entries: HashMap<Place, Id>,
+    entries: HashMap<Position, Id>,
     /// The last first delivery without delay, by sending client, its stream, and receiving client.
     order: BTreeMap<(usize, u64, usize), u64>,
     forwarded: BTreeSet<ForwardName>,
     confirmed: BTreeSet<ForwardName>,
+    /// The last batch of each lane that was committed.
+    lanes: BTreeMap<LaneId, u64>,
+    /// Who wrote last in each slot.
+    writers: BTreeMap<Slot, (Epoch, MemberId)>,
     violation: Option<String>,
     is_dirty: bool,
 }
@@ -92,6 +98,8 @@ impl History {
             order: BTreeMap::new(),
             forwarded: BTreeSet::new(),
             confirmed: BTreeSet::new(),
+            lanes: BTreeMap::new(),
+            writers: BTreeMap::new(),
             violation: None,
             is_dirty: false,
         }
@@ -223,6 +231,40 @@ impl History {
         }
         let name = ForwardName { sender: to.clone(), id: confirm.id };
         coverage.dedupe_hits += u64::from(!self.confirmed.insert(name));
+    }
+
+    /// Whether the batch was committed before.
+    pub(crate) fn is_repeated(&self, lane: LaneId, number: u64) -> bool {
+        self.lanes.get(&lane).is_some_and(|last| *last >= number)
+    }
+
+    /// A batch is in the shared store, but for these owners.
+    pub(crate) fn committed_in(
+        &mut self,
+        lane: LaneId,
+        batch: &Batch,
+        refused: &[(Key, CommitError)],
+        coverage: &mut Coverage,
+    ) {
+        self.lanes.insert(lane, batch.number);
+        let mut taken = batch.clone();
+        taken.sets.retain(|set| !refused.iter().any(|(owner, _)| *owner == set.owner));
+        for (owner, error) in refused {
+            match error {
+                CommitError::Fenced => coverage.fenced += 1,
+                // Whoever wrote before is known: he was fenced, or was this member.
+                error => self.violate(format!("the store refused a write of {}: {error}", owner.jid())),
+            }
+        }
+        for set in &taken.sets {
+            let (slot, writer) = (set.owner.slot(), (set.epoch, lane.member));
+            let last = *self.writers.entry(slot).or_insert(writer);
+            if set.epoch < last.0 || set.epoch == last.0 && lane.member != last.1 {
+                self.violate(format!("{slot:?} was written in {writer:?} after {last:?}"));
+            }
+            self.writers.insert(slot, writer);
+        }
+        self.durable(&taken);
     }
 
     /// A batch is on the disk.

@@ -1,4 +1,4 @@
-//! Runs of the simulator, one seed after the other: `stentor-sim [--seeds N] [--from N] [--seed N] [--trace]`.
+//! Runs of the simulator, one seed after the other: `stentor-sim [--members N] [--calm] [--seeds N] [--from N] [--seed N] [--trace]`.
 
 use std::process::ExitCode;
 use stentor_sim::{Coverage, Options, run};
@@ -13,13 +13,22 @@ fn main() -> ExitCode {
                 options.traces = true;
                 Some(())
             }
+            "--calm" => {
+                options.is_calm = true;
+                Some(())
+            }
+            "--members" => {
+                number(arguments.next()).map(|number| options.members = number.clamp(1, 16) as usize)
+            }
             "--seeds" => number(arguments.next()).map(|number| count = number),
             "--from" => number(arguments.next()).map(|number| from = number),
             "--seed" => number(arguments.next()).map(|number| (from, count) = (number, 1)),
             _ => None,
         };
         if taken.is_none() {
-            eprintln!("usage: stentor-sim [--seeds N] [--from N] [--seed N] [--trace]");
+            eprintln!(
+                "usage: stentor-sim [--members N] [--calm] [--seeds N] [--from N] [--seed N] [--trace]"
+            );
             return ExitCode::from(2);
         }
     }

@@ -1,10 +1,12 @@
 //! What a seed makes of a run: who takes part, how long, what goes wrong and how often.
 
 use crate::random::Random;
+use stentor_cluster::link::LinkLimits;
 
 /// Faults and shape of one run. Chances are per mille, times in milliseconds of the simulated clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    pub members: usize,
     pub accounts: u64,
     pub clients: u64,
     pub arbiters: u16,
@@ -41,17 +43,32 @@ pub(crate) struct Plan {
     pub burst: u64,
     /// How long an entity with nothing to do stays loaded.
     pub idle: u64,
+    /// Longest way between two members.
+    pub link_most: u64,
+    pub link_limits: LinkLimits,
+    /// Faults of members, links and the store; one member's death beside them.
+    pub faults: u64,
+}
+
+/// Time in which members join a new cluster, and accounts are made.
+const SET_UP_CLUSTER: u64 = 30_000;
+
+/// Often enough not, and else so often at most.
+fn few(random: &mut Random, often: u64, most: u64) -> u64 {
+    if random.chance(often) { random.between(1, most) } else { 0 }
 }
 
 impl Plan {
-    pub(crate) fn new(random: &mut Random) -> Self {
+    pub(crate) fn new(random: &mut Random, members: usize) -> Self {
+        if members == 1 { Self::alone(random) } else { Self::cluster(random, members) }
+    }
+
+    fn alone(random: &mut Random) -> Self {
         let accounts = random.between(2, 4);
         let keeps = random.chance(900);
         let is_small = random.below(8);
-        let few = |random: &mut Random, often: u64, most: u64| {
-            if random.chance(often) { random.between(1, most) } else { 0 }
-        };
         Self {
+            members: 1,
             accounts,
             clients: accounts + random.between(0, 4),
             arbiters: random.between(1, 3) as u16,
@@ -78,7 +95,52 @@ impl Plan {
             pause_most: *random.pick(&[300, 2_000, 8_000]).unwrap_or(&300),
             burst: if is_small > 1 && random.chance(150) { 20 } else { 0 },
             idle: random.between(2_000, 60_000),
+            link_most: 0,
+            link_limits: LinkLimits::default(),
+            faults: 0,
         }
+    }
+
+    fn cluster(random: &mut Random, members: usize) -> Self {
+        let small = LinkLimits {
+            events_max: 24,
+            bytes_max: 64 * 1024,
+            credit_events: 8,
+            credit_bytes: 8 * 1024,
+            ..LinkLimits::default()
+        };
+        Self {
+            members,
+            accounts: 30,
+            clients: 30 + random.between(0, 6),
+            arbiters: random.between(1, 3) as u16,
+            keeps: true,
+            length: SET_UP_CLUSTER + random.between(30_000, 60_000),
+            crash_every: None,
+            commit_most: *random.pick(&[2, 10, 60]).unwrap_or(&2),
+            commit_fails: 0,
+            commit_refused: few(random, 200, 10),
+            forward_refused: few(random, 300, 100),
+            held_up: few(random, 300, 100),
+            held_up_most: random.between(5, 1_000),
+            network_most: *random.pick(&[2, 50, 300]).unwrap_or(&2),
+            connection_lost: few(random, 800, 100),
+            clock_is_wrong: random.chance(300),
+            resume_seconds: random.between(20, 90) as u32,
+            offline_messages_max: 1_000,
+            outbox_max: 1_000,
+            pause_most: *random.pick(&[1_000, 2_000]).unwrap_or(&1_000),
+            burst: 0,
+            idle: random.between(2_000, 60_000),
+            link_most: *random.pick(&[1, 10, 100]).unwrap_or(&1),
+            link_limits: if random.chance(300) { small } else { LinkLimits::default() },
+            faults: random.between(5, 9),
+        }
+    }
+
+    /// How long it takes until all members are, and have their slots and accounts.
+    pub(crate) fn set_up(&self) -> u64 {
+        if self.members == 1 { 2_000 } else { SET_UP_CLUSTER }
     }
 
     /// What goes wrong stops; what is under way comes to its end.

@@ -15,6 +15,10 @@ pub(crate) enum End {
     /// A client's end of a connection, named by the session's serial.
     Client(u64),
     Store,
+    /// The process itself: what it does about the cluster.
+    Process,
+    /// A connection between two members, and the one that writes.
+    Link(u64, usize),
 }
 
 /// A queue of things to happen.
@@ -23,7 +27,7 @@ pub(crate) struct Queue<T> {
     now: u64,
     serial: u64,
     waiting: BTreeMap<(u64, u64), T>,
-    last: HashMap<(End, End), u64>,
+    last: HashMap<(usize, End, End), u64>,
 }
 
 impl<T> Queue<T> {
@@ -42,9 +46,9 @@ impl<T> Queue<T> {
         self.waiting.insert((self.now + delay, self.serial), what);
     }
 
-    /// Arrives after so long, and after all that took the same way before.
-    pub(crate) fn send(&mut self, from: End, to: End, delay: u64, what: T) {
-        let last = self.last.entry((from, to)).or_default();
+    /// Arrives after so long, and after all that took the same way of this process before.
+    pub(crate) fn send(&mut self, process: usize, from: End, to: End, delay: u64, what: T) {
+        let last = self.last.entry((process, from, to)).or_default();
         *last = (*last).max(self.now + delay);
         self.serial += 1;
         self.waiting.insert((*last, self.serial), what);

@@ -5,9 +5,9 @@ mod asking;
 mod attaching;
 
 use crate::queue::End;
-use crate::stage::{FromClient, FromServer, Happening, Stage, ToMember};
+use crate::stage::{FromClient, FromServer, Happening, Stage};
 use std::collections::VecDeque;
-use stentor_engine::{Asking, Attachment, Event, FromSession, Key, MemberId, SessionKey, ToSession};
+use stentor_engine::{Asking, Attachment, Event, FromSession, Key, SessionKey, Slot, ToSession};
 
 /// Outbound stanzas after which the user is told that they were passed on.
 const UNREPORTED_MAX: u64 = 64;
@@ -51,10 +51,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(serial: u64, arbiter: u16, client: usize, slow: u64, user: Key, stage: &Stage) -> Self {
-        let member = MemberId(u64::from(stage.incarnation));
+    pub(crate) fn new(key: SessionKey, client: usize, slow: u64, user: Key) -> Self {
         Self {
-            key: SessionKey { member, arbiter, serial },
+            key,
             client,
             slow,
             user,
@@ -85,10 +84,14 @@ impl Session {
         self.is_over
     }
 
+    /// The slot of its user.
+    pub(crate) fn slot(&self) -> Slot {
+        self.user.slot()
+    }
+
     fn tell_user(&self, event: FromSession, stage: &mut Stage) {
         stage.trace(|| format!("session {} -> {}: {event:?}", self.key.serial, self.user.jid()));
-        let what = ToMember::Event(self.user.clone(), Event::Session(self.key, event));
-        stage.send(End::Arbiter(self.key.arbiter), End::Entity(self.user.clone()), what);
+        stage.said.push((self.user.clone(), Event::Session(self.key, event)));
     }
 
     fn write(&self, what: FromServer, stage: &mut Stage) {
@@ -96,7 +99,7 @@ impl Session {
         let delay = stage.random.below(stage.plan.network_most + slow + 1);
         let serial = self.key.serial;
         let what = Happening::Client(self.client, serial, what);
-        stage.queue.send(End::Session(serial), End::Client(serial), delay, what);
+        stage.queue.send(stage.here.at, End::Session(serial), End::Client(serial), delay, what);
     }
 
     /// The client wrote something.
@@ -184,6 +187,17 @@ impl Session {
             }
             return;
         }
+        let answers = matches!(
+            message,
+            ToSession::Bound { .. }
+                | ToSession::BindRefused(_)
+                | ToSession::Resumed { .. }
+                | ToSession::ResumeFailed { .. }
+        );
+        if answers && self.asking.take_if(|asking| asking.is_answered_by(&message)).is_none() {
+            // It was asked again, and this was answered before.
+            return;
+        }
         match message {
             ToSession::Outbound { attachment, stanza, entry, waiting } => {
                 let Some(attached) = self.attachment.as_mut().filter(|a| a.number() == attachment) else {
@@ -205,13 +219,11 @@ impl Session {
             ToSession::Answer { attachment, inbound } => self.answer(attachment, inbound, stage),
             ToSession::Bound { attachment, jid } => {
                 self.is_waiting = false;
-                self.asking = None;
                 self.attachment = Some(Attachment::bound(attachment, jid.clone()));
                 self.write(FromServer::Bound(jid), stage);
             }
             ToSession::BindRefused(_) => {
                 self.is_waiting = false;
-                self.asking = None;
                 self.write(FromServer::BindRefused, stage);
             }
             ToSession::Resumed {
@@ -225,7 +237,6 @@ impl Session {
                 taken,
             } => {
                 self.is_waiting = false;
-                self.asking = None;
                 let attached = Attachment::resumed(
                     attachment,
                     jid,
@@ -244,7 +255,6 @@ impl Session {
             }
             ToSession::ResumeFailed { handled } => {
                 self.is_waiting = false;
-                self.asking = None;
                 self.write(FromServer::Failed(handled), stage);
             }
             ToSession::ManagementEnabled { resumable, .. } => {

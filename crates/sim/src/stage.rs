@@ -1,91 +1,69 @@
-//! What everybody in a run shares: the queue of things to happen, chance, the disk, the books.
+//! What everybody in a run shares: the queue of things to happen, chance, the store, the books.
 
 use crate::coverage::Coverage;
 use crate::history::History;
+use crate::network::Network;
 use crate::plan::Plan;
 use crate::queue::{End, Queue};
 use crate::random::Random;
 use bytes::Bytes;
 use std::fmt;
-use stentor_engine::{CommitError, Event, Key, LogId, Now, Query, Rows, StreamId, ToSession, WriteSet};
+use stentor_cluster::Question;
+use stentor_engine::{Epoch, Event, Key, LogId, MemberId, Now, RegisterReply, Slot, StreamId, ToSession};
 use stentor_store::Unsynced;
 use stentor_xmpp::{Counter, FullJid, Stanza};
+
+pub(crate) use crate::mail::{SessionTimer, ToMember};
+pub(crate) use crate::shared_store::ToStore;
 
 /// Milliseconds between 1970 and the beginning of a run.
 const BEGIN: u64 = 1_700_000_000_000;
 
+/// A process, in one incarnation: which of them, and how often it was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub at: usize,
+    pub incarnation: u32,
+}
+
 /// Something that happens.
 #[derive(Debug)]
 pub(crate) enum Happening {
-    /// In the member's incarnation with this number; nothing, once that is over.
-    Member(u32, ToMember),
+    /// In a process; nothing, once that incarnation is over.
+    Process(Place, ToProcess),
+    /// Something comes to the store, from a process.
+    Store(Place, ToStore),
     /// A client reads what the server wrote to a connection.
     Client(usize, u64, FromServer),
     /// A client learns that a connection is gone.
     Lost(usize, u64),
     /// A client does something.
     Wake(usize),
-    /// The member of this incarnation dies.
-    Crash(u32),
-    /// A member starts.
-    Start,
+    /// A fault, or the end of one.
+    Fault(crate::faults::Fault),
+    /// The accounts are made.
+    SetUp,
     /// Things go wrong from now on.
     Trouble(Box<Plan>),
     /// Faults and load stop.
     Heal,
 }
 
-/// To the member, its store and its sessions.
+/// To a process.
 #[derive(Debug)]
-pub(crate) enum ToMember {
-    /// To the registry, for an entity.
-    Event(Key, Event),
-    /// Into the mailbox of the actor with this number.
-    Mail(Key, u64, Mail),
-    /// To the lane.
-    Set(WriteSet),
-    /// To a reader; without a token it is to load the entity.
-    Question(Key, Option<u64>, Vec<Query>),
-    /// The reader's answer.
-    Rows(Key, Option<u64>, Vec<Rows>),
-    /// The batch under way is over; or the disk has failed for good.
-    Committed { fails: bool },
-    /// A timer of an entity.
-    Timer(Key, u64),
-    /// An entity has had nothing to do for a while.
-    Idle(Key),
-    /// To a session, from its user.
-    Session(u64, ToSession),
-    /// To a session, from its client.
-    Wire(u64, FromClient),
-    /// The kernel took what a session wrote up to this number.
-    Flushed(u64, u64),
-    /// A session learns that its connection is gone.
-    Cut(u64),
-    /// A timer of a session.
-    SessionTimer(u64, SessionTimer),
-}
-
-/// What an entity's actor handles.
-#[derive(Debug)]
-pub(crate) enum Mail {
-    /// An event, and whether the gate counted it.
-    Deliver(Event, bool),
-    Loaded(Vec<Rows>),
-    Committed(u64, Result<(), CommitError>),
-    StopIfIdle,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SessionTimer {
-    /// Ask the client to acknowledge.
-    Request,
-    /// It should have answered by now.
-    Answer,
-    /// Has anything been heard of it?
-    Idle,
-    /// The user to which it attaches should have answered by now, to the attempt with this number.
-    Attach(u64),
+pub(crate) enum ToProcess {
+    /// To what serves.
+    Member(ToMember),
+    /// The register answers.
+    Answered(Question, RegisterReply),
+    /// Something may be due.
+    Tick,
+    /// The connection that was to be opened to a member is there, or cannot be.
+    Connected(MemberId, Option<u64>),
+    /// Read from a connection between members.
+    Bytes(u64, Bytes),
+    /// A connection between members is closed.
+    Closed(u64),
 }
 
 /// What a client writes.
@@ -124,6 +102,17 @@ pub(crate) enum FromServer {
     Closed,
 }
 
+/// The clocks of a process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    /// When it was started.
+    pub boot: u64,
+    /// How fast it goes, in thousandths.
+    pub rate: u64,
+    /// What the wall clock showed in the beginning of the run.
+    pub unix: u64,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Stage {
@@ -131,81 +120,123 @@ pub(crate) struct Stage {
     pub random: Random,
     pub plan: Plan,
     pub disk: Unsynced,
+    pub network: Network,
     pub history: History,
     pub coverage: Coverage,
-    /// The member that runs, or ran last.
-    pub incarnation: u32,
-    pub is_up: bool,
+    /// The process in which something happens, and its clock.
+    pub here: Place,
+    pub clock: Clock,
+    /// Whether effects may leave it.
+    pub may_release: bool,
+    /// What a session has just said, to whom.
+    pub said: Vec<(Key, Event)>,
+    /// Processes that serve.
+    pub serving: Vec<Place>,
     /// Load and faults are over.
     pub is_ending: bool,
     pub connections: u64,
-    boot: u64,
-    clock: u64,
     traces: bool,
 }
 
 impl Stage {
-    pub(crate) fn new(mut random: Random, traces: bool) -> Self {
-        let plan = Plan::new(&mut random);
+    pub(crate) fn new(mut random: Random, members: usize, traces: bool) -> Self {
+        let plan = Plan::new(&mut random, members);
         Self {
             queue: Queue::new(),
             history: History::new(plan.keeps),
             random,
             plan,
             disk: Unsynced::new(),
+            network: Network::default(),
             coverage: Coverage::default(),
-            incarnation: 0,
-            is_up: false,
+            here: Place { at: 0, incarnation: 0 },
+            clock: Clock { boot: 0, rate: 1_000, unix: BEGIN },
+            may_release: true,
+            said: Vec::new(),
+            serving: Vec::new(),
             is_ending: false,
             connections: 0,
-            boot: 0,
-            clock: BEGIN,
             traces,
         }
     }
 
-    /// A member starts, its clock where it likes.
-    pub(crate) fn boot(&mut self) {
-        self.incarnation += 1;
-        self.is_up = true;
-        self.boot = self.queue.now();
-        if self.plan.clock_is_wrong {
-            self.clock = BEGIN + self.random.below(100_000) - 50_000;
-        }
+    /// The clocks of a process that starts.
+    pub(crate) fn boot(&mut self) -> Clock {
+        let unix = if self.plan.clock_is_wrong { BEGIN + self.random.below(100_000) - 50_000 } else { BEGIN };
+        let rate = if self.plan.members == 1 { 1_000 } else { self.random.between(985, 1_015) };
+        Clock { boot: self.queue.now(), rate, unix }
     }
 
-    /// The member's clocks.
+    /// The clocks of the process in which something happens.
     pub(crate) fn time(&self) -> Now {
         let now = self.queue.now();
         // A wrong clock may stand still for a while.
         let passed = if self.plan.clock_is_wrong { now - now % 30_000 } else { now };
-        Now { monotonic: now - self.boot, unix: self.clock + passed }
+        let Clock { boot, rate, unix } = self.clock;
+        Now { monotonic: (now - boot) * rate / 1_000, unix: unix + passed }
     }
 
-    /// A way within the member's process.
+    /// Whether the store is shared by several members.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.plan.members > 1
+    }
+
+    pub(crate) fn arbiter_of(&self, key: &Key) -> u16 {
+        key.slot().number() % self.plan.arbiters
+    }
+
+    /// A way within the process.
     pub(crate) fn send(&mut self, from: End, to: End, what: ToMember) {
         let is_held_up = self.random.chance(self.plan.held_up);
         let most = if is_held_up { self.plan.held_up_most } else { 1 };
         let delay = self.random.below(most + 1);
-        self.queue.send(from, to, delay, Happening::Member(self.incarnation, what));
+        let what = Happening::Process(self.here, ToProcess::Member(what));
+        self.queue.send(self.here.at, from, to, delay, what);
     }
 
-    /// Within the member's process, after a time that is known, in no order with others.
+    /// Within the process, after a time by its clock, in no order with others.
     pub(crate) fn after(&mut self, delay: u64, what: ToMember) {
-        self.queue.after(delay, Happening::Member(self.incarnation, what));
+        self.later(delay, ToProcess::Member(what));
+    }
+
+    /// The same for what is not for those that serve.
+    pub(crate) fn later(&mut self, delay: u64, what: ToProcess) {
+        let delay = (delay * 1_000).div_ceil(self.clock.rate);
+        self.queue.after(delay, Happening::Process(self.here, what));
+    }
+
+    /// To a session, from an entity in this slot and epoch.
+    pub(crate) fn tell(&mut self, from: End, source: (Slot, Epoch), session: u64, message: ToSession) {
+        self.send(from, End::Session(session), ToMember::Session(session, source, message));
     }
 
     /// Over a connection, to the session.
-    pub(crate) fn wire(&mut self, connection: u64, what: FromClient) {
+    pub(crate) fn wire(&mut self, to: Place, connection: u64, what: FromClient) {
         let delay = self.random.below(self.plan.network_most + 1);
-        let what = Happening::Member(self.incarnation, ToMember::Wire(connection, what));
-        self.queue.send(End::Client(connection), End::Session(connection), delay, what);
+        let what = Happening::Process(to, ToProcess::Member(ToMember::Wire(connection, what)));
+        self.queue.send(to.at, End::Client(connection), End::Session(connection), delay, what);
+    }
+
+    /// To the session of a connection, from what is no client.
+    pub(crate) fn about(&mut self, to: Place, delay: u64, what: ToMember) {
+        self.queue.after(delay, Happening::Process(to, ToProcess::Member(what)));
+    }
+
+    /// An entity lets something go: only who owns its slot may.
+    pub(crate) fn released(&mut self, owner: &Key, member: MemberId, epoch: Epoch) {
+        if self.is_shared() {
+            let owns = self.disk.applied().table().owner(owner.slot());
+            if (owns.member, owns.epoch) != (Some(member), epoch) {
+                let what = format!("{member:?} serves {} in {epoch:?}, and it is of {owns:?}", owner.jid());
+                self.history.violate(what);
+            }
+        }
     }
 
     /// Says what happens, if that is wanted.
     pub(crate) fn trace(&self, what: impl FnOnce() -> String) {
         if self.traces {
-            eprintln!("{:>9} {}", self.queue.now(), what());
+            eprintln!("{:>9} {}: {}", self.queue.now(), self.here.at, what());
         }
     }
 }
@@ -236,4 +267,4 @@ impl Id {
 }
 
 /// A position in somebody's log.
-pub(crate) type Place = (Key, LogId);
+pub(crate) type Position = (Key, LogId);

@@ -1,22 +1,35 @@
-//! One run: the member, its clients, and what happens to them, one thing after the other.
+//! One run: the members, their clients, and what happens to them, one thing after the other.
 
 use crate::client::{Client, account};
 use crate::coverage::Coverage;
-use crate::member::{Died, Member};
+use crate::faults::Fault;
+use crate::member::Died;
+use crate::process::Process;
 use crate::random::Random;
-use crate::stage::{Happening, Stage, ToMember};
+use crate::stage::{Happening, Place, Stage, ToMember, ToProcess};
 use bytes::Bytes;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use stentor_cluster::wire::Source;
 use stentor_engine::{Ask, Command, Event, Key, Planted};
 
 /// What a run is to show.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
+    /// How many members there are; one has a disk of its own, several share a store.
+    pub members: usize,
+    /// Nothing goes wrong with members, what lies between them, and the store.
+    pub is_calm: bool,
     /// Bugs that are switched on.
     pub planted: Planted,
     /// Whether each thing that happens is written to standard error.
     pub traces: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { members: 1, is_calm: false, planted: Planted::default(), traces: false }
+    }
 }
 
 /// A promise that was broken.
@@ -24,6 +37,8 @@ pub struct Options {
 pub struct Failure {
     /// Of the run.
     pub seed: u64,
+    /// How many members there were.
+    pub members: usize,
     /// Milliseconds since it began.
     pub at: u64,
     /// Which promise.
@@ -32,12 +47,13 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, at, what } = self;
-        write!(f, "seed {seed}, after {at} ms: {what}\nagain: ./scripts/sim --seed {seed} --trace")
+        let Self { seed, members, at, what } = self;
+        let again = format!("./scripts/sim --members {members} --seed {seed} --trace");
+        write!(f, "seed {seed} with {members} members, after {at} ms: {what}\nagain: {again}")
     }
 }
 
-/// Time in which accounts are made, before anything goes wrong.
+/// Before anything goes wrong, accounts are made.
 const SET_UP: u64 = 2_000;
 /// How long it takes until all is quiet, after faults and load are over: until connections of which nobody knows
 /// that they are lost are given up, and their streams after them.
@@ -47,7 +63,8 @@ const STEPS_MAX: u64 = 3_000_000;
 
 struct World {
     stage: Stage,
-    member: Option<Member>,
+    processes: Vec<Option<Process>>,
+    incarnations: Vec<u32>,
     clients: Vec<Client>,
     planted: Planted,
     crashes: u64,
@@ -76,7 +93,8 @@ pub fn run(seed: u64, options: Options) -> Result<Coverage, Failure> {
     }
     let stage = world.stage;
     if let Some(what) = stage.history.violation() {
-        return Err(Failure { seed, at: stage.queue.now(), what: what.to_owned() });
+        let (members, at, what) = (options.members, stage.queue.now(), what.to_owned());
+        return Err(Failure { seed, members, at, what });
     }
     let mut coverage = stage.coverage;
     stage.history.count(&mut coverage);
@@ -85,65 +103,91 @@ pub fn run(seed: u64, options: Options) -> Result<Coverage, Failure> {
 
 impl World {
     fn new(seed: u64, options: Options) -> Self {
-        let mut stage = Stage::new(Random::new(seed), options.traces);
+        let mut stage = Stage::new(Random::new(seed), options.members, options.traces);
         stage.trace(|| format!("{:?}", stage.plan));
+        stage.disk.plant(options.planted);
+        stage.plan.link_limits.planted = options.planted;
+        let (length, set_up) = (stage.plan.length, stage.plan.set_up());
         let mut quiet = stage.plan.clone();
         quiet.heal();
         let plan = std::mem::replace(&mut stage.plan, quiet);
-        stage.queue.after(SET_UP, Happening::Trouble(Box::new(plan.clone())));
-        let member = Member::start(&mut stage, options.planted);
+        stage.queue.after(set_up, Happening::Trouble(Box::new(plan.clone())));
+        stage.queue.after(set_up.saturating_sub(SET_UP), Happening::SetUp);
+        stage.queue.after(length, Happening::Heal);
+        if options.members > 1 && !options.is_calm {
+            stage.plan_faults(set_up, length);
+        }
         let mut clients = Vec::new();
         for index in 0..stage.plan.clients {
             // Every account has a client.
             let account =
                 if index < stage.plan.accounts { index } else { stage.random.below(stage.plan.accounts) };
             clients.push(Client::new(index as usize, account, &mut stage));
-            let delay = SET_UP + stage.random.below(5_000);
+            let delay = set_up + stage.random.below(5_000);
             stage.queue.after(delay, Happening::Wake(index as usize));
         }
-        let mut world = Self { stage, member: Some(member), clients, planted: options.planted, crashes: 0 };
-        world.make_accounts();
-        let length = world.stage.plan.length;
-        world.stage.queue.after(length, Happening::Heal);
+        let (processes, incarnations) =
+            ((0..options.members).map(|_| None).collect(), vec![0; options.members]);
+        let mut world =
+            Self { stage, processes, incarnations, clients, planted: options.planted, crashes: 0 };
         world.stage.plan.crash_every = plan.crash_every;
-        world.plan_crash();
+        (0..options.members).for_each(|at| world.start(at));
         world
     }
 
     /// Some are on each other's rosters.
     fn make_accounts(&mut self) {
+        let Some(place) = self.stage.serving.first().copied() else { return };
+        if self.stage.serving.len() < self.processes.len() {
+            self.stage.history.violate("not all processes serve after so long".to_owned());
+        }
+        let command = |key: &Key, command| {
+            ToMember::Event(Source::Member, key.clone(), Event::Command(Ask(0), command))
+        };
         let accounts = self.stage.plan.accounts;
         for number in 0..accounts {
             let key = Key::User(account(number));
             let create = Command::CreateAccount(Bytes::from_static(b"{}"));
-            self.stage.after(0, ToMember::Event(key.clone(), Event::Command(Ask(0), create)));
+            self.stage.about(place, 0, command(&key, create));
             for other in (0..accounts).filter(|other| (other + number) % 2 == 1) {
                 let contact = Command::AddContact { jid: account(other), name: "a contact".to_owned() };
-                self.stage.after(1, ToMember::Event(key.clone(), Event::Command(Ask(0), contact)));
+                self.stage.about(place, 1, command(&key, contact));
             }
         }
     }
 
-    fn plan_crash(&mut self) {
+    /// A process starts.
+    fn start(&mut self, at: usize) {
+        let (Some(incarnation), Some(process)) = (self.incarnations.get_mut(at), self.processes.get_mut(at))
+        else {
+            return;
+        };
+        if process.is_some() {
+            return;
+        }
+        *incarnation += 1;
+        self.stage.here = Place { at, incarnation: *incarnation };
+        *process = Some(Process::start(&mut self.stage, self.planted));
         if let Some(every) = self.stage.plan.crash_every {
             let delay = 3_000 + self.stage.random.below(every * 2);
-            let incarnation = self.stage.incarnation;
-            self.stage.queue.after(delay, Happening::Crash(incarnation));
+            self.stage.queue.after(delay, Happening::Fault(Fault::Kill(at, Some(*incarnation))));
         }
+    }
+
+    fn process(&mut self, place: Place) -> Option<&mut Process> {
+        let process = self.processes.get_mut(place.at)?.as_mut()?;
+        (process.place == place).then_some(process)
     }
 
     fn step(&mut self, what: Happening) {
         let stage = &mut self.stage;
         stage.coverage.steps += 1;
         match what {
-            Happening::Member(incarnation, what) if incarnation == stage.incarnation => {
-                if let Some(member) = &mut self.member
-                    && member.handle(what, stage) == Err(Died)
-                {
-                    self.crash();
-                }
+            Happening::Process(place, what) => self.happen(place, what),
+            Happening::Store(place, what) => {
+                stage.here = place;
+                stage.store(place, what);
             }
-            Happening::Member(..) => {}
             Happening::Client(index, connection, what) => {
                 if let Some(client) = self.clients.get_mut(index) {
                     client.read(connection, what, stage);
@@ -162,49 +206,99 @@ impl World {
                     client.wake(&ready, stage);
                 }
             }
-            Happening::Crash(incarnation)
-                if incarnation == stage.incarnation && stage.is_up && !stage.is_ending =>
-            {
-                self.crash();
-            }
-            Happening::Crash(_) => {}
-            Happening::Start => {
-                self.member = Some(Member::start(stage, self.planted));
-                self.plan_crash();
-            }
+            Happening::Fault(fault) => self.fault(fault),
+            Happening::SetUp => self.make_accounts(),
             Happening::Trouble(plan) => stage.plan = *plan,
             Happening::Heal => {
                 stage.is_ending = true;
                 stage.plan.heal();
+                stage.mend();
+                for at in 0..self.processes.len() {
+                    self.go_on(at);
+                }
             }
         }
     }
 
-    /// Everything in memory is gone, and what was not synced may be.
-    fn crash(&mut self) {
-        let stage = &mut self.stage;
-        let pending = stage.disk.pending();
-        let kept = stage.random.below(pending as u64 + 1) as usize;
-        stage.trace(|| format!("a crash: {kept} of {pending} batches survive"));
-        stage.coverage.crashes += 1;
-        stage.coverage.kept_batches += kept as u64;
-        stage.coverage.lost_batches += (pending - kept) as u64;
-        if let Some(batch) = self.member.as_ref().and_then(Member::batch).filter(|_| kept > 0) {
-            stage.history.durable(batch);
+    fn happen(&mut self, place: Place, what: ToProcess) {
+        if let ToProcess::Bytes(connection, bytes) = &what
+            && !self.stage.arrives(*connection, place, bytes)
+        {
+            return;
         }
-        stage.disk.crash(kept);
-        stage.history.recover(stage.disk.durable());
-        self.member = None;
-        stage.is_up = false;
+        let Some(process) = self.processes.get_mut(place.at).and_then(Option::as_mut) else { return };
+        if process.place != place {
+            return;
+        }
+        if let Some(waiting) = &mut process.paused {
+            return waiting.push_back(what);
+        }
+        (self.stage.here, self.stage.clock) = (place, process.clock);
+        if process.handle(what, &mut self.stage) == Err(Died) {
+            self.die(place.at);
+        }
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        match fault {
+            Fault::Kill(at, incarnation) => {
+                let running = self.processes.get(at).and_then(Option::as_ref).map(|p| p.place.incarnation);
+                let is_meant = running.is_some() && incarnation.is_none_or(|this| running == Some(this));
+                if is_meant && !self.stage.is_ending {
+                    self.stage.coverage.kills += 1;
+                    self.die(at);
+                }
+            }
+            Fault::Start(at) => {
+                self.stage.coverage.restarts += 1;
+                self.start(at);
+            }
+            Fault::Pause(at, long) => {
+                let Some(process) = self.processes.get_mut(at).and_then(Option::as_mut) else { return };
+                if process.paused.is_none() && !self.stage.is_ending {
+                    self.stage.coverage.pauses += 1;
+                    process.paused = Some(VecDeque::new());
+                    self.stage.queue.after(long, Happening::Fault(Fault::Continue(process.place)));
+                }
+            }
+            Fault::Continue(place) => {
+                if self.process(place).is_some() {
+                    self.go_on(place.at);
+                }
+            }
+            fault if !self.stage.is_ending => self.stage.trouble(fault),
+            _ => {}
+        }
+    }
+
+    /// A process that stood still goes on, with what has come meanwhile.
+    fn go_on(&mut self, at: usize) {
+        let Some(process) = self.processes.get_mut(at).and_then(Option::as_mut) else { return };
+        let (place, waiting) = (process.place, process.paused.take());
+        for what in waiting.into_iter().flatten() {
+            self.happen(place, what);
+        }
+    }
+
+    /// Everything in the memory of a process is gone, and what was not synced on a disk of its own may be.
+    fn die(&mut self, at: usize) {
+        let Some(process) = self.processes.get_mut(at).and_then(Option::take) else { return };
+        let stage = &mut self.stage;
+        if stage.is_shared() {
+            stage.trace(|| format!("{:?} is over", process.place));
+        } else {
+            crash_disk(&process, stage);
+        }
+        stage.died(process.place);
         self.crashes += 1;
         for (index, client) in self.clients.iter().enumerate() {
-            if let Some(connection) = client.connection() {
+            if let Some(connection) = client.connection().filter(|_| client.place() == process.place) {
                 let delay = stage.random.below(5_000);
                 stage.queue.after(delay, Happening::Lost(index, connection));
             }
         }
         let delay = stage.random.between(10, 5_000);
-        stage.queue.after(delay, Happening::Start);
+        stage.queue.after(delay, Happening::Fault(Fault::Start(at)));
     }
 
     /// All is quiet: nothing may be missing, nothing left over.
@@ -218,11 +312,17 @@ impl World {
         }
         // What only memory has goes with it.
         let may_lose = !stage.plan.keeps && self.crashes > 0;
+        if stage.serving.len() < self.processes.len() {
+            stage.history.violate(format!("only {:?} serve in the end", stage.serving));
+        }
         stage
             .history
             .conclude(may_lose, |client, period| clients.get(client).and_then(Client::ready) == Some(period));
-        self.check_presence();
-        if let Some(member) = &self.member {
+        // Until take-over tells contacts of who has gone with the dead, that is not judged.
+        if self.stage.coverage.taken_over == 0 {
+            self.check_presence();
+        }
+        for member in self.processes.iter().flatten().filter_map(Process::member) {
             self.stage.trace(|| format!("in the end: {member:?}"));
         }
     }
@@ -245,9 +345,11 @@ impl World {
             let expected: BTreeSet<&str> = expected.into_iter().filter(is_judged).collect();
             let seen: BTreeSet<&str> = watcher.view().filter(is_judged).collect();
             if seen != expected {
+                let more: Vec<_> = seen.difference(&expected).collect();
+                let less: Vec<_> = expected.difference(&seen).collect();
                 self.stage
                     .history
-                    .violate(format!("client {index} sees {seen:?}, and there are {expected:?}"));
+                    .violate(format!("client {index} sees {more:?} that are gone, and not {less:?}"));
             }
         }
     }
@@ -268,4 +370,19 @@ fn sees(watcher: &Client, client: &Client) -> bool {
     let contact = account(client.account());
     watcher.account() == client.account()
         || watcher.roster().get(contact.as_str()).is_some_and(|state| matches!(&**state, "both" | "to"))
+}
+
+/// What a crash leaves of a disk.
+fn crash_disk(process: &Process, stage: &mut Stage) {
+    let pending = stage.disk.pending();
+    let kept = stage.random.below(pending as u64 + 1) as usize;
+    stage.trace(|| format!("a crash: {kept} of {pending} batches survive"));
+    stage.coverage.crashes += 1;
+    stage.coverage.kept_batches += kept as u64;
+    stage.coverage.lost_batches += (pending - kept) as u64;
+    if let Some(batch) = process.member().and_then(|member| member.batch()).filter(|_| kept > 0) {
+        stage.history.durable(batch);
+    }
+    stage.disk.crash(kept);
+    stage.history.recover(stage.disk.durable());
 }

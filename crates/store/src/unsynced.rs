@@ -4,7 +4,7 @@ use crate::backend::Refusal;
 use crate::memory::Memory;
 use crate::register::{LaneId, Register};
 use std::collections::VecDeque;
-use stentor_engine::{Batch, Key, Query, RegisterReply, RegisterRequest, Rows};
+use stentor_engine::{Batch, Key, Planted, Query, RegisterReply, RegisterRequest, Rows};
 
 /// What was applied, and what of it a crash leaves.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,12 @@ impl Unsynced {
     /// Nothing stored.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Switches bugs on.
+    pub fn plant(&mut self, planted: Planted) {
+        self.applied.plant(planted);
+        self.durable.plant(planted);
     }
 
     /// Applies a batch that is not durable yet, but for the owners returned. It may be acknowledged after

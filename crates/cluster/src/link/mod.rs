@@ -20,6 +20,7 @@ use bytes::{Bytes, BytesMut};
 use incoming::{Incoming, Next};
 use outgoing::Outgoing;
 use std::collections::VecDeque;
+use stentor_engine::Planted;
 
 pub use incoming::{Arrived, Weight};
 pub use settings::{LinkLimits, LinkSettings};
@@ -136,7 +137,10 @@ impl Link {
     /// [`Full`], for [`Class::Event`] alone.
     pub fn send(&mut self, frame: Encoded) -> Result<(), Full> {
         match frame.class() {
-            Class::Event if !self.has_room() => return Err(Full),
+            Class::Event if !self.has_room() => {
+                let is_dropped = self.limits.planted.is_on(Planted::DROP_WHEN_FULL);
+                return if is_dropped { Ok(()) } else { Err(Full) };
+            }
             Class::Answer => self.answers.push(frame),
             Class::Event | Class::Behind => self.events.push(frame),
             // The link makes its own.

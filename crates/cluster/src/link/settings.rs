@@ -1,7 +1,7 @@
 //! Who the two ends are, and what one holds at most.
 
 use crate::limits::{CREDIT_BYTES, CREDIT_EVENTS, LINK_BYTES_MAX, LINK_EVENTS_MAX};
-use stentor_engine::MemberId;
+use stentor_engine::{MemberId, Planted};
 
 /// Who the two ends are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct LinkLimits {
     pub credit_events: u64,
     /// And their bytes.
     pub credit_bytes: u64,
+    /// Bugs that are switched on.
+    pub planted: Planted,
 }
 
 impl Default for LinkLimits {
@@ -36,6 +38,7 @@ impl Default for LinkLimits {
             bytes_max: LINK_BYTES_MAX,
             credit_events: CREDIT_EVENTS,
             credit_bytes: CREDIT_BYTES,
+            planted: Planted::default(),
         }
     }
 }

@@ -31,7 +31,7 @@ pub use action::{Action, Ending, Hint, Question};
 use crate::PeerMessage;
 use desk::{Desk, Wish};
 use member::Membership;
-use stentor_engine::{MemberId, MemberInfo, RegisterReply, Slot};
+use stentor_engine::{MemberId, MemberInfo, Planted, RegisterReply, Slot};
 
 #[derive(Debug)]
 enum Stage {
@@ -46,12 +46,20 @@ pub struct Steward {
     desk: Desk,
     stage: Stage,
     now: u64,
+    planted: Planted,
 }
 
 impl Steward {
     /// Of a process that wants to be a member. It begins with the first [`Steward::tick`].
     pub fn new(info: MemberInfo) -> Self {
-        Self { desk: Desk::new(info), stage: Stage::Joining, now: 0 }
+        Self { desk: Desk::new(info), stage: Stage::Joining, now: 0, planted: Planted::default() }
+    }
+
+    /// With bugs that are switched on.
+    #[must_use]
+    pub fn planted(mut self, planted: Planted) -> Self {
+        self.planted = planted;
+        self
     }
 
     /// What is to be done, if there is something; to be asked until there is nothing, after whatever was said.
@@ -174,6 +182,7 @@ impl Steward {
     /// Whether effects may leave: the lease holds, on our clock.
     pub fn may_release(&self, now: u64) -> bool {
         match &self.stage {
+            Stage::Member(_) if self.planted.is_on(Planted::SERVE_AFTER_THE_LEASE) => true,
             Stage::Member(member) => now < member.lease() && !matches!(self.desk.wish, Wish::Leave(_)),
             Stage::Joining | Stage::Ended => false,
         }

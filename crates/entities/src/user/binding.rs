@@ -143,6 +143,7 @@ impl User {
         let taken = self.taken_in_log();
         let Some(resource) = self.resources.get_mut(index) else { return };
         let Some(management) = &mut resource.management else { return };
+        let resends = !self.hosts.planted.is_on(Planted::RESUME_WITHOUT_RESENDING);
         let resumed = ToSession::Resumed {
             attachment,
             jid: resource.jid.clone(),
@@ -150,7 +151,7 @@ impl User {
             handled: resource.handled,
             unmanaged: management.unmanaged,
             acknowledged: management.queue.acknowledged(),
-            again: management.queue.iter().map(Pending::copy).collect(),
+            again: management.queue.iter().map(Pending::copy).filter(|_| resends).collect(),
             taken,
         };
         self.note_handled(now, index, effects);

@@ -5,7 +5,7 @@ use super::entry::{Entry, For, Way};
 use crate::UserLimits;
 use std::collections::BTreeMap;
 use stentor_engine::{
-    Append, Confirm, Effects, Event, Forward, ForwardName, Key, LogId, Now, Outcome, StreamId,
+    Append, Confirm, Effects, Event, Forward, ForwardName, Key, LogId, Now, Outcome, Planted, StreamId,
 };
 use stentor_xmpp::{Stanza, StanzaError};
 
@@ -90,6 +90,11 @@ impl Outbox {
 }
 
 impl User {
+    fn previous(&self, id: LogId, target: &Key) -> Option<LogId> {
+        let is_named = !self.hosts.planted.is_on(Planted::FORWARD_WITHOUT_PREDECESSOR);
+        is_named.then(|| self.outbox.previous(id, target)).flatten()
+    }
+
     /// Appends a stanza to the log, which is the outbox, and forwards it once that is durable.
     pub(crate) fn keep(
         &mut self,
@@ -102,7 +107,7 @@ impl User {
         let id = self.next_id();
         let entry = Entry { at: now.unix, way: Way::Out(counted), stanza };
         effects.append(Append { id, keys: Vec::new(), value: entry.to_bytes() });
-        let previous = self.outbox.previous(id, &target);
+        let previous = self.previous(id, &target);
         let stanza = entry.stanza;
         let entry = Unsettled {
             target: target.clone(),
@@ -181,7 +186,7 @@ impl User {
             entry.sent = now.monotonic;
             entry.is_repeated = true;
             let (target, stanza) = (entry.target.clone(), entry.stanza.clone());
-            let previous = self.outbox.previous(id, &target);
+            let previous = self.previous(id, &target);
             let name = ForwardName { sender: self.key.clone(), id };
             effects.send(target, Event::Forward(Forward { name, previous, stanza }));
         }

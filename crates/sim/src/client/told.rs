@@ -50,7 +50,7 @@ impl Client {
             }
             FromServer::Stanza(bytes, number) => {
                 if number > 0 {
-                    stage.after(0, ToMember::Flushed(connection, number));
+                    stage.about(self.place, 0, ToMember::Flushed(connection, number));
                 }
                 if let Some(stream) = self.stream.as_mut().filter(|stream| stream.is_managed) {
                     stream.handled += 1;

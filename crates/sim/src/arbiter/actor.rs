@@ -1,0 +1,88 @@
+//! The actor around an entity's shell.
+
+use super::Arbiter;
+use crate::mail::Mail;
+use crate::member::Outgoing;
+use crate::stage::{Stage, ToMember};
+use stentor_engine::limits::ENTITY_EVENTS_MAX;
+use stentor_engine::{Epoch, Gate, Key, Shell};
+use stentor_entities::User;
+
+#[derive(Debug)]
+pub(super) struct Actor {
+    pub number: u64,
+    pub epoch: Epoch,
+    pub gate: Gate,
+    shell: Shell<User>,
+    /// Verdicts still to come on write sets of a shell that is gone.
+    stale: u64,
+    /// Events since the idle timer was set, if it is set.
+    idle: Option<u32>,
+    is_retiring: bool,
+}
+
+impl Arbiter {
+    pub(super) fn spawn(&mut self, key: &Key, epoch: Epoch, stage: &mut Stage, out: &mut Outgoing) {
+        stage.coverage.loaded += 1;
+        self.actors += 1;
+        let mut outputs = Vec::new();
+        let shell = Shell::new(key.clone(), epoch, &self.hosts, &mut outputs);
+        let gate = Gate::new(ENTITY_EVENTS_MAX);
+        let number = self.actors;
+        let actor = Actor { number, epoch, gate, shell, stale: 0, idle: None, is_retiring: false };
+        self.entities.insert(key.clone(), actor);
+        self.carry_out(key, epoch, outputs, stage, out);
+    }
+
+    pub(super) fn mail(&mut self, key: Key, number: u64, mail: Mail, stage: &mut Stage, out: &mut Outgoing) {
+        let now = stage.time();
+        let Some(actor) = self.entities.get_mut(&key).filter(|actor| actor.number == number) else { return };
+        let epoch = actor.epoch;
+        let mut outputs = Vec::new();
+        match mail {
+            Mail::Deliver(event, is_counted) => {
+                actor.shell.handle(now, event, &mut outputs);
+                if is_counted {
+                    actor.gate.leave();
+                }
+            }
+            Mail::Loaded(rows) => actor.shell.loaded(now, rows, &mut outputs),
+            Mail::Committed(..) if actor.stale > 0 => actor.stale -= 1,
+            Mail::Committed(ticket, Ok(())) => actor.shell.committed(ticket, &mut outputs),
+            Mail::Committed(ticket, Err(_)) => {
+                stage.coverage.refused_commits += 1;
+                actor.stale = actor.shell.issued().saturating_sub(ticket);
+                actor.shell.reload(&self.hosts, &mut outputs);
+            }
+            Mail::StopIfIdle => {
+                let was_used = actor.idle.take().is_some_and(|events| events > 0);
+                if actor.shell.may_stop() && !was_used && actor.gate.close() {
+                    stage.coverage.passivated += 1;
+                    return self.ended(&key, out);
+                }
+            }
+            Mail::Retire => actor.is_retiring = true,
+        }
+        let is_quiet = actor.stale == 0 && actor.shell.is_quiet();
+        let retires = actor.is_retiring && is_quiet && actor.gate.close();
+        match &mut actor.idle {
+            Some(events) => *events += 1,
+            None if actor.shell.may_stop() => {
+                actor.idle = Some(0);
+                stage.after(stage.plan.idle, ToMember::Idle(key.clone()));
+            }
+            None => {}
+        }
+        self.carry_out(&key, epoch, outputs, stage, out);
+        if retires {
+            self.ended(&key, out);
+        }
+    }
+
+    /// An entity is over, for its slot is to move or for having nothing to do; or both.
+    fn ended(&mut self, key: &Key, out: &mut Outgoing) {
+        self.entities.remove(key);
+        self.retiring.ended(key.slot());
+        self.report_quiet(out);
+    }
+}

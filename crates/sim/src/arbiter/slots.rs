@@ -1,0 +1,76 @@
+//! Slots that come and go.
+
+use super::Arbiter;
+use crate::mail::{Mail, Report};
+use crate::member::Outgoing;
+use crate::queue::End;
+use crate::stage::Stage;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use stentor_cluster::wire::Source;
+use stentor_engine::{Slot, Table, ToSession};
+
+impl Arbiter {
+    /// A newer table: entities of slots that are another's are dropped with all they had not let go, sessions of
+    /// users that are elsewhere now attach there, and what waited goes where it belongs.
+    pub(super) fn install(&mut self, table: Arc<Table>, stage: &mut Stage, out: &mut Outgoing) {
+        let version = table.version();
+        let moved = self.slots.install(table);
+        self.entities.retain(|key, _| !moved.lost.contains(&key.slot()));
+        for slot in &moved.lost {
+            self.retiring.forget(*slot);
+        }
+        for (key, event) in moved.released {
+            self.admit(Source::Member, key, event, stage, out);
+        }
+        for (key, event) in self.returned.take(version) {
+            self.dispatch(Source::Member, key, event, stage, out);
+        }
+        let mut waited_for = BTreeSet::new();
+        for (serial, session) in &self.sessions {
+            if !session.is_over() && moved.slots.contains(&session.slot()) {
+                waited_for.insert(*serial);
+                let source = (session.slot(), self.slots.table().owner(session.slot()).epoch);
+                stage.tell(End::Arbiter(self.number), source, *serial, ToSession::Reattach);
+            }
+        }
+        self.attaching.begin(version, waited_for);
+        self.report_attached(out);
+    }
+
+    /// Every member has handed over what it had of these slots.
+    pub(super) fn gathered(&mut self, slots: &[Slot], stage: &mut Stage, out: &mut Outgoing) {
+        for (key, event) in self.slots.gathered(slots.iter().copied()) {
+            self.admit(Source::Member, key, event, stage, out);
+        }
+    }
+
+    /// These slots are to move: their entities end, each once nothing of it is under way.
+    pub(super) fn quiesce(&mut self, slots: &[Slot], stage: &mut Stage, out: &mut Outgoing) {
+        let is_here = |slot: &Slot| slot.number() % stage.plan.arbiters == self.number;
+        for slot in self.slots.quiesce(slots.iter().copied().filter(is_here)) {
+            let keys: Vec<_> = self.entities.keys().filter(|key| key.slot() == slot).cloned().collect();
+            self.retiring.begin(slot, keys.len());
+            for key in keys {
+                self.post(&key, Mail::Retire, stage);
+            }
+        }
+        self.report_quiet(out);
+    }
+
+    /// These slots stay after all.
+    pub(super) fn resume(&mut self, slots: &[Slot], stage: &mut Stage, out: &mut Outgoing) {
+        for slot in slots {
+            self.retiring.forget(*slot);
+        }
+        for (key, event) in self.slots.resume(slots.iter().copied()) {
+            self.admit(Source::Member, key, event, stage, out);
+        }
+    }
+
+    pub(super) fn report_quiet(&mut self, out: &mut Outgoing) {
+        while let Some(slot) = self.retiring.next() {
+            out.reports.push(Report::Quiet(slot));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Faults of members, of what lies between them, and of the store: when each begins and ends.
+
+use crate::network::StoreState;
+use crate::stage::{Happening, Place, Stage};
+
+/// Something goes wrong, or is right again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The process of this incarnation, or whichever runs, dies.
+    Kill(usize, Option<u32>),
+    /// It is started.
+    Start(usize),
+    /// It stands still for so long.
+    Pause(usize, u64),
+    /// It goes on.
+    Continue(Place),
+    /// The connections between two processes break.
+    Cut(usize, usize),
+    /// Two processes cannot reach each other, for so long.
+    Part(usize, usize, u64),
+    /// They can.
+    Rejoin(usize, usize),
+    /// A process cannot reach the store, for so long.
+    Storeless(usize, u64),
+    /// It can.
+    Stored(usize),
+    /// The store fares so, for so long.
+    Store(StoreState, u64),
+    /// The store is up.
+    StoreUp,
+}
+
+impl Stage {
+    /// Plans the faults of a run of several members, so that they overlap: in `from..to`.
+    pub(crate) fn plan_faults(&mut self, from: u64, to: u64) {
+        let members = self.plan.members as u64;
+        let time = to.saturating_sub(from);
+        let kill = Fault::Kill(self.random.below(members) as usize, None);
+        let at = from + self.random.below(time / 2);
+        self.queue.after(at, Happening::Fault(kill));
+        for _ in 0..self.plan.faults {
+            let random = &mut self.random;
+            let one = random.below(members) as usize;
+            let other = (one + 1 + random.below(members - 1) as usize) % members as usize;
+            let long = random.between(500, 15_000);
+            let fault = match random.below(8) {
+                0 => Fault::Kill(one, None),
+                1 | 2 => Fault::Pause(one, long),
+                3 => Fault::Cut(one, other),
+                4 => Fault::Part(one, other, long),
+                5 => Fault::Storeless(one, long),
+                6 => Fault::Store(StoreState::Failing, long),
+                _ => Fault::Store(StoreState::Slow(random.between(100, 3_000)), long),
+            };
+            let at = from + random.below(time);
+            self.queue.after(at, Happening::Fault(fault));
+        }
+    }
+
+    /// What of a fault concerns the network and the store alone. Each ends some time.
+    pub(crate) fn trouble(&mut self, fault: Fault) {
+        self.trace(|| format!("{fault:?}"));
+        match fault {
+            Fault::Cut(a, b) => {
+                for connection in self.network.between(a, b) {
+                    self.coverage.cuts += 1;
+                    self.cut(connection);
+                }
+            }
+            Fault::Part(a, b, long) => {
+                self.coverage.partitions += 1;
+                self.network.part(a, b);
+                self.queue.after(long, Happening::Fault(Fault::Rejoin(a, b)));
+            }
+            Fault::Rejoin(a, b) => self.rejoin(a, b),
+            Fault::Storeless(at, long) => {
+                self.coverage.partitions += 1;
+                self.network.storeless.insert(at);
+                self.queue.after(long, Happening::Fault(Fault::Stored(at)));
+            }
+            Fault::Stored(at) => {
+                self.network.storeless.remove(&at);
+            }
+            Fault::Store(state, long) => {
+                self.coverage.outages += 1;
+                self.network.store = state;
+                self.queue.after(long, Happening::Fault(Fault::StoreUp));
+            }
+            Fault::StoreUp => self.network.store = StoreState::Up,
+            Fault::Kill(..) | Fault::Start(_) | Fault::Pause(..) | Fault::Continue(_) => {}
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! A process: what it does about the cluster, its links, and what serves in it once it is a member. It goes by the
+//! server's own steward and links.
+
+mod links;
+
+use crate::mail::{Report, ToSlots};
+use crate::member::{Died, Member, Outgoing};
+use crate::queue::End;
+use crate::stage::{Clock, Place, Stage, ToMember, ToProcess, ToStore};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use links::Links;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use stentor_cluster::wire::Carried;
+use stentor_cluster::{Action, Hint, Steward};
+use stentor_engine::{MemberId, MemberInfo, Planted, Table};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub place: Place,
+    pub clock: Clock,
+    /// What has come while it stands still, if it does.
+    pub paused: Option<VecDeque<ToProcess>>,
+    planted: Planted,
+    /// None in a server that is no cluster.
+    steward: Option<Steward>,
+    id: Option<MemberId>,
+    member: Option<Member>,
+    links: Links,
+    /// The version of the table that is in force.
+    version: u64,
+    /// By which version the sessions of each arbiter have attached.
+    handed_over: Vec<u64>,
+    next_tick: Option<u64>,
+}
+
+/// What others find the process by: the port is its number.
+fn info(at: usize) -> MemberInfo {
+    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), at as u16);
+    let name = format!("m{at}").into();
+    MemberInfo { name, link: address, gossip: address, weight: 4, wire: (1, 1), settings: 7 }
+}
+
+impl Process {
+    /// Starts it here.
+    pub(crate) fn start(stage: &mut Stage, planted: Planted) -> Self {
+        let place = stage.here;
+        stage.clock = stage.boot();
+        stage.network.alive.insert(place.at, place.incarnation);
+        let is_shared = stage.is_shared();
+        let mut process = Self {
+            place,
+            clock: stage.clock,
+            paused: None,
+            planted,
+            steward: is_shared.then(|| Steward::new(info(place.at)).planted(planted)),
+            id: None,
+            member: None,
+            links: Links::default(),
+            version: 0,
+            handed_over: vec![0; usize::from(stage.plan.arbiters)],
+            next_tick: None,
+        };
+        if is_shared {
+            stage.later(0, ToProcess::Tick);
+        } else {
+            let me = MemberId(u64::from(place.incarnation));
+            let table = Arc::new(Table::alone(me));
+            process.member = Some(Member::start(me, &table, stage, planted));
+        }
+        process
+    }
+
+    /// What serves in it.
+    pub(crate) fn member(&self) -> Option<&Member> {
+        self.member.as_ref()
+    }
+
+    fn may_release(&self, now: u64) -> bool {
+        self.steward.as_ref().is_none_or(|steward| steward.may_release(now))
+    }
+
+    /// Something happens here.
+    pub(crate) fn handle(&mut self, what: ToProcess, stage: &mut Stage) -> Result<(), Died> {
+        let now = stage.time().monotonic;
+        stage.may_release = self.may_release(now);
+        let mut out = Outgoing::default();
+        match what {
+            ToProcess::Member(what) => {
+                if let Some(member) = &mut self.member {
+                    member.handle(what, stage, &mut out)?;
+                }
+            }
+            ToProcess::Answered(question, reply) => {
+                if let Some(steward) = &mut self.steward {
+                    steward.answered(now, question, reply);
+                }
+            }
+            ToProcess::Tick => {
+                if self.next_tick.is_some_and(|due| due > now) {
+                    return Ok(());
+                }
+                self.next_tick = None;
+                if let Some(steward) = &mut self.steward {
+                    steward.tick(now);
+                }
+                self.links.tick(now);
+            }
+            ToProcess::Connected(member, connection) => self.links.connected(now, member, connection, stage),
+            ToProcess::Bytes(connection, bytes) => self.links.read(now, connection, &bytes, stage),
+            ToProcess::Closed(connection) => self.links.closed(now, connection),
+        }
+        self.settle(now, out, stage)
+    }
+
+    /// Does all that follows, until nothing does.
+    fn settle(&mut self, now: u64, mut out: Outgoing, stage: &mut Stage) -> Result<(), Died> {
+        if self.steward.is_none() {
+            return Ok(());
+        }
+        loop {
+            let mut is_quiet = out.parcels.is_empty() && out.reports.is_empty();
+            let parcels = std::mem::take(&mut out.parcels);
+            let mut back: Vec<_> = parcels.into_iter().flat_map(|parcel| self.links.send(parcel)).collect();
+            back.extend(self.links.flush());
+            for parcel in back {
+                stage.coverage.full += 1;
+                if let Some(member) = &mut self.member {
+                    member.not_sent(parcel, stage, &mut out);
+                }
+            }
+            for report in std::mem::take(&mut out.reports) {
+                self.report(now, report);
+            }
+            is_quiet &= !self.follow(now, stage)?;
+            is_quiet &= !self.drive_links(now, stage);
+            if is_quiet {
+                break;
+            }
+        }
+        let deadlines = self.steward.as_ref().and_then(Steward::next_deadline).into_iter();
+        let due = deadlines.chain(self.links.next_deadline()).min();
+        if let Some(due) = due
+            && self.next_tick.is_none_or(|next| due < next)
+        {
+            self.next_tick = Some(due);
+            stage.later(due.saturating_sub(now).max(1), ToProcess::Tick);
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, now: u64, report: Report) {
+        let Some(steward) = &mut self.steward else { return };
+        match report {
+            Report::Quiet(slot) => steward.quiet(now, slot),
+            Report::HandedOver(arbiter, version) => {
+                if let Some(of_arbiter) = self.handed_over.get_mut(usize::from(arbiter)) {
+                    *of_arbiter = version;
+                }
+                let version = self.handed_over.iter().copied().min().unwrap_or(0);
+                steward.handed_over(now, version);
+            }
+        }
+    }
+
+    /// Carries out what the steward wants; whether it wanted something.
+    fn follow(&mut self, now: u64, stage: &mut Stage) -> Result<bool, Died> {
+        let mut did = false;
+        while let Some(action) = self.steward.as_mut().and_then(Steward::poll) {
+            did = true;
+            if !matches!(action, Action::Ask(_) | Action::Lease { .. }) {
+                stage.trace(|| shown(&action));
+            }
+            match action {
+                Action::Ask(request) => stage.to_store(ToStore::Ask(request)),
+                Action::Joined(id) => {
+                    self.id = Some(id);
+                    self.links.me = Some(id);
+                }
+                Action::Lease { .. } => {
+                    stage.may_release = self.may_release(now);
+                    self.tell_arbiters(&ToSlots::Released, stage);
+                }
+                Action::Connect(member, info) => self.links.add(now, member, &info, stage),
+                Action::Install(table) => self.install(table, stage),
+                Action::Gone(member) => self.links.remove(member, stage),
+                Action::Gathered(slots) => self.tell_arbiters(&ToSlots::Gathered(slots.into()), stage),
+                Action::Quiesce(slots) => self.tell_arbiters(&ToSlots::Quiesce(slots.into()), stage),
+                Action::Resume(slots) => self.tell_arbiters(&ToSlots::Resume(slots.into()), stage),
+                Action::Tell(to, message) => self.links.tell(to, message),
+                Action::Drained => {
+                    if let Some(steward) = &mut self.steward {
+                        steward.leave(now);
+                    }
+                }
+                Action::Ended(_) => return Err(Died),
+            }
+        }
+        Ok(did)
+    }
+
+    fn tell_arbiters(&self, what: &ToSlots, stage: &mut Stage) {
+        if self.member.is_some() {
+            for arbiter in 0..stage.plan.arbiters {
+                let what = ToMember::Slots(arbiter, what.clone());
+                stage.send(End::Process, End::Arbiter(arbiter), what);
+            }
+        }
+    }
+
+    fn install(&mut self, table: Arc<Table>, stage: &mut Stage) {
+        let Some(me) = self.id else { return };
+        self.version = table.version();
+        self.links.install(self.version);
+        if self.member.is_none() {
+            self.member = Some(Member::start(me, &table, stage, self.planted));
+            // No session is here that could have to attach.
+            for arbiter in 0..stage.plan.arbiters {
+                self.report(stage.time().monotonic, Report::HandedOver(arbiter, table.version()));
+            }
+        } else {
+            self.tell_arbiters(&ToSlots::Table(table), stage);
+        }
+    }
+
+    /// What the links have; whether there was something.
+    fn drive_links(&mut self, now: u64, stage: &mut Stage) -> bool {
+        let mut arrived = Vec::new();
+        let mut did = self.links.drive(now, self.version, &mut arrived, stage);
+        if let Some(steward) = &mut self.steward {
+            for (member, is_linked) in std::mem::take(&mut self.links.changed) {
+                did = true;
+                steward.linked(now, member, is_linked);
+            }
+            if let Some(version) = self.links.awaited.take() {
+                steward.hint(now, Hint::Version(version));
+            }
+        }
+        for (member, carried) in arrived {
+            did = true;
+            self.hand_on(now, member, carried, stage);
+        }
+        did
+    }
+
+    fn hand_on(&mut self, now: u64, from: MemberId, carried: Carried, stage: &mut Stage) {
+        let arbiter = match &carried {
+            Carried::Event { target, .. } | Carried::Returned { target, .. } => stage.arbiter_of(target),
+            Carried::Session { session, .. } => session.arbiter,
+            Carried::Peer(message) => {
+                if let Some(steward) = &mut self.steward {
+                    steward.told(now, from, message);
+                }
+                return;
+            }
+            _ => return,
+        };
+        let what = ToMember::FromMember(arbiter, from, carried);
+        stage.send(End::Process, End::Arbiter(arbiter), what);
+    }
+}
+
+/// Short enough to read a trace.
+fn shown(action: &Action) -> String {
+    match action {
+        Action::Install(table) => format!("installs table {}", table.version()),
+        Action::Gathered(slots) => format!("gathered {} slots", slots.len()),
+        Action::Quiesce(slots) => format!("quiesces {} slots", slots.len()),
+        Action::Resume(slots) => format!("resumes {} slots", slots.len()),
+        action => format!("{action:?}"),
+    }
+}
