@@ -31,7 +31,8 @@ pub fn play(
         ("chat", chat),
         ("change presence", change_presence),
     ] {
-        told(&a, &b, name, step_of(step, &mut a, &mut b)).map_err(|e| e + &cluster.log_of(member_c))?;
+        let outcome = step_of(step, &mut a, &mut b);
+        told(&a, &b, name, outcome).map_err(|reason| reason + &cluster.log_of(member_c))?;
     }
     let died = connected_member_dies(cluster, &mut a, &mut b, (member_a, member_b));
     told(&a, &b, "the member dies that the first is connected to", died)?;

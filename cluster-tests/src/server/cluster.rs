@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/lib/postgres.sh");
 
 /// Against hanging alone: a member that died is out after some seconds.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub(super) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A database that ends, and whose files go, once its input is closed: also when this process is killed.
 struct Database {
@@ -225,7 +225,11 @@ unauthenticated_per_address_max = 100
     /// The member that serves an account, as `name` knows it.
     pub fn locate(&self, name: &str, localpart: &str) -> Result<String, String> {
         let location = self.ask(name, &["cluster", "locate", &format!("{localpart}@{DOMAIN}")])?;
-        location["member"].as_str().map(str::to_owned).ok_or_else(|| format!("nobody: {location}"))
+        location
+            .get("member")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .ok_or_else(|| format!("nobody: {location}"))
     }
 
     /// Waits until each of these sees exactly these, all linked, and every slot is served by one of them.

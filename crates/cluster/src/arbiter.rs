@@ -130,8 +130,12 @@ pub fn declined(event: Event) -> Option<Sent> {
             Some(Sent::Event(Key::User(to), Event::Relay(reply)))
         }
         Event::Command(ask, _) => Some(Sent::Reply(ask, Reply::Failed)),
-        Event::Confirm(_) | Event::Rows(..) | Event::Derived(..) | Event::Timer(_) | Event::TakenOver(_) => {
-            None
-        }
+        Event::Confirm(_)
+        | Event::Rows(..)
+        | Event::Derived(..)
+        | Event::Timer(_)
+        | Event::TakenOver(_)
+        | Event::Gathered
+        | Event::MemberGone(_) => None,
     }
 }

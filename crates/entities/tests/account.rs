@@ -19,8 +19,16 @@ fn new_user(now: Now) -> User {
     let (mut user, _) = User::new(key, Epoch(1), &hosts);
     let nothing = || Rows::Records(Vec::new());
     let log = Rows::Log(Vec::new());
-    let rows =
-        vec![Rows::Record(None), nothing(), nothing(), nothing(), nothing(), Rows::Tail(LogId(0)), log];
+    let rows = vec![
+        Rows::Record(None),
+        nothing(),
+        nothing(),
+        nothing(),
+        nothing(),
+        nothing(),
+        Rows::Tail(LogId(0)),
+        log,
+    ];
     user.loaded(now, rows, &mut Effects::new());
     user
 }

@@ -304,9 +304,6 @@ impl User {
         if let (Some(session), Some(error)) = (resource.session, error) {
             effects.session(session, ToSession::End(error));
         }
-        if self.resources.is_empty() && self.account.is_some() {
-            self.write_accepted(now, effects);
-        }
         let over = resource.counter();
         if let Some(management) = resource.management {
             let recorded = management.recorded;

@@ -2,11 +2,11 @@
 
 use super::User;
 use super::account::{Account, CREDENTIALS};
-use super::collection::{ACCOUNT, ONLINE, ROSTER, SEEN, STATE, STREAMS};
+use super::collection::{ACCOUNT, ONLINE, ROSTER, SEEN, SENT, STATE, STREAMS};
 use super::entry::{Entry, Way};
 use super::inbox::TAKEN_MAX;
 use super::outbox::Outbox;
-use super::resent::Accepted;
+use super::resent::{Accepted, Mark};
 use super::roster::{Item, Roster};
 use super::{Inbox, timer};
 use crate::Hosts;
@@ -53,6 +53,7 @@ pub(crate) fn queries(hosts: &Hosts) -> Vec<Query> {
         Query::Record { collection: ACCOUNT, key: CREDENTIALS.into() },
         all(ROSTER),
         all(SEEN),
+        all(SENT),
         all(STATE),
         all(STREAMS),
         Query::Tail,
@@ -85,11 +86,12 @@ impl User {
         self.attachments = attachments_from(self.epoch, now);
         let mut rows = rows.into_iter();
         let mut next = || rows.next();
-        match (next(), next(), next(), next(), next(), next(), next()) {
+        match (next(), next(), next(), next(), next(), next(), next(), next()) {
             (
                 Some(Rows::Record(account)),
                 Some(Rows::Records(roster)),
                 Some(Rows::Records(seen)),
+                Some(Rows::Records(sent)),
                 Some(Rows::Records(state)),
                 Some(Rows::Records(streams)),
                 Some(Rows::Tail(tail)),
@@ -104,6 +106,7 @@ impl User {
                         self.inbox.recover_seen(Key::User(jid), &record.value);
                     }
                 }
+                self.accepted.recover(&sent);
                 self.load_streams(now, &streams, effects);
                 match next() {
                     Some(Rows::Records(online)) => self.load_online(&online),
@@ -128,7 +131,6 @@ impl User {
         for record in records {
             match &*record.key {
                 "roster" => self.roster.version = field(&record.value, "version").unwrap_or(0),
-                super::resent::RECORD => self.accepted.recover_record(&record.value),
                 "created" => self.begin_at(field(&record.value, "at").unwrap_or(0)),
                 "last" => {
                     let status = serde_json::from_slice::<Value>(&record.value).ok();
@@ -144,8 +146,9 @@ impl User {
     fn load_log(&mut self, rows: &[LogRow]) {
         for row in rows {
             let Ok(entry) = Entry::parse(&row.value) else { continue };
-            if !matches!(entry.way, Way::In(_)) {
-                self.accepted.recover(&entry.stanza, entry.at);
+            let mark = Mark::of(&entry.stanza).filter(|_| !matches!(entry.way, Way::In(_)));
+            if let Some(mark) = mark {
+                self.accepted.add(entry.at, mark);
             }
             if let Some((stream, count)) = entry.way.counted() {
                 self.note_stream(stream, count, entry.at);
@@ -153,7 +156,7 @@ impl User {
             match (&entry.way, entry.stanza.to().map(|to| to.to_bare())) {
                 (Way::In(_) | Way::Own(..), _) => self.inbox.recover(row.id, &entry, row.value.len()),
                 (Way::Out(counted), Some(to)) => {
-                    self.outbox.recover(row.id, Key::User(to), entry.stanza, *counted);
+                    self.outbox.recover(row.id, Key::User(to), entry.stanza, *counted, mark);
                 }
                 (Way::Out(_), None) => {}
             }

@@ -68,6 +68,8 @@ pub mod collection {
     pub const STREAMS: Collection = Collection("streams");
     /// A record a resource that others see, in a cluster.
     pub const ONLINE: Collection = Collection("online");
+    /// Marks of messages that clients sent in the last day, some to a record.
+    pub const SENT: Collection = Collection("sent");
     /// Single records: the roster's version, the last logout.
     pub const STATE: Collection = Collection("state");
 }
@@ -98,9 +100,10 @@ pub struct User {
     outbox: Outbox,
     accepted: Accepted,
     inbox: Inbox,
-    /// Log entries that are settled, to be removed with a later write.
+    /// Log entries of messages that clients took, to be removed with a later write.
     settled: Vec<(LogId, Option<(StreamId, u64)>)>,
     is_settle_due: bool,
+    is_sent_settle_due: bool,
     /// Streams that are over.
     streams: BTreeMap<StreamId, Over>,
     /// Changes of password under way.
@@ -137,6 +140,7 @@ impl Entity for User {
             inbox: Inbox::default(),
             settled: Vec::new(),
             is_settle_due: false,
+            is_sent_settle_due: false,
             streams: BTreeMap::new(),
             changes: Vec::new(),
             last_activity: None,
@@ -186,6 +190,7 @@ impl Entity for User {
             && self.outbox.is_quiet()
             && self.online.is_empty()
             && self.settled.is_empty()
+            && self.outbox.settled.is_empty()
             && self.changes.is_empty()
     }
 

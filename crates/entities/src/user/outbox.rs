@@ -2,6 +2,7 @@
 
 use super::User;
 use super::entry::{Entry, For, Way};
+use super::resent::Mark;
 use crate::UserLimits;
 use std::collections::BTreeMap;
 use stentor_engine::{
@@ -26,6 +27,18 @@ pub(crate) struct Outbox {
     /// How many of them were refused.
     refused: usize,
     pub is_repeat_due: bool,
+    /// Entries of the log that are to be removed with a later write.
+    pub settled: Vec<Settled>,
+}
+
+/// What stands in the log of a message that was confirmed, or whose error stands there.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub id: LogId,
+    /// By which it would be recognised if it were sent again.
+    pub mark: Option<Mark>,
+    /// Which stanza of which stream it was.
+    pub counted: Option<(StreamId, u64)>,
 }
 
 #[derive(Debug)]
@@ -33,6 +46,7 @@ struct Unsettled {
     target: Key,
     stanza: Stanza,
     counted: Option<(StreamId, u64)>,
+    mark: Option<Mark>,
     /// When it was last sent, on the monotonic clock, zero if it was not since it was loaded; and whether that was
     /// again.
     sent: u64,
@@ -79,8 +93,9 @@ impl Outbox {
         target: Key,
         stanza: Stanza,
         counted: Option<(StreamId, u64)>,
+        mark: Option<Mark>,
     ) {
-        let entry = Unsettled { target, stanza, counted, sent: 0, is_repeated: false, refused: None };
+        let entry = Unsettled { target, stanza, counted, mark, sent: 0, is_repeated: false, refused: None };
         self.insert(id, entry);
     }
 
@@ -102,8 +117,12 @@ impl User {
         target: Key,
         stanza: Stanza,
         counted: Option<(StreamId, u64)>,
+        mark: Option<Mark>,
         effects: &mut Effects,
     ) {
+        if let Some(mark) = mark {
+            self.accepted.add(now.unix, mark);
+        }
         let id = self.next_id();
         let entry = Entry { at: now.unix, way: Way::Out(counted), stanza };
         effects.append(Append { id, keys: Vec::new(), value: entry.to_bytes() });
@@ -113,6 +132,7 @@ impl User {
             target: target.clone(),
             stanza: stanza.clone(),
             counted,
+            mark,
             sent: now.monotonic,
             is_repeated: false,
             refused: None,
@@ -129,7 +149,8 @@ impl User {
             Outcome::Gap => self.repeat_after_gap(now, &confirm.target, effects),
             Outcome::Accepted => {
                 if let Some(entry) = self.outbox.remove(confirm.id) {
-                    self.settle(confirm.id, entry.counted);
+                    let (id, mark, counted) = (confirm.id, entry.mark, entry.counted);
+                    self.outbox.settled.push(Settled { id, mark, counted });
                     self.subscription_arrived(&entry.stanza, effects);
                 }
             }
@@ -155,8 +176,11 @@ impl User {
                 return;
             }
             let Some(entry) = self.outbox.remove(id) else { return };
+            // Removed with the write that appends the error.
             self.settle(id, entry.counted);
-            self.forget_sent(&entry.stanza);
+            if let Some(mark) = entry.mark {
+                self.accepted.forget(mark);
+            }
             if let Some(reply) = reply {
                 self.take_in(now, reply, Way::In(For::Named), effects);
             }

@@ -2,6 +2,7 @@
 
 use super::User;
 use super::entry::{For, Way};
+use super::resent::Mark;
 use super::resource::Source;
 use super::rfc_6121_delivery::{Addressed, Available, Delivery, of_message};
 use super::rfc_6121_subscription::SubscriptionType;
@@ -56,7 +57,14 @@ impl User {
 
     /// A message of the resource at `index` to its own account, to be kept: one entry is outbox, delivery decision
     /// and what waits, so nothing is forwarded and nothing confirmed.
-    pub(crate) fn sent_to_self(&mut self, now: Now, index: usize, stanza: Stanza, effects: &mut Effects) {
+    pub(crate) fn sent_to_self(
+        &mut self,
+        now: Now,
+        index: usize,
+        stanza: Stanza,
+        mark: Option<Mark>,
+        effects: &mut Effects,
+    ) {
         let whom = match self.decided(&stanza).0 {
             Delivery::Named => For::Named,
             Delivery::All | Delivery::Offline => For::Any,
@@ -69,6 +77,11 @@ impl User {
             return self.refuse_kept(now, index, &stanza, Condition::ServiceUnavailable, effects);
         }
         let counted = self.resources.get_mut(index).and_then(|resource| resource.logged());
+        if let Some(mark) = mark {
+            // At once, since what stands for it here waits for clients.
+            self.accepted.add(now.unix, mark);
+            self.accepted.record(now, &[mark], effects);
+        }
         self.take_in(now, stanza, Way::Own(whom, counted), effects);
     }
 

@@ -2,6 +2,7 @@
 
 use super::User;
 use super::entry::{For, Way};
+use super::resent::Mark;
 use super::resource::Source;
 use super::rfc_6121_subscription::SubscriptionType;
 use stentor_engine::{Effects, Event, Key, Now, ToSession};
@@ -140,7 +141,8 @@ impl User {
         super::xep_0359_stanza_ids::strip_forged(&mut stanza, &self.hosts);
         let keeps = self.host.as_ref().is_some_and(|host| host.keep);
         let is_kept = keeps && super::xep_0334_hints::is_kept(&stanza);
-        if is_kept && self.is_resent(now, &stanza) {
+        let mark = if is_kept { Mark::of(&stanza) } else { None };
+        if mark.is_some_and(|mark| self.accepted.has(now, mark)) {
             return;
         }
         let is_full = is_kept && self.outbox.is_full(&self.hosts.limits);
@@ -160,10 +162,10 @@ impl User {
             return effects.send(target, Event::Relay(stanza));
         }
         if target == self.key {
-            return self.sent_to_self(now, index, stanza, effects);
+            return self.sent_to_self(now, index, stanza, mark, effects);
         }
         let counted = self.resources.get_mut(index).and_then(|resource| resource.logged());
-        self.keep(now, target, stanza, counted, effects);
+        self.keep(now, target, stanza, counted, mark, effects);
     }
 
     /// Refuses a message that would have been kept, by an error that is. Without room for that, the message of a
@@ -176,7 +178,6 @@ impl User {
         condition: Condition,
         effects: &mut Effects,
     ) {
-        self.forget_sent(stanza);
         if let Some(reply) = stanza.error_reply(condition.into()) {
             let is_managed = self.resources.get(index).is_some_and(|resource| resource.management.is_some());
             if self.has_room_for_error(reply.size()) {

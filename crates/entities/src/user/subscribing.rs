@@ -148,7 +148,7 @@ impl User {
         }
         let target = Key::User(to);
         if self.keeps_subscriptions() {
-            self.keep(now, target, stanza, None, effects);
+            self.keep(now, target, stanza, None, None, effects);
         } else {
             effects.send(target, Event::Relay(stanza));
         }

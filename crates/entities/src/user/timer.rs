@@ -2,6 +2,7 @@
 
 use super::User;
 use super::collection::STREAMS;
+use super::resent::Mark;
 use std::collections::BTreeMap;
 use stentor_engine::{Effects, LogId, Now, Rows, StreamId};
 
@@ -15,6 +16,8 @@ pub(crate) const GATHERED: u64 = 2;
 pub(crate) const ONLINE: u64 = 3;
 /// Contacts are asked anew what they last said.
 pub(crate) const PROBE: u64 = 4;
+/// Remove settled entries of what this user sent from the log.
+const SETTLE_SENT: u64 = 5;
 /// Numbers of attachments are shorter.
 pub(crate) const ATTACHMENT_BITS: u32 = 61;
 /// Tokens from here on are of a lost stream: this and its attachment.
@@ -28,6 +31,11 @@ pub(crate) const READ_AGAIN_AFTER: u64 = 5_000;
 const SETTLE_AFTER: u64 = 2_000;
 /// Settled entries that are not left to a later write.
 const SETTLED_MAX: usize = 64;
+/// The same for what this user sent. After a crash it is forwarded once more, which no client sees; and the record of
+/// marks is written for several at once.
+const SETTLE_SENT_AFTER: u64 = 10_000;
+/// Settled entries of what this user sent that are removed together.
+const SETTLED_SENT_MAX: usize = 16;
 
 /// The token of a lost stream's time limit.
 pub(crate) fn expiry(attachment: u64) -> u64 {
@@ -49,7 +57,11 @@ impl User {
             }
             SETTLE => {
                 self.is_settle_due = false;
-                self.write_settled(now, effects);
+                self.write_taken(now, effects);
+            }
+            SETTLE_SENT => {
+                self.is_sent_settle_due = false;
+                self.write_sent(now, effects);
             }
             GATHERED => self.stop_expecting(now, effects),
             ONLINE => self.remove_online(now, effects),
@@ -74,21 +86,52 @@ impl User {
 
     /// Removes settled entries with whatever is written anyway, or soon.
     pub(crate) fn settle_along(&mut self, now: Now, effects: &mut Effects) {
+        if self.outbox.settled.len() >= SETTLED_SENT_MAX {
+            self.write_sent(now, effects);
+        } else if !self.outbox.settled.is_empty() && !self.is_sent_settle_due {
+            self.is_sent_settle_due = true;
+            effects.timer(SETTLE_SENT_AFTER, SETTLE_SENT);
+        }
         if self.settled.is_empty() {
             return;
         }
         if !effects.writes().is_empty() || self.settled.len() >= SETTLED_MAX {
-            self.write_settled(now, effects);
+            self.write_taken(now, effects);
         } else if !self.is_settle_due {
             self.is_settle_due = true;
             effects.timer(SETTLE_AFTER, SETTLE);
         }
     }
 
-    /// Removes settled entries. What they said of streams that can still be resumed goes on record.
+    /// Removes all settled entries.
     pub(crate) fn write_settled(&mut self, now: Now, effects: &mut Effects) {
+        self.write_taken(now, effects);
+        self.write_sent(now, effects);
+    }
+
+    /// Removes what clients took.
+    fn write_taken(&mut self, now: Now, effects: &mut Effects) {
+        let settled = std::mem::take(&mut self.settled);
+        self.remove_entries(now, settled.into_iter(), effects);
+    }
+
+    /// Removes what was sent and is confirmed. The marks by which it would be recognised go on record.
+    fn write_sent(&mut self, now: Now, effects: &mut Effects) {
+        let settled = std::mem::take(&mut self.outbox.settled);
+        let marks: Vec<Mark> = settled.iter().filter_map(|settled| settled.mark).collect();
+        self.accepted.record(now, &marks, effects);
+        self.remove_entries(now, settled.into_iter().map(|settled| (settled.id, settled.counted)), effects);
+    }
+
+    /// Removes entries. What they said of streams that can still be resumed goes on record.
+    fn remove_entries(
+        &mut self,
+        now: Now,
+        entries: impl Iterator<Item = (LogId, Option<(StreamId, u64)>)>,
+        effects: &mut Effects,
+    ) {
         let mut counts: BTreeMap<StreamId, u64> = BTreeMap::new();
-        for (id, counted) in self.settled.drain(..) {
+        for (id, counted) in entries {
             effects.remove(id, true);
             if let Some((stream, count)) = counted {
                 let highest = counts.entry(stream).or_default();
