@@ -18,8 +18,9 @@ fn cluster(names: &[&'static str]) -> std::result::Result<Option<Cluster>, Strin
 
 /// Its process and its id in the cluster.
 fn incarnation(cluster: &Cluster, name: &str) -> std::result::Result<(Value, Value), String> {
-    let process = cluster.ask(name, &["status"])?["process"].clone();
-    Ok((process, cluster.ask(name, &["cluster", "status"])?["member"].clone()))
+    let field = |report: Value, name| report.get(name).cloned().unwrap_or_default();
+    let process = field(cluster.ask(name, &["status"])?, "process");
+    Ok((process, field(cluster.ask(name, &["cluster", "status"])?, "member")))
 }
 
 /// One story, since each chapter needs the members of the one before it.

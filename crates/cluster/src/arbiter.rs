@@ -24,7 +24,7 @@ impl Attaching {
     }
 
     /// The next version by which, and by all before it, every session has attached; once each.
-    pub fn next(&mut self) -> Option<u64> {
+    pub fn take_attached(&mut self) -> Option<u64> {
         let is_over = self.0.first().is_some_and(|(_, waited_for)| waited_for.is_empty());
         is_over.then(|| self.0.remove(0).0)
     }
@@ -53,7 +53,7 @@ impl Retiring {
     }
 
     /// The next slot of which nothing is under way any more; once each.
-    pub fn next(&mut self) -> Option<Slot> {
+    pub fn take_quiet(&mut self) -> Option<Slot> {
         let slot = self.0.iter().find(|(_, left)| **left == 0).map(|(slot, _)| *slot)?;
         self.forget(slot);
         Some(slot)
@@ -91,16 +91,13 @@ impl Stalled {
 pub struct Returned(Vec<(u64, Key, Event)>);
 
 impl Returned {
-    /// Keeps one until this version is here.
-    ///
-    /// # Errors
-    /// So many wait already; the event, for its stated answer.
-    pub fn keep(&mut self, version: u64, key: Key, event: Event) -> Result<(), (Key, Event)> {
+    /// Keeps one until this version is here. If so many wait already, the event comes back, for its stated answer.
+    pub fn keep(&mut self, version: u64, key: Key, event: Event) -> Option<(Key, Event)> {
         if self.0.len() >= RETURNED_MAX {
-            return Err((key, event));
+            return Some((key, event));
         }
         self.0.push((version, key, event));
-        Ok(())
+        None
     }
 
     /// Those that this version, or an earlier one, was awaited for, in order.

@@ -51,7 +51,7 @@ pub enum ServeError {
     #[error("a part of the start failed: {0}")]
     Broken(String),
     /// The cluster does not have this member.
-    #[error("cluster: {0}{}", member::join_hint(.0))]
+    #[error("cluster: {}{}", .0, member::join_hint(.0))]
     Join(#[from] JoinError),
     /// It has it no longer.
     #[error("cluster: {0}")]

@@ -292,12 +292,12 @@ impl Arbiter {
     }
 
     fn report_attached(&mut self, out: &mut Outgoing) {
-        while let Some(version) = self.attaching.next() {
+        while let Some(version) = self.attaching.take_attached() {
             out.reports.push(Report::HandedOver(self.number, version));
         }
     }
 }
 
 fn ask(owner: &Key, epoch: Epoch, token: Option<u64>, queries: Vec<Query>, stage: &mut Stage) {
-    stage.to_store(ToStore::Read(Asked { key: owner.clone(), epoch, token, queries }));
+    stage.ask_store(ToStore::Read(Asked { key: owner.clone(), epoch, token, queries }));
 }

@@ -154,7 +154,7 @@ impl Member {
             stage.trace(|| format!("  {owner} {epoch}.{}: {:?}", set.ticket, set.writes));
         }
         match self.lane_id {
-            Some(lane) => stage.to_store(ToStore::Commit(lane, batch.clone())),
+            Some(lane) => stage.ask_store(ToStore::Commit(lane, batch.clone())),
             None => {
                 for (owner, error) in stage.disk.write(batch.clone()) {
                     // One member has no other that could have been there before.

@@ -129,6 +129,7 @@ impl Plan {
             resume_seconds: random.between(20, 90) as u32,
             offline_messages_max: 1_000,
             outbox_max: 1_000,
+            errors_max: 1_024,
             pause_most: *random.pick(&[1_000, 2_000]).unwrap_or(&1_000),
             burst: 0,
             idle: random.between(2_000, 60_000),

@@ -173,7 +173,7 @@ impl Process {
                 stage.trace(|| shown(&action));
             }
             match action {
-                Action::Ask(request) => stage.to_store(ToStore::Ask(request)),
+                Action::Ask(request) => stage.ask_store(ToStore::Ask(request)),
                 Action::Joined(id) => {
                     self.id = Some(id);
                     self.links.me = Some(id);

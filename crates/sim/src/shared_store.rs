@@ -32,7 +32,7 @@ impl Stage {
     }
 
     /// Sends something to the store from here.
-    pub(crate) fn to_store(&mut self, what: ToStore) {
+    pub(crate) fn ask_store(&mut self, what: ToStore) {
         let delay = self.way();
         self.queue.after(delay, Happening::Store(self.here, what));
     }

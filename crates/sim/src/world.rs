@@ -213,9 +213,8 @@ impl World {
                 stage.is_ending = true;
                 stage.plan.heal();
                 stage.mend();
-                for at in 0..self.processes.len() {
-                    self.go_on(at);
-                }
+                let places: Vec<_> = self.processes.iter().flatten().map(|process| process.place).collect();
+                places.into_iter().for_each(|place| self.go_on(place));
             }
         }
     }
@@ -261,20 +260,16 @@ impl World {
                     self.stage.queue.after(long, Happening::Fault(Fault::Continue(process.place)));
                 }
             }
-            Fault::Continue(place) => {
-                if self.process(place).is_some() {
-                    self.go_on(place.at);
-                }
-            }
+            Fault::Continue(place) => self.go_on(place),
             fault if !self.stage.is_ending => self.stage.trouble(fault),
             _ => {}
         }
     }
 
     /// A process that stood still goes on, with what has come meanwhile.
-    fn go_on(&mut self, at: usize) {
-        let Some(process) = self.processes.get_mut(at).and_then(Option::as_mut) else { return };
-        let (place, waiting) = (process.place, process.paused.take());
+    fn go_on(&mut self, place: Place) {
+        let Some(process) = self.process(place) else { return };
+        let waiting = process.paused.take();
         for what in waiting.into_iter().flatten() {
             self.happen(place, what);
         }

@@ -41,7 +41,7 @@ impl Arbiter {
     fn take_back(&mut self, version: u64, key: Key, event: Event, stage: &mut Stage, out: &mut Outgoing) {
         if version <= self.slots.table().version() {
             self.dispatch(Source::Member, key, event, stage, out);
-        } else if let Err((key, event)) = self.returned.keep(version, key, event) {
+        } else if let Some((key, event)) = self.returned.keep(version, key, event) {
             self.refused(&key, event, stage, out);
         }
     }

@@ -69,7 +69,7 @@ impl Arbiter {
     }
 
     pub(super) fn report_quiet(&mut self, out: &mut Outgoing) {
-        while let Some(slot) = self.retiring.next() {
+        while let Some(slot) = self.retiring.take_quiet() {
             out.reports.push(Report::Quiet(slot));
         }
     }
