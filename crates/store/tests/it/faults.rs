@@ -194,6 +194,39 @@ fn a_batch_comes_before_a_move_or_sees_it() {
     }
 }
 
+/// The worst moment: the batch has begun, and so has seen the slots as they were, when a change that has the lanes already
+/// moves them. Done by hand, for what the register does between the two is over in an instant.
+#[test]
+fn a_batch_that_began_before_a_move_and_ends_after_it_is_refused() {
+    let Some(server) = Server::shared() else { return };
+    let config = server.config();
+    let mut bench = bench(&config);
+    let (_, mut lane) = bench.only_member();
+    assert_eq!(lane.commit(vec![entry(&romeo(), 1, 1)]), []);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&server.url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    });
+    let run = |sql: &str| runtime.block_on(client.batch_execute(sql)).unwrap();
+    run(&format!("SET search_path TO \"{}\"; BEGIN; UPDATE lanes SET moves = moves + 1", config.schema));
+    let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted \
+                   AND transactionid::text::bigint = pg_current_xact_id()::text::bigint";
+    let refused = std::thread::scope(|scope| {
+        let batch = scope.spawn(|| lane.commit(vec![entry(&romeo(), 1, 2)]));
+        while runtime.block_on(client.query(waiting, &[])).unwrap().is_empty() {
+            assert!(!batch.is_finished(), "it did not wait for its lane");
+            std::thread::yield_now();
+        }
+        run("UPDATE slots SET epoch = epoch + 1; COMMIT");
+        batch.join().unwrap()
+    });
+    assert_eq!(refused, [(romeo(), CommitError::Fenced)]);
+    assert_eq!(lane.tail(&romeo()), 1);
+    assert_eq!(lane.commit(vec![entry(&romeo(), 2, 2)]), [], "of the new epoch");
+}
+
 #[test]
 fn one_server_alone_at_a_time_and_none_beside_members() {
     let Some(server) = Server::shared() else { return };
