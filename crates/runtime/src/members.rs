@@ -138,12 +138,7 @@ impl Local {
                     self.tell_own_session(source, session, message);
                 }
                 ToMember::Reply(ask, reply) => self.answer(ask, reply),
-                ToMember::Returned { version, key, event } => {
-                    if let Event::Command(ask, _) = &event {
-                        self.shared.asks.went_to(*ask, None);
-                    }
-                    self.returned(version, key, event);
-                }
+                ToMember::Returned { version, key, event } => self.returned(version, key, event),
             }
         }
     }
@@ -224,6 +219,10 @@ impl Shared {
     pub fn from_member(&self, member: MemberId, items: Vec<ToMember>) {
         let mut sorted: Vec<Vec<ToMember>> = self.routers.iter().map(|_| Vec::new()).collect();
         for item in items {
+            if let ToMember::Returned { event: Event::Command(ask, _), .. } = &item {
+                // Here, so that it does not fail with the member if that is said next.
+                self.asks.went_to(*ask, None);
+            }
             let arbiter = match &item {
                 ToMember::Event { key, .. } | ToMember::Returned { key, .. } => self.arbiter_of(key),
                 ToMember::Session { session, .. } => session.arbiter,

@@ -5,7 +5,7 @@ use crate::world::{EMPTY, Member, World, create, settled, until, users};
 use actix::{Actor, Context, Handler};
 use std::net::Ipv4Addr;
 use stentor_cluster::GossipKeys;
-use stentor_engine::{Command, Key, Reply, ToSession};
+use stentor_engine::{Command, Key, Reply};
 use stentor_runtime::SessionMessage;
 use stentor_runtime::cluster::{Endpoint, Liveness};
 use tokio::sync::mpsc;
@@ -86,7 +86,7 @@ async fn sessions_of_users_at_a_member_that_is_not_reached_end() {
     proxy.close();
     let [ours, theirs] = clients.as_mut_slice() else { panic!("two") };
     let told = theirs.recv().await.expect("it is there");
-    assert!(matches!(told, SessionMessage::User(ToSession::End(_))), "{told:?}");
+    assert!(matches!(told, SessionMessage::Lost), "{told:?}");
     assert!(ours.try_recv().is_err(), "its user is here");
     proxy.open();
     settled(&[&a, &b]).await;
