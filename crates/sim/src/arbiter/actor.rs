@@ -5,7 +5,7 @@ use crate::mail::Mail;
 use crate::member::Outgoing;
 use crate::stage::{Stage, ToMember};
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
-use stentor_engine::{Epoch, Gate, Key, Shell};
+use stentor_engine::{Epoch, Event, Gate, Key, Shell, TakenOver};
 use stentor_entities::User;
 
 #[derive(Debug)]
@@ -31,6 +31,9 @@ impl Arbiter {
         let number = self.actors;
         let actor = Actor { number, epoch, gate, shell, stale: 0, idle: None, is_retiring: false };
         self.entities.insert(key.clone(), actor);
+        if self.slots.gathers(key.slot()) {
+            self.deliver_own(key, epoch, Event::TakenOver(TakenOver::unknown()), stage);
+        }
         self.carry_out(key, epoch, outputs, stage, out);
     }
 

@@ -8,7 +8,7 @@ use crate::stage::Stage;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use stentor_cluster::wire::Source;
-use stentor_engine::{Slot, Table, ToSession};
+use stentor_engine::{Event, Slot, Table, ToSession};
 
 impl Arbiter {
     /// A newer table: entities of slots that are another's are dropped with all they had not let go, sessions of
@@ -40,6 +40,15 @@ impl Arbiter {
 
     /// Every member has handed over what it had of these slots.
     pub(super) fn gathered(&mut self, slots: &[Slot], stage: &mut Stage, out: &mut Outgoing) {
+        let loaded: Vec<_> = self
+            .entities
+            .iter()
+            .filter(|(key, _)| slots.contains(&key.slot()) && self.slots.gathers(key.slot()))
+            .map(|(key, actor)| (key.clone(), actor.epoch))
+            .collect();
+        for (key, epoch) in loaded {
+            self.deliver_own(&key, epoch, Event::Gathered, stage);
+        }
         for (key, event) in self.slots.gathered(slots.iter().copied()) {
             self.admit(Source::Member, key, event, stage, out);
         }
