@@ -127,7 +127,7 @@ impl Links {
 
     pub(super) fn read(&mut self, now: u64, connection: u64, bytes: &Bytes, stage: &mut Stage) {
         if let Some(end) = self.ends.values_mut().find(|end| end.connection == Some(connection)) {
-            return end.link.received(now, BytesMut::from(&bytes[..]));
+            return end.link.received(now, BytesMut::from(bytes.as_ref()));
         }
         let mut input = self.greetings.remove(&connection).unwrap_or_default();
         input.extend_from_slice(bytes);
