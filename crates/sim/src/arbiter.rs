@@ -96,6 +96,7 @@ impl Arbiter {
             ToSlots::Gathered(slots) => self.gathered(&slots, stage, out),
             ToSlots::Quiesce(slots) => self.quiesce(&slots, stage, out),
             ToSlots::Resume(slots) => self.resume(&slots, stage, out),
+            ToSlots::Gone(member) => self.member_gone(member, stage),
             ToSlots::Released => self.release(stage, out),
         }
     }

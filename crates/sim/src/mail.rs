@@ -47,6 +47,7 @@ pub(crate) enum ToSlots {
     Gathered(Arc<[Slot]>),
     Quiesce(Arc<[Slot]>),
     Resume(Arc<[Slot]>),
+    Gone(MemberId),
     Released,
 }
 

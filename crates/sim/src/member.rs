@@ -61,6 +61,7 @@ impl Member {
         };
         let mut hosts = Hosts::new(vec![host], limits, "0", stage.time().unix);
         hosts.planted = planted;
+        hosts.is_clustered = stage.is_shared();
         let hosts = Arc::new(hosts);
         let arbiters = (0..stage.plan.arbiters)
             .map(|number| Arbiter::new(number, me, Arc::clone(table), Arc::clone(&hosts)))

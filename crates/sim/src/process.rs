@@ -184,7 +184,10 @@ impl Process {
                 }
                 Action::Connect(member, info) => self.links.add(now, member, &info, stage),
                 Action::Install(table) => self.install(table, stage),
-                Action::Gone(member) => self.links.remove(member, stage),
+                Action::Gone(member) => {
+                    self.links.remove(member, stage);
+                    self.tell_arbiters(&ToSlots::Gone(member), stage);
+                }
                 Action::Gathered(slots) => self.tell_arbiters(&ToSlots::Gathered(slots.into()), stage),
                 Action::Quiesce(slots) => self.tell_arbiters(&ToSlots::Quiesce(slots.into()), stage),
                 Action::Resume(slots) => self.tell_arbiters(&ToSlots::Resume(slots.into()), stage),

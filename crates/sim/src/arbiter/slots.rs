@@ -1,6 +1,7 @@
 //! Slots that come and go.
 
 use super::Arbiter;
+use crate::client::account;
 use crate::mail::{Mail, Report};
 use crate::member::Outgoing;
 use crate::queue::End;
@@ -8,7 +9,7 @@ use crate::stage::Stage;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use stentor_cluster::wire::Source;
-use stentor_engine::{Event, Slot, Table, ToSession};
+use stentor_engine::{Ask, Command, Event, Key, MemberId, Slot, Table, ToSession};
 
 impl Arbiter {
     /// A newer table: entities of slots that are another's are dropped with all they had not let go, sessions of
@@ -51,6 +52,25 @@ impl Arbiter {
         }
         for (key, event) in self.slots.gathered(slots.iter().copied()) {
             self.admit(Source::Member, key, event, stage, out);
+        }
+        // The runtime finds those that have something under way; here it is everybody.
+        let accounts = (0..stage.plan.accounts).map(|number| Key::User(account(number)));
+        let is_here = |key: &Key| {
+            slots.contains(&key.slot()) && key.slot().number() % stage.plan.arbiters == self.number
+        };
+        let users: Vec<_> = accounts.filter(is_here).collect();
+        for user in users {
+            let event = Event::Command(Ask(0), Command::Settle);
+            self.admit(Source::Member, user, event, stage, out);
+        }
+    }
+
+    /// A member is gone with its sessions: nothing that they said is heard any more, and entities detach them.
+    pub(super) fn member_gone(&mut self, member: MemberId, stage: &mut Stage) {
+        self.slots.gone(member);
+        let loaded: Vec<_> = self.entities.iter().map(|(key, actor)| (key.clone(), actor.epoch)).collect();
+        for (key, epoch) in loaded {
+            self.deliver_own(&key, epoch, Event::MemberGone(member), stage);
         }
     }
 
