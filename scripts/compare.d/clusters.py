@@ -216,6 +216,10 @@ class StentorCluster(Server):
         for member in self.members:
             member.configure()
 
+    def add_accounts(self, count):
+        # Into the store that all have.
+        self.members[0].add_accounts(count)
+
     @contextlib.contextmanager
     def running(self):
         if os.geteuid() == 0:

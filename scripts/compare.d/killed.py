@@ -50,7 +50,7 @@ def markdown(reports):
          lambda report: milliseconds(report["failover"]["first_success_milliseconds"])),
         ("last client back", lambda report: milliseconds(report["failover"]["last_success_milliseconds"])),
         ("longest wait for an acknowledgement on a connection that stood", lambda report: milliseconds(
-            (report["failover"]["acknowledged_milliseconds"] or {}).get("max"))),
+            (report["failover"].get("acknowledged_milliseconds") or {}).get("max"))),
         ("latency of a message, 99th percentile",
          lambda report: milliseconds(report["latency_milliseconds"] and report["latency_milliseconds"]["p99"])),
     ]
