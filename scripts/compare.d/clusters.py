@@ -1,6 +1,7 @@
 """The clusters that scripts/compare --cluster measures, and a PostgreSQL for those who keep messages in one."""
 
 import contextlib
+import json
 import os
 import pwd
 import secrets
@@ -14,6 +15,7 @@ from servers import START_SECONDS, Ejabberd, Server, Stentor, free_port, own
 
 LIBRARIES = Path(__file__).resolve().parent.parent / "lib"
 MEMBERS = 3
+SETTLE_SECONDS = 2
 
 
 class Postgres:
@@ -176,6 +178,13 @@ class StentorMember(Stentor):
         with open(self.folder / "stentor.toml", "a", encoding="utf-8") as file:
             file.write(self.more)
 
+    def knows_all(self):
+        """Whether this member sees all members, linked and with their slots."""
+        command = [self.options.stentor, "--config", self.folder / "stentor.toml", "cluster", "members", "--json"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        members = [] if result.returncode else json.loads(result.stdout)
+        return len(members) == MEMBERS and all(member["is_linked"] and member["slots"] for member in members)
+
 
 class StentorCluster(Server):
     """Members of Stentor with a PostgreSQL, whose processes count as theirs."""
@@ -229,6 +238,13 @@ class StentorCluster(Server):
                 member.start()
             for member in self.members:
                 member.wait_until_ready()
+            deadline = time.monotonic() + START_SECONDS
+            while not all(member.knows_all() for member in self.members):
+                if time.monotonic() > deadline:
+                    sys.exit("Stentor's members do not join")
+                time.sleep(0.2)
+            # The table says where slots go; a moment later they are there.
+            time.sleep(SETTLE_SECONDS)
             yield
         finally:
             for member in self.members:
