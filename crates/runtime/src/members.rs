@@ -8,6 +8,7 @@ use crate::router::Parcel;
 use crate::routing::Source;
 use crate::start::Shared;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use stentor_engine::{
     Ask, Epoch, Event, FromSession, Key, MemberId, Reply, SessionKey, Slot, Table, ToSession,
 };
@@ -162,12 +163,15 @@ impl Local {
     }
 
     /// A member is gone with its sessions: nothing that they said is heard any more, and entities detach them.
-    pub(crate) fn member_gone(&mut self, member: MemberId) {
+    pub(crate) fn member_gone(&mut self, member: MemberId, unheard: &AtomicUsize) {
         self.slots.gone(member);
         self.returned.retain(|(.., event)| event.session().is_none_or(|session| session.member != member));
         for handle in self.entities.values() {
             let event = Event::MemberGone(member);
             post_entity(&handle.address, Deliver(event, handle.gate.enter().is_ok()));
+        }
+        if unheard.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.shared.asks.gone(member);
         }
     }
 
@@ -197,11 +201,12 @@ impl Shared {
         self.post_all(|| Parcel::Resume(Arc::clone(slots)));
     }
 
-    /// A member is in the table no more. The table without it was installed before, and nothing that came from it
-    /// follows.
+    /// A member is in the table no more. The table without it was installed before, what it did not take was given back,
+    /// and nothing that came from it follows. Questions that it has not answered fail, once every arbiter has heard:
+    /// then none is on its way to it, or back, and no answer either.
     pub fn gone(&self, member: MemberId) {
-        self.asks.gone(member);
-        self.post_all(|| Parcel::Gone(member));
+        let unheard = Arc::new(AtomicUsize::new(self.routers.len()));
+        self.post_all(|| Parcel::Gone(member, Arc::clone(&unheard)));
     }
 
     /// A member that owns slots cannot be reached, for as long as a session waits for its user

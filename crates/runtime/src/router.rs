@@ -7,6 +7,7 @@ use crate::start::Shared;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use stentor_engine::{Epoch, Event, Key, MemberId, Rows, SessionKey, Slot, Table, ToSession};
 use stentor_store::{Committed, Completion};
 
@@ -35,8 +36,8 @@ pub(crate) enum Parcel {
     Quiesce(Arc<[Slot]>),
     /// They stay after all.
     Resume(Arc<[Slot]>),
-    /// A member is gone.
-    Gone(MemberId),
+    /// A member is gone. So many arbiters have yet to hear of it.
+    Gone(MemberId, Arc<AtomicUsize>),
     /// A member cannot be reached.
     Unreachable(MemberId),
     /// The lease goes on.
@@ -117,7 +118,7 @@ impl Handler<Parcels> for Router {
                     Parcel::Gathered(slots) => local.gathered(&slots),
                     Parcel::Quiesce(slots) => local.quiesce(&slots),
                     Parcel::Resume(slots) => local.resume(&slots),
-                    Parcel::Gone(member) => local.member_gone(member),
+                    Parcel::Gone(member, unheard) => local.member_gone(member, &unheard),
                     Parcel::Unreachable(member) => local.unreachable(member),
                     Parcel::Released => local.resume_releasing(),
                     Parcel::Committed(results) => local.committed(results),
