@@ -51,7 +51,7 @@ fn resumed_without_what_was_not_acknowledged() {
 
 #[test]
 fn forwarded_without_the_one_before() {
-    check(3, Planted::FORWARD_WITHOUT_PREDECESSOR, " after ");
+    check(3, Planted::FORWARD_WITHOUT_PREDECESSOR, "was acknowledged and is nowhere");
 }
 
 #[test]
