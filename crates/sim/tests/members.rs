@@ -27,7 +27,7 @@ fn check(seeds: u64, options: Options) -> Coverage {
 
 #[test]
 fn clients_of_three_members_come_and_go() {
-    let coverage = check(40, Options { members: 3, is_calm: true, ..Options::default() });
+    let coverage = check(20, Options { members: 3, is_calm: true, ..Options::default() });
     assert!(coverage.moved > 0 && coverage.resumes > 0, "{coverage}");
 }
 
