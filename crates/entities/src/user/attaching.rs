@@ -203,7 +203,12 @@ impl User {
             return refuse(StreamCondition::NotAuthorized);
         }
         if let Some(index) = self.resources.iter().position(|resource| resource.session == Some(session)) {
-            // It was told to attach twice.
+            let resource = self.resources.get(index)?;
+            if resource.origin == attach.attachment && resource.attachment != attach.attachment {
+                // It was told to attach twice, and has been answered: what it hands over is older than what it was
+                // given since.
+                return None;
+            }
             self.forget_resource(index);
         }
         if let Some(index) = self.resources.iter().position(|resource| resource.jid == attach.jid) {

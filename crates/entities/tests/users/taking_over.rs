@@ -93,6 +93,23 @@ fn of_two_sessions_that_claim_a_resource_the_newer_has_it_whoever_gave_it() {
     scene.gets(B, &[]);
 }
 
+#[test]
+fn a_session_that_attaches_twice_gets_nothing_twice() {
+    let mut scene = friends();
+    scene.enables(A, true);
+    let (session, again) = scene.would_attach(A);
+    scene.moves(ALICE);
+    scene.attaches(A);
+    scene.gathered(ALICE);
+    scene.sends(B, &chat(ALICE, "1"));
+    scene.gets(A, &["<message …<body>1</body>…</message>"]);
+    scene.give(key(ALICE), Event::Session(session, again));
+    scene.gets(A, &[]);
+    scene.gets(B, &[]);
+    scene.sends(B, &chat(ALICE, "2"));
+    scene.gets(A, &["<message …<body>2</body>…</message>"]);
+}
+
 /// The user had told the older to end, and was lost before that left.
 #[test]
 fn contacts_hear_nothing_of_a_session_that_was_replaced_before_its_user_was_lost() {
