@@ -266,11 +266,16 @@ impl Attachment {
     pub fn attach(&self, peer: Option<IpAddr>) -> Option<FromSession> {
         let unconfirmed = self.inbound.iter().map(|inbound| inbound.copy.clone()).collect::<Option<_>>()?;
         let copies = self.managed.as_ref().map(|managed| &managed.copies);
+        let mut snapshot = (*self.snapshot).clone();
+        if copies.is_none() {
+            // The user that is lost had turned it on, and its answer did not come: it is asked for again.
+            snapshot.management = None;
+        }
         Some(FromSession::Attach(Box::new(Attach {
             attachment: self.number,
             jid: self.jid.clone(),
             peer,
-            snapshot: (*self.snapshot).clone(),
+            snapshot,
             confirmed: self.confirmed,
             unconfirmed,
             acknowledged: copies.map_or_else(Counter::default, Unacknowledged::acknowledged),

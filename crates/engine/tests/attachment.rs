@@ -113,6 +113,10 @@ fn what_was_asked_and_not_answered_is_asked_again() {
     let mut attachment = attachment();
     attachment.receive(vec![Stanza::presence(PresenceType::Available)]);
     attachment.enable(StreamId(7), true, Some(9));
+    // The user had turned it on, and was lost before its answer left.
+    let management = Managed { stream: StreamId(7), is_resumable: true, max: 9, unmanaged: 1 };
+    attachment.note(Box::new(Snapshot { management: Some(management), ..Snapshot::default() }));
+    assert_eq!(attach(&attachment).expect("nothing is under way").snapshot.management, None);
     attachment.attached(3, 1);
     assert!(matches!(
         attachment.asks_to_enable(),

@@ -57,7 +57,11 @@ impl Arbiter {
 
     pub(crate) fn handle(&mut self, what: ToMember, stage: &mut Stage, out: &mut Outgoing) {
         match what {
-            ToMember::Event(source, key, event) => self.admit(source, key, event, stage, out),
+            // What attaches to an owner by a table that is not here yet must not be sent to the owner before.
+            ToMember::Event(version, source, key, event) if version <= self.slots.table().version() => {
+                self.admit(source, key, event, stage, out);
+            }
+            ToMember::Event(version, _, key, event) => self.take_back(version, key, event, stage, out),
             ToMember::Mail(key, number, mail) => self.mail(key, number, mail, stage, out),
             ToMember::Rows(key, epoch, Some(token), rows) => {
                 self.deliver_own(&key, epoch, Event::Rows(token, rows), stage);
@@ -191,7 +195,8 @@ impl Arbiter {
         if arbiter == self.number {
             return self.admit(source, key, event, stage, out);
         }
-        stage.send(self.end(), End::Arbiter(arbiter), ToMember::Event(source, key, event));
+        let version = self.slots.table().version();
+        stage.send(self.end(), End::Arbiter(arbiter), ToMember::Event(version, source, key, event));
     }
 
     /// Hands on what a session said.

@@ -8,8 +8,8 @@ use stentor_engine::{CommitError, Epoch, Event, Key, MemberId, Query, Rows, Slot
 /// To a member, its store and its sessions.
 #[derive(Debug)]
 pub(crate) enum ToMember {
-    /// To an arbiter, for an entity.
-    Event(Source, Key, Event),
+    /// To an arbiter, for an entity: by which version of the table.
+    Event(u64, Source, Key, Event),
     /// Into the mailbox of the actor with this number.
     Mail(Key, u64, Mail),
     /// To the lane.

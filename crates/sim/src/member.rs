@@ -192,7 +192,7 @@ impl Member {
 /// On which arbiter something happens.
 fn arbiter_of(what: &ToMember, stage: &Stage) -> Option<u16> {
     Some(match what {
-        ToMember::Event(_, key, _)
+        ToMember::Event(_, _, key, _)
         | ToMember::Mail(key, ..)
         | ToMember::Rows(key, ..)
         | ToMember::Timer(key, ..)

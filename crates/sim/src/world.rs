@@ -142,7 +142,7 @@ impl World {
             self.stage.history.violate("not all processes serve after so long".to_owned());
         }
         let command = |key: &Key, command| {
-            ToMember::Event(Source::Member, key.clone(), Event::Command(Ask(0), command))
+            ToMember::Event(0, Source::Member, key.clone(), Event::Command(Ask(0), command))
         };
         let accounts = self.stage.plan.accounts;
         for number in 0..accounts {

@@ -38,7 +38,14 @@ impl Arbiter {
     }
 
     /// By the table that sent it there it would only come back: it waits for the one by which it was returned.
-    fn take_back(&mut self, version: u64, key: Key, event: Event, stage: &mut Stage, out: &mut Outgoing) {
+    pub(super) fn take_back(
+        &mut self,
+        version: u64,
+        key: Key,
+        event: Event,
+        stage: &mut Stage,
+        out: &mut Outgoing,
+    ) {
         if version <= self.slots.table().version() {
             self.dispatch(Source::Member, key, event, stage, out);
         } else if let Some((key, event)) = self.returned.keep(version, key, event) {
