@@ -3,7 +3,7 @@
 
 use crate::limits::{RETURNED_MAX, STALLED_MAX};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use stentor_engine::{Epoch, Event, FromSession, Key, Reply, Sent, Slot, ToSession};
+use stentor_engine::{Epoch, Event, FromSession, Key, MemberId, Reply, Sent, Slot, ToSession};
 use stentor_xmpp::{Condition, StreamCondition, StreamError};
 
 /// Sessions that have yet to attach to new owners, by the version of the table that made them so.
@@ -98,6 +98,11 @@ impl Returned {
         }
         self.0.push((version, key, event));
         None
+    }
+
+    /// A member is gone: nothing that its sessions said is heard any more.
+    pub fn gone(&mut self, member: MemberId) {
+        self.0.retain(|(.., event)| event.session().is_none_or(|session| session.member != member));
     }
 
     /// Those that this version, or an earlier one, was awaited for, in order.

@@ -18,10 +18,5 @@ pub const WAKING_MAX: usize = 16;
 pub const WAKE_AGAIN: Duration = Duration::from_secs(5);
 /// See [`WAKE_AGAIN`].
 pub const WAKE_ATTEMPTS_MAX: u32 = 5;
-/// What entities let go, on one arbiter, while this member's lease is over; beyond, nothing more is taken in. Some seconds
-/// of a busy arbiter's.
-pub const STALLED_MAX: usize = 65_536;
 /// How long an administrative question waits for its answer.
 pub const ASK_TIME: Duration = Duration::from_secs(30);
-/// Events that another member gave back, on one arbiter, until the table by which it did is here.
-pub const RETURNED_MAX: usize = 65_536;

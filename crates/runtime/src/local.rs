@@ -3,7 +3,6 @@
 
 use crate::asks::Asker;
 use crate::entity_actor::EntityActor;
-use crate::limits::STALLED_MAX;
 use crate::members::ToMember;
 use crate::router::{Parcel, Parcels};
 use crate::routing::Source;
@@ -11,11 +10,11 @@ use crate::start::Shared;
 use crate::timers::{Timer, Timers};
 use actix::{Addr, Message, Recipient};
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use stentor_cluster::Slots;
+use stentor_cluster::{Attaching, Retiring, Returned, Slots, Stalled};
 use stentor_engine::{
     Ask, Command, Epoch, Event, Gate, Key, MemberId, Now, Output, Query, Reply, Rows, Sent, SessionKey, Slot,
     ToSession, WriteSet,
@@ -49,14 +48,11 @@ pub(crate) struct Local {
     pub timers: Timers,
     pub outgoing: Vec<Vec<Parcel>>,
     pub outgoing_members: HashMap<MemberId, Vec<ToMember>>,
-    /// Versions of the table, and the sessions that have yet to attach to new owners by them.
-    pub attaching: Vec<(u64, HashSet<u64>)>,
-    /// Slots that are to move, and how many of their entities have not ended.
-    pub retiring: HashMap<Slot, usize>,
-    /// What entities let go while this member's lease is over: it waits until the lease goes on.
-    stalled: VecDeque<(Key, Epoch, Sent)>,
-    /// Events that another member gave back, or another arbiter sent, by a table of this version, which is not here yet.
-    pub returned: Vec<(u64, Key, Event)>,
+    pub attaching: Attaching,
+    pub retiring: Retiring,
+    stalled: Stalled,
+    /// Also what another arbiter sent by a table that is not here yet.
+    pub returned: Returned,
     /// Write sets and questions that the store had no room for, in order.
     waiting_sets: VecDeque<WriteSet>,
     waiting_questions: VecDeque<Question>,
@@ -87,10 +83,10 @@ pub(crate) fn install(arbiter: u16, shared: Arc<Shared>) {
         timers: Timers::default(),
         outgoing,
         outgoing_members: HashMap::new(),
-        attaching: Vec::new(),
-        retiring: HashMap::new(),
-        stalled: VecDeque::new(),
-        returned: Vec::new(),
+        attaching: Attaching::default(),
+        retiring: Retiring::default(),
+        stalled: Stalled::default(),
+        returned: Returned::default(),
         waiting_sets: VecDeque::new(),
         waiting_questions: VecDeque::new(),
     };
@@ -169,7 +165,7 @@ impl Local {
                 Output::Sent(sent) if self.stalled.is_empty() && self.shared.may_release() => {
                     self.sent(owner, epoch, sent);
                 }
-                Output::Sent(sent) => self.stalled.push_back((owner.clone(), epoch, sent)),
+                Output::Sent(sent) => self.stalled.push(owner.clone(), epoch, sent),
             }
         }
     }
@@ -177,7 +173,7 @@ impl Local {
     /// The lease goes on: what waited for it leaves, but for what is said for slots that are another's by now.
     pub(crate) fn resume_releasing(&mut self) {
         while self.shared.may_release()
-            && let Some((owner, epoch, sent)) = self.stalled.pop_front()
+            && let Some((owner, epoch, sent)) = self.stalled.pop()
         {
             self.sent(&owner, epoch, sent);
         }
@@ -185,7 +181,7 @@ impl Local {
 
     /// Whether so much waits for the lease that nothing more is taken.
     pub(crate) fn is_stalled(&self) -> bool {
-        self.stalled.len() >= STALLED_MAX
+        self.stalled.is_full()
     }
 
     fn sent(&mut self, owner: &Key, epoch: Epoch, sent: Sent) {

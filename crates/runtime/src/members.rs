@@ -2,7 +2,6 @@
 //! slots that come and go.
 
 use crate::entity_actor::Deliver;
-use crate::limits::RETURNED_MAX;
 use crate::local::{Local, post_entity};
 use crate::router::Parcel;
 use crate::routing::Source;
@@ -148,24 +147,22 @@ impl Local {
     pub(crate) fn returned(&mut self, version: u64, key: Key, event: Event) {
         if version <= self.slots.table().version() {
             self.dispatch(None, key, event);
-        } else if self.returned.len() >= RETURNED_MAX {
+        } else if let Some((key, event)) = self.returned.keep(version, key, event) {
             self.refused("too much waits for a newer table", &key, event);
-        } else {
-            self.returned.push((version, key, event));
         }
     }
 
     /// Sends on what waited for this table.
     pub(crate) fn send_returned(&mut self) {
-        for (version, key, event) in std::mem::take(&mut self.returned) {
-            self.returned(version, key, event);
+        for (key, event) in self.returned.take(self.slots.table().version()) {
+            self.dispatch(None, key, event);
         }
     }
 
     /// A member is gone with its sessions: nothing that they said is heard any more, and entities detach them.
     pub(crate) fn member_gone(&mut self, member: MemberId, unheard: &AtomicUsize) {
         self.slots.gone(member);
-        self.returned.retain(|(.., event)| event.session().is_none_or(|session| session.member != member));
+        self.returned.gone(member);
         for handle in self.entities.values() {
             let event = Event::MemberGone(member);
             post_entity(&handle.address, Deliver(event, handle.gate.enter().is_ok()));

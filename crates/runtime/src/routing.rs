@@ -7,15 +7,13 @@ use crate::members::{Report, ToMember};
 use crate::router::Parcel;
 use crate::timers::Timer;
 use crate::waking;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use stentor_cluster::Admission;
+use stentor_cluster::{Admission, declined};
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
 use stentor_engine::{
-    Epoch, Event, FromSession, Gate, Key, MemberId, Reply, Rows, SessionKey, Slot, Table, TakenOver,
-    ToSession,
+    Epoch, Event, Gate, Key, MemberId, Rows, Sent, SessionKey, Slot, Table, TakenOver, ToSession,
 };
-use stentor_xmpp::{Condition, Stanza, StreamCondition, StreamError};
 
 /// Which entity says something, by its slot and the epoch in which it was loaded; none for sessions and
 /// administration.
@@ -123,35 +121,11 @@ impl Local {
     pub(crate) fn refused(&mut self, why: &str, key: &Key, event: Event) {
         tracing::warn!(why, "an event was refused");
         let epoch = self.slots.table().owner(key.slot()).epoch;
-        match event {
-            // The sender's outbox has it, and sends it again.
-            Event::Forward(_) => {}
-            Event::Session(session, FromSession::Bind { .. }) => {
-                let answer = ToSession::BindRefused(Condition::ResourceConstraint.into());
-                self.tell_session(key, epoch, session, answer);
-            }
-            // Cut off, its client resumes and sends again what was not handled.
-            Event::Session(session, _) => {
-                let error = StreamError::new(StreamCondition::ResourceConstraint);
-                self.tell_session(key, epoch, session, ToSession::End(error));
-            }
-            Event::Relay(stanza) => self.bounce(&stanza, Condition::ResourceConstraint),
-            Event::Command(ask, _) => self.answer(ask, Reply::Failed),
-            Event::Confirm(_)
-            | Event::Rows(..)
-            | Event::Derived(..)
-            | Event::Timer(_)
-            | Event::TakenOver(_)
-            | Event::Gathered
-            | Event::MemberGone(_) => {}
-        }
-    }
-
-    fn bounce(&mut self, stanza: &Stanza, condition: Condition) {
-        if let Some(reply) = stanza.error_reply(condition.into())
-            && let Some(to) = reply.to().map(|to| to.to_bare())
-        {
-            self.dispatch(None, Key::User(to), Event::Relay(reply));
+        match declined(event) {
+            Some(Sent::Session(session, message)) => self.tell_session(key, epoch, session, message),
+            Some(Sent::Event(to, event)) => self.dispatch(None, to, event),
+            Some(Sent::Reply(ask, reply)) => self.answer(ask, reply),
+            _ => {}
         }
     }
 
@@ -223,7 +197,7 @@ impl Local {
             }
             !is_lost
         });
-        self.retiring.retain(|slot, _| !moved.lost.contains(slot));
+        moved.lost.iter().for_each(|slot| self.retiring.forget(*slot));
         for (key, event) in moved.released {
             self.admit(None, key, event);
         }
@@ -233,31 +207,25 @@ impl Local {
 
     /// Has the sessions of these slots attach to their users' new owners. When all of them have, the cluster is told.
     fn attach_sessions(&mut self, version: u64, slots: &HashSet<Slot>) {
-        let mut waited_for = HashSet::new();
+        let mut waited_for = BTreeSet::new();
         for (serial, (recipient, user)) in &self.sessions {
             if user.is_some_and(|slot| slots.contains(&slot)) {
                 waited_for.insert(*serial);
                 post(recipient, SessionMessage::User(ToSession::Reattach));
             }
         }
-        self.attaching.push((version, waited_for));
+        self.attaching.begin(version, waited_for);
         self.report_attached();
     }
 
     /// A session has attached to its user's new owner, or is gone.
     pub(crate) fn session_attached(&mut self, serial: u64) {
-        if self.attaching.is_empty() {
-            return;
-        }
-        for (_, waited_for) in &mut self.attaching {
-            waited_for.remove(&serial);
-        }
+        self.attaching.done(serial);
         self.report_attached();
     }
 
     fn report_attached(&mut self) {
-        while self.attaching.first().is_some_and(|(_, waited_for)| waited_for.is_empty()) {
-            let (version, _) = self.attaching.remove(0);
+        while let Some(version) = self.attaching.take_attached() {
             // Behind the attachments.
             self.flush();
             self.shared.report(Report::HandedOver { arbiter: self.arbiter, version });
@@ -294,23 +262,22 @@ impl Local {
     /// These slots are to move: their entities end, each once nothing of it is under way.
     pub(crate) fn quiesce(&mut self, slots: &[Slot]) {
         let here = slots.iter().copied().filter(|slot| self.shared.arbiter_of_slot(*slot) == self.arbiter);
-        let begun: HashSet<Slot> = self.slots.quiesce(here).into_iter().collect();
-        self.retiring.extend(begun.iter().map(|slot| (*slot, 0)));
+        let mut begun: HashMap<Slot, usize> =
+            self.slots.quiesce(here).into_iter().map(|slot| (slot, 0)).collect();
         for (key, handle) in &self.entities {
-            if let Some(left) = self.retiring.get_mut(&key.slot()).filter(|_| begun.contains(&key.slot())) {
-                *left += 1;
+            if let Some(entities) = begun.get_mut(&key.slot()) {
+                *entities += 1;
                 post_entity(&handle.address, Retire);
             }
         }
-        for slot in begun {
-            self.report_quiet(slot);
-        }
+        begun.into_iter().for_each(|(slot, entities)| self.retiring.begin(slot, entities));
+        self.report_quiet();
     }
 
     /// These slots stay after all. Entities that have ended are loaded again when there is something for them.
     pub(crate) fn resume(&mut self, slots: &[Slot]) {
         for slot in slots {
-            self.retiring.remove(slot);
+            self.retiring.forget(*slot);
         }
         for (key, event) in self.slots.resume(slots.iter().copied()) {
             self.admit(None, key, event);
@@ -320,15 +287,12 @@ impl Local {
     /// An entity has ended: its slot is to move, or it had nothing to do, or both.
     pub(crate) fn ended(&mut self, key: &Key) {
         self.entities.remove(key);
-        if let Some(left) = self.retiring.get_mut(&key.slot()) {
-            *left = left.saturating_sub(1);
-            self.report_quiet(key.slot());
-        }
+        self.retiring.ended(key.slot());
+        self.report_quiet();
     }
 
-    fn report_quiet(&mut self, slot: Slot) {
-        if self.retiring.get(&slot) == Some(&0) {
-            self.retiring.remove(&slot);
+    fn report_quiet(&mut self) {
+        while let Some(slot) = self.retiring.take_quiet() {
             self.shared.report(Report::Quiet(slot));
         }
     }
