@@ -95,7 +95,7 @@ impl Framer {
     #[must_use]
     pub fn fragments(limits: Limits, default_namespace: &str) -> Self {
         let mut framer = Self::new(limits);
-        framer.header = format!("\0\0{default_namespace}\0").into_boxed_str();
+        framer.header = ["\0\0", default_namespace, "\0"].concat().into_boxed_str();
         framer.stage = Stage::Body;
         framer
     }

@@ -33,6 +33,21 @@ impl Writer {
         self.failed |= bincode::serde::encode_into_std_write(value, &mut self.bytes, CONFIG).is_err();
     }
 
+    /// Appends what `write` appends, as [`Raw`] would; it takes about `bytes`. So nothing is written twice.
+    pub(super) fn put_written(&mut self, bytes: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let prefix = self.bytes.len();
+        self.put(&(bytes as u64));
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        let written = self.bytes.len() - start;
+        if written != bytes {
+            // The guess was wrong: the length in front may even be of another length.
+            let Some(tail) = self.bytes.get(start..).map(<[u8]>::to_vec) else { return };
+            self.bytes.truncate(prefix);
+            self.put(&Raw(&tail));
+        }
+    }
+
     /// Appends a list.
     pub(super) fn list<T>(&mut self, items: &[T], mut put: impl FnMut(&mut Self, &T)) {
         self.failed |= items.len() > LIST_ITEMS_MAX;

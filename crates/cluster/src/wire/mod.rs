@@ -4,7 +4,11 @@
 //! A body is a sequence of structs that are frozen for each version ([`v1`]) and written by [`codec`], the one module
 //! that knows how. Stanzas travel as the bytes that they are. The two highest bits of a kind are its [`Class`], so that
 //! a receiver counts also what it does not know. A member trusts the members that it has authenticated, but not their
-//! memory: a malformed frame is an error, never a panic, and claims no more memory than it has bytes.
+//! memory: a malformed frame is an error, never a panic, and claims no more memory than some times its bytes.
+//!
+//! So a stanza is read again where it arrives, as any other. That gives its header and the index of its children, which
+//! would else have to be on the wire, as positions in a text that nobody checks; it is most of what a frame costs
+//! (`docs/benchmarks.md`).
 
 mod carried;
 mod codec;

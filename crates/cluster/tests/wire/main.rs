@@ -1,6 +1,7 @@
 //! The wire: whatever is carried arrives as it was, its bytes never change, and what is malformed is told apart.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod allocations;
 #[path = "../support/counting.rs"]
 mod counting;
 mod fuzz;

@@ -211,7 +211,7 @@ fn put_letter(id: u64, body: &[u8]) -> Writer {
 
 /// Appends a stanza, as the bytes that it is.
 fn put_stanza(stanza: &Stanza, writer: &mut Writer) {
-    writer.put(&Raw(&stanza.to_bytes()));
+    writer.put_written(stanza.size(), |out| stanza.write_to(out));
 }
 
 fn get_stanza(reader: &mut Reader<'_>) -> Result<Stanza, WireError> {
