@@ -3,16 +3,11 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use stentor_runtime::Socket;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
-
-/// A TCP connection that can change its arbiter, under TLS as well.
-pub(crate) struct Socket {
-    /// None while it is on its way.
-    inner: Option<TcpStream>,
-}
 
 /// A transport on its way to another arbiter.
 pub(crate) struct Moving {
@@ -24,50 +19,8 @@ impl Moving {
     /// Arrives at this arbiter.
     pub(crate) fn arrive(self) -> io::Result<Transport> {
         let Self { socket, mut tls } = self;
-        tls.get_mut().0.inner = Some(TcpStream::from_std(socket)?);
+        tls.get_mut().0.arrive(socket)?;
         Ok(Transport::Tls(tls))
-    }
-}
-
-impl Socket {
-    fn inner(self: Pin<&mut Self>) -> io::Result<Pin<&mut TcpStream>> {
-        self.get_mut().inner.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.inner()?.poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.inner()?.poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.inner()?.poll_write_vectored(context, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner()?.poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner()?.poll_shutdown(context)
     }
 }
 
@@ -82,7 +35,7 @@ pub(crate) enum Transport {
 impl Transport {
     /// A connection in clear.
     pub(crate) fn clear(socket: TcpStream) -> Self {
-        Self::Clear(Socket { inner: Some(socket) })
+        Self::Clear(socket.into())
     }
 
     /// Leaves this arbiter's reactor, with whatever TLS has read and not given out. `Closed` stays behind.
@@ -93,8 +46,8 @@ impl Transport {
         let Self::Tls(mut tls) = std::mem::replace(self, Self::Closed) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
-        let socket = tls.get_mut().0.inner.take().ok_or(io::ErrorKind::NotConnected)?;
-        Ok(Moving { socket: socket.into_std()?, tls })
+        let socket = tls.get_mut().0.leave()?;
+        Ok(Moving { socket, tls })
     }
 
     /// Begins the handshake on a socket in clear.

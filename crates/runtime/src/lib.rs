@@ -16,6 +16,7 @@ mod local;
 mod members;
 mod router;
 mod routing;
+mod socket;
 mod start;
 mod timers;
 mod waking;
@@ -25,4 +26,5 @@ pub use local::{
     SessionMessage, after, forget_session, is_here, new_session, now, place_at, reattached, send,
 };
 pub use members::{Peers, Report, ToMember};
+pub use socket::Socket;
 pub use start::{Administration, Derive, Membership, Runtime, Shared, StartError};

@@ -56,9 +56,10 @@ impl Shared {
         }
     }
 
-    /// Runs `f` on an arbiter.
-    pub(crate) fn place_any(&self, f: impl FnOnce() + Send + 'static) {
-        if let Some((arbiter, _)) = self.arbiters.first() {
+    /// Runs `f` on the arbiter of this number, counted round and round.
+    pub(crate) fn place_on(&self, number: u64, f: impl FnOnce() + Send + 'static) {
+        let number = number % self.arbiters.len().max(1) as u64;
+        if let Some((arbiter, _)) = self.arbiters.get(number as usize) {
             arbiter.spawn_fn(f);
         }
     }

@@ -43,7 +43,7 @@ impl Waking {
 pub(crate) fn wake(shared: &Arc<Shared>, slots: impl IntoIterator<Item = Slot>) {
     if shared.waking.add(slots) {
         let ours = Arc::clone(shared);
-        shared.place_any(move || {
+        shared.place_on(0, move || {
             spawn_local(async move {
                 while let Some(slots) = ours.waking.next() {
                     wake_all(&ours, slots.into()).await;

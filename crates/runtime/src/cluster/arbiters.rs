@@ -27,7 +27,7 @@ impl Core {
         for order in std::mem::take(&mut self.waiting) {
             self.order(order);
         }
-        self.release_held();
+        self.start_links();
     }
 
     pub(super) fn order(&mut self, order: Order) {

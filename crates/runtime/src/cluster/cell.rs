@@ -2,10 +2,11 @@
 //! tell it something.
 
 use super::Published;
+use super::alarm::Alarm;
 use super::clock::now_ms;
 use super::core::Core;
-use super::links;
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use stentor_cluster::Ending;
@@ -25,15 +26,12 @@ impl Cell {
 
     /// Tells it something, and does what follows.
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut Core, u64) -> R) -> R {
-        let (result, links, is_changed) = {
+        let (result, is_changed) = {
             let mut core = self.core.borrow_mut();
             let result = f(&mut core, now_ms());
             core.settle();
-            (result, std::mem::take(&mut core.links), std::mem::take(&mut core.is_changed))
+            (result, std::mem::take(&mut core.is_changed))
         };
-        for (member, channel, target) in links {
-            self.spawn(links::run(self.clone(), member, channel, target));
-        }
         if is_changed {
             self.changed.notify_one();
         }
@@ -51,13 +49,15 @@ impl Cell {
 
     /// Does what is due, for ever.
     pub(super) async fn keep_time(self) {
+        let mut alarm = Alarm::new();
         loop {
             let due = self.with(|core, now| {
                 core.tick(now);
                 core.next_deadline()
             });
+            alarm.within(due);
             tokio::select! {
-                () = tokio::time::sleep(due) => {}
+                () = poll_fn(|context| alarm.poll(context)) => {}
                 () = self.changed.notified() => {}
             }
         }

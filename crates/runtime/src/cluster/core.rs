@@ -2,10 +2,11 @@
 //! steward says.
 
 use super::arbiters::Order;
+use super::cell::Watch;
 use super::clock::{now, now_ms};
 use super::incoming::Known;
 use super::limits::{UNREACHABLE_MS, WARNING_MS};
-use super::links::{Channel, Target, Tls, server_name};
+use super::links::{self, Channel, Target, Tls, server_name};
 use super::peers::Ways;
 use super::{Input, Published};
 use crate::members::Report;
@@ -17,7 +18,9 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use stentor_cluster::link::LinkSettings;
 use stentor_cluster::wire::Version;
-use stentor_cluster::{Action, Ending, Gossip, GossipConfig, GossipKeys, GossipOutput, PeerMessage, Steward};
+use stentor_cluster::{
+    Action, Ending, Gossip, GossipConfig, GossipKeys, GossipOutput, Hint, PeerMessage, Steward,
+};
 use stentor_engine::{MemberId, MemberInfo, RegisterRequest, Slot, Table};
 use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
@@ -32,7 +35,6 @@ pub(super) struct Core {
     cluster: Box<str>,
     /// What greetings say for it.
     pub(super) cluster_number: u64,
-    tls: Tls,
     pub(super) steward: Steward,
     pub(super) gossip: Option<Gossip>,
     keys: Option<GossipKeys>,
@@ -51,7 +53,8 @@ pub(super) struct Core {
     pub(super) quiescing: BTreeSet<Slot>,
     /// By which version the sessions of each arbiter have attached.
     pub(super) handed_over: Vec<u64>,
-    pub(super) links: Vec<(MemberId, Arc<Channel>, Target)>,
+    /// Links that wait for the arbiters.
+    links: Vec<(MemberId, Arc<Channel>, Target)>,
     pub(super) is_changed: bool,
     /// Connections that were not let in, by why.
     pub(super) strangers: BTreeMap<&'static str, u64>,
@@ -62,7 +65,6 @@ pub(super) struct Core {
 pub(super) struct Parts {
     pub(super) info: MemberInfo,
     pub(super) cluster: Box<str>,
-    pub(super) tls: Tls,
     pub(super) keys: GossipKeys,
     pub(super) socket: Rc<UdpSocket>,
     pub(super) ways: Arc<Ways>,
@@ -81,14 +83,13 @@ pub(super) fn cluster_number(cluster: &str) -> u64 {
 
 impl Core {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { info, cluster, tls, keys, socket, ways, published, register, joining } = parts;
+        let Parts { info, cluster, keys, socket, ways, published, register, joining } = parts;
         Self {
             me: None,
             steward: Steward::new(info.clone()),
             info,
             cluster_number: cluster_number(&cluster),
             cluster,
-            tls,
             gossip: None,
             keys: Some(keys),
             socket,
@@ -112,7 +113,7 @@ impl Core {
     }
 
     pub(super) fn tls(&self) -> Tls {
-        self.tls.clone()
+        self.ways.tls()
     }
 
     /// Takes what came from other threads.
@@ -123,6 +124,15 @@ impl Core {
             Input::Report(Report::HandedOver { arbiter, version }) => {
                 self.handed_over(now, arbiter, version);
             }
+            Input::Happened(member, happened) => self.happened(now, member, happened),
+            Input::Unreached(member, error) => self.unreached(now, member, &error),
+            Input::Told(member, message, weight) => {
+                self.told(now, member, &message);
+                if let Some(known) = self.members.get(&member) {
+                    known.channel.handed_on(vec![weight]);
+                }
+            }
+            Input::Newer(version) => self.steward.hint(now, Hint::Version(version)),
             Input::Run(shared) => self.run(shared),
             Input::Drain => self.steward.drain(now),
             Input::Leave => self.leave(now),
@@ -131,7 +141,7 @@ impl Core {
                 Some(gossip) => gossip.set_keys(keys),
                 None => self.keys = Some(keys),
             },
-            Input::Tls(tls) => self.tls = *tls,
+            Input::Tls(tls) => self.ways.set_tls(*tls),
             Input::Status(answer) => {
                 let _ = answer.send(self.status());
             }
@@ -244,6 +254,22 @@ impl Core {
         }
         self.ways.add(member, Arc::clone(&channel));
         self.members.insert(member, Known::new(now, info, channel));
+        self.start_links();
+    }
+
+    /// Each on an arbiter, once there are some.
+    pub(super) fn start_links(&mut self) {
+        let Some(shared) = &self.shared else { return };
+        for (member, channel, target) in self.links.drain(..) {
+            let (ways, watch) = (Arc::clone(&self.ways), Watch(Arc::clone(&self.published)));
+            let ours = Arc::clone(shared);
+            shared.place_on(member.0, move || {
+                tokio::task::spawn_local(async move {
+                    let _watch = watch;
+                    links::run(ours, ways, member, channel, target).await;
+                });
+            });
+        }
     }
 
     fn install(&mut self, table: Arc<Table>) {
@@ -270,7 +296,6 @@ impl Core {
             // Nobody waits for it any more.
             self.steward.leave(now_ms());
         }
-        self.release_held();
     }
 
     fn gone(&mut self, member: MemberId) {

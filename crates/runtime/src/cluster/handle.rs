@@ -1,11 +1,13 @@
 //! What the rest of the process asks of the cluster, and learns of it.
 
-use super::links::{Tls, TlsError, TlsMaterial};
+use super::links::{Happened, Tls, TlsError, TlsMaterial};
 use super::status::ClusterStatus;
 use crate::members::{Peers, Report};
 use crate::start::{Membership, Shared};
+use std::io;
 use std::sync::Arc;
-use stentor_cluster::{Ending, GossipKeys, Question};
+use stentor_cluster::link::Weight;
+use stentor_cluster::{Ending, GossipKeys, PeerMessage, Question};
 use stentor_engine::{MemberId, RegisterReply, Table};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{oneshot, watch};
@@ -14,6 +16,14 @@ use tokio::sync::{oneshot, watch};
 pub(super) enum Input {
     Answered(Question, RegisterReply),
     Report(Report),
+    /// Of a link: what happened to it, in order.
+    Happened(MemberId, Happened),
+    /// A connection to that member could not be opened.
+    Unreached(MemberId, io::Error),
+    /// What a member says about the cluster, and its weight, to be handed on.
+    Told(MemberId, PeerMessage, Weight),
+    /// A member goes by a table of this version, which is not here.
+    Newer(u64),
     Run(Arc<Shared>),
     Drain,
     Leave,

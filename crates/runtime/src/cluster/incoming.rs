@@ -1,16 +1,13 @@
-//! What comes from other members: over links, and by gossip.
+//! What the cluster's thread learns of other members: of their links, and by gossip.
 
-use super::carry::open;
 use super::core::Core;
 use super::limits::UNREACHABLE_MS;
 use super::links::{Channel, Happened, Stranger};
-use crate::members::ToMember;
-use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use stentor_cluster::link::{Arrived, LinkEvent, LinkLost, Weight};
-use stentor_cluster::wire::{Carried, Hello, Refusal};
+use stentor_cluster::link::{LinkEvent, LinkLost};
+use stentor_cluster::wire::{Hello, Refusal};
 use stentor_cluster::{GossipEvent, Hint, PeerMessage};
 use stentor_engine::{MemberId, MemberInfo};
 
@@ -21,109 +18,16 @@ pub(super) struct Known {
     pub(super) is_linked: bool,
     /// While there is no link: when sessions of users there are ended next.
     pub(super) unreachable_at: Option<u64>,
-    /// What was sent by a table that is not here yet, or while there are no arbiters. Bounded by the link's credit, which
-    /// is given back later.
-    held: VecDeque<Arrived>,
-    /// What was said of its table.
-    heard: u64,
-    /// Frames that could not be read.
-    pub(super) malformed: u64,
 }
 
 impl Known {
     pub(super) fn new(now: u64, info: MemberInfo, channel: Arc<Channel>) -> Self {
-        let unreachable_at = Some(now + UNREACHABLE_MS);
-        Self {
-            info,
-            channel,
-            is_linked: false,
-            unreachable_at,
-            held: VecDeque::new(),
-            heard: 0,
-            malformed: 0,
-        }
-    }
-
-    /// Frames that wait.
-    pub(super) fn held(&self) -> usize {
-        self.held.len()
+        Self { info, channel, is_linked: false, unreachable_at: Some(now + UNREACHABLE_MS) }
     }
 }
 
 impl Core {
-    /// Takes frames, in order: each now, or when its sender's table is here. The credit of those that were taken now.
-    pub(super) fn arrived(&mut self, now: u64, member: MemberId, frames: Vec<Arrived>) -> Vec<Weight> {
-        let (mut taken, mut newest) = (Vec::new(), 0);
-        let (installed, has_arbiters) = (self.table.version(), self.shared.is_some());
-        let Some(known) = self.members.get_mut(&member) else { return Vec::new() };
-        for arrived in frames {
-            newest = newest.max(arrived.table);
-            let may_be_taken = has_arbiters && arrived.table <= installed && known.held.is_empty();
-            if may_be_taken {
-                taken.push(arrived);
-            } else {
-                known.held.push_back(arrived);
-            }
-        }
-        if newest > installed.max(known.heard) {
-            known.heard = newest;
-            self.steward.hint(now, Hint::Version(newest));
-        }
-        self.hand_on(now, member, taken)
-    }
-
-    /// A newer table is installed, or there are arbiters: what waited for it is taken.
-    pub(super) fn release_held(&mut self) {
-        if self.shared.is_none() {
-            return;
-        }
-        let installed = self.table.version();
-        let mut released = Vec::new();
-        for (member, known) in &mut self.members {
-            let count = known.held.iter().take_while(|arrived| arrived.table <= installed).count();
-            if count > 0 {
-                let frames: Vec<_> = known.held.drain(..count).collect();
-                released.push((*member, Arc::clone(&known.channel), frames));
-            }
-        }
-        for (member, channel, frames) in released {
-            let weights = self.hand_on(super::clock::now_ms(), member, frames);
-            channel.handed_on(weights);
-        }
-    }
-
-    /// Gives arbiters what is for them. What is for the steward keeps its place among that.
-    fn hand_on(&mut self, now: u64, member: MemberId, frames: Vec<Arrived>) -> Vec<Weight> {
-        let (mut items, mut weights) = (Vec::new(), Vec::new());
-        for arrived in frames {
-            weights.push(arrived.weight);
-            match arrived.frame.decode() {
-                Ok(Carried::Peer(message)) => {
-                    self.to_arbiters(member, &mut items);
-                    self.told(now, member, &message);
-                }
-                Ok(carried) => open(carried, &mut items),
-                Err(error) => {
-                    if let Some(known) = self.members.get_mut(&member) {
-                        known.malformed += 1;
-                    }
-                    if self.may_warn(now, "malformed") {
-                        tracing::warn!(member = member.0, %error, "a frame of a member was passed over");
-                    }
-                }
-            }
-        }
-        self.to_arbiters(member, &mut items);
-        weights
-    }
-
-    fn to_arbiters(&self, member: MemberId, items: &mut Vec<ToMember>) {
-        if let Some(shared) = self.shared.as_ref().filter(|_| !items.is_empty()) {
-            shared.from_member(member, std::mem::take(items));
-        }
-    }
-
-    fn told(&mut self, now: u64, member: MemberId, message: &PeerMessage) {
+    pub(super) fn told(&mut self, now: u64, member: MemberId, message: &PeerMessage) {
         match message {
             PeerMessage::Membership(bytes) => {
                 self.gossip(|gossip, now, out| gossip.membership(now, member, bytes, out));
@@ -175,7 +79,7 @@ impl Core {
     }
 
     /// Whose connection one with this greeting is, if it is one.
-    pub(super) fn greeted(&self, hello: &Hello) -> Result<(MemberId, Arc<Channel>), Refusal> {
+    pub(super) fn greeted(&self, hello: &Hello) -> Result<Arc<Channel>, Refusal> {
         if hello.cluster != self.cluster_number {
             return Err(Refusal::OtherCluster);
         }
@@ -184,8 +88,7 @@ impl Core {
             return Err(Refusal::OtherMember(me));
         }
         let known = self.members.get(&hello.from).filter(|known| known.info.name == hello.name);
-        let channel = known.map(|known| Arc::clone(&known.channel)).ok_or(Refusal::UnknownMember)?;
-        Ok((hello.from, channel))
+        known.map(|known| Arc::clone(&known.channel)).ok_or(Refusal::UnknownMember)
     }
 
     /// Whether a member takes links at this address.

@@ -8,7 +8,8 @@ pub const GREETING_MEMBERS_MAX: usize = 1_024;
 pub const UNREACHABLE_MS: u64 = 10_000;
 /// Of each kind of warning about strangers and members, one at most in so long, in ms.
 pub const WARNING_MS: u64 = 1_000;
-/// Inputs that are taken at once from other threads. How many wait is bounded by arbiters and slots.
+/// Inputs that are taken at once from other threads. How many wait is bounded by arbiters, slots,
+/// and the credit of links.
 pub(super) const INPUTS: usize = 1_024;
 /// Datagrams that are taken at once.
 pub(super) const DATAGRAMS: usize = 64;

@@ -1,13 +1,14 @@
 //! This process as a member of a cluster: what drives the pure parts of `stentor_cluster` with real sockets.
 //!
-//! One thread, `stentor-cluster`, owns the steward, gossip, and one end of a link for each other member; it has its own
-//! tokio runtime, with a task for each socket. Arbiters encode what they have for a member themselves and put it on the
-//! link ([`links`]), which decides whether there is room; the thread only moves bytes, many frames at a time. What
-//! comes is decoded there, waits for the table by which it was sent, and goes to the arbiters ([`incoming`]).
-//! Another thread asks the register, since that waits for the store.
+//! One thread, `stentor-cluster`, owns the steward and gossip, and lets connections in; it has its own tokio runtime.
+//! There is one end of a link for each other member ([`links`]), which an arbiter serves: so an event mostly wakes no
+//! thread but that of its entity. Each arbiter encodes what it has for a member and puts it on the link, which decides
+//! whether there is room. What comes is decoded by the arbiter that serves the link, waits for the table by which it was
+//! sent, and goes to the arbiters. Another thread asks the register, since that waits for the store.
 //!
 //! Nothing is trusted before it has shown a certificate of the cluster's authority, for the name that it greets with.
 
+mod alarm;
 mod arbiters;
 mod carry;
 mod cell;
@@ -84,7 +85,7 @@ impl Cluster {
         let (listener, link) = listener(config.link)?;
         let (socket, gossip) = socket(config.gossip)?;
         let (inputs, input) = unbounded_channel();
-        let ways = Arc::new(Ways::new(inputs.clone()));
+        let ways = Arc::new(Ways::new(tls, inputs.clone()));
         let published = Arc::new(Published::new());
         let (ask, registering) = register::start(register, inputs.clone()).map_err(JoinError::Thread)?;
         let (joining, joined) = oneshot::channel();
@@ -99,7 +100,6 @@ impl Cluster {
         let thread = Thread {
             info,
             cluster: config.cluster,
-            tls,
             keys: config.keys,
             listener,
             socket,
@@ -143,7 +143,6 @@ fn socket(endpoint: Endpoint) -> Result<(UdpSocket, SocketAddr), JoinError> {
 struct Thread {
     info: MemberInfo,
     cluster: Box<str>,
-    tls: Tls,
     keys: GossipKeys,
     listener: TcpListener,
     socket: UdpSocket,
@@ -157,7 +156,7 @@ struct Thread {
 
 impl Thread {
     fn run(self) {
-        let published = Arc::clone(&self.published);
+        let (published, ways) = (Arc::clone(&self.published), Arc::clone(&self.ways));
         let _watch = Watch(Arc::clone(&published));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let registering = match runtime {
@@ -168,6 +167,7 @@ impl Thread {
                 return;
             }
         };
+        ways.end();
         // Nobody can ask it any more.
         let _ = registering.join();
         published.stopped.send_replace(true);
@@ -175,7 +175,7 @@ impl Thread {
 
     /// Goes on until it is over; then everything of it is dropped but the register's thread.
     async fn drive(self) -> JoinHandle<()> {
-        let Self { info, cluster, tls, keys, listener, socket, input, ways, published, .. } = self;
+        let Self { info, cluster, keys, listener, socket, input, ways, published, .. } = self;
         let (register, registering, joining) = (self.register, self.registering, self.joining);
         let sockets = tokio::net::TcpListener::from_std(listener)
             .and_then(|listener| Ok((listener, Rc::new(tokio::net::UdpSocket::from_std(socket)?))));
@@ -189,7 +189,7 @@ impl Thread {
         };
         let ended = Arc::clone(&published);
         let datagrams = Rc::clone(&socket);
-        let parts = Parts { info, cluster, tls, keys, socket, ways, published, register, joining };
+        let parts = Parts { info, cluster, keys, socket, ways, published, register, joining };
         let core = Cell::new(Core::new(parts));
         core.spawn(take_inputs(core.clone(), input));
         core.spawn(take_datagrams(core.clone(), datagrams));

@@ -3,17 +3,16 @@
 use super::Input;
 use super::carry::rerouted;
 use super::clock::now_ms;
-use super::links::Channel;
+use super::links::{Channel, Tls};
 use crate::members::{Peers, Report, ToMember};
 use crate::start::Shared;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use stentor_engine::MemberId;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// See the module. What the cluster's thread changes, and arbiters read.
-#[derive(Debug)]
 pub(super) struct Ways {
     channels: RwLock<BTreeMap<MemberId, Arc<Channel>>>,
     /// Until when effects may leave.
@@ -21,16 +20,19 @@ pub(super) struct Ways {
     /// The table that is installed.
     version: AtomicU64,
     shared: RwLock<Weak<Shared>>,
+    /// For connections from now on.
+    tls: Mutex<Tls>,
     inputs: UnboundedSender<Input>,
 }
 
 impl Ways {
-    pub(super) fn new(inputs: UnboundedSender<Input>) -> Self {
+    pub(super) fn new(tls: Tls, inputs: UnboundedSender<Input>) -> Self {
         Self {
             channels: RwLock::default(),
             lease: AtomicU64::new(0),
             version: AtomicU64::new(0),
             shared: RwLock::default(),
+            tls: Mutex::new(tls),
             inputs,
         }
     }
@@ -69,6 +71,33 @@ impl Ways {
         self.lease.load(Ordering::SeqCst).saturating_sub(now)
     }
 
+    /// Tells the cluster's thread something; if that is over, nobody.
+    pub(super) fn tell(&self, input: Input) {
+        let _ = self.inputs.send(input);
+    }
+
+    /// The version of the table that is installed: all arbiters have been given it, or will be before anything that is
+    /// given to them from now on.
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn tls(&self) -> Tls {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_tls(&self, tls: Tls) {
+        *self.tls.lock().unwrap_or_else(PoisonError::into_inner) = tls;
+    }
+
+    /// The cluster's thread has ended, for whatever reason: nothing leaves, and no link goes on.
+    pub(super) fn end(&self) {
+        self.end_lease();
+        for channel in self.channels.write().unwrap_or_else(PoisonError::into_inner).values() {
+            channel.close();
+        }
+    }
+
     fn channel(&self, member: MemberId) -> Option<Arc<Channel>> {
         self.channels.read().unwrap_or_else(PoisonError::into_inner).get(&member).cloned()
     }
@@ -76,7 +105,7 @@ impl Ways {
     /// By a table in which the member still was: its events are routed again by the newer one. If there is no newer one,
     /// nobody owns the slot.
     fn nowhere(&self, version: u64, items: Vec<ToMember>, member: MemberId) -> Vec<ToMember> {
-        let installed = self.version.load(Ordering::SeqCst);
+        let installed = self.version();
         let shared = self.shared.read().unwrap_or_else(PoisonError::into_inner).upgrade();
         match shared {
             Some(shared) if version < installed => {
@@ -95,7 +124,7 @@ impl Peers for Ways {
     }
 
     fn report(&self, report: Report) {
-        let _ = self.inputs.send(Input::Report(report));
+        self.tell(Input::Report(report));
     }
 
     fn may_release(&self) -> bool {

@@ -95,6 +95,7 @@ impl Core {
         let members = self.table.members().iter().map(|(id, member)| {
             let (known, is_me) = (self.members.get(id), Some(*id) == self.me);
             let (waiting_frames, waiting_bytes) = known.map_or((0, 0), |known| known.channel.waiting());
+            let (held_frames, malformed_frames) = known.map_or((0, 0), |known| known.channel.arrived());
             let liveness = match self.alive.get(id) {
                 _ if is_me => Liveness::Alive,
                 Some(true) => Liveness::Alive,
@@ -113,8 +114,8 @@ impl Core {
                 liveness,
                 waiting_frames,
                 waiting_bytes,
-                held_frames: known.map_or(0, super::incoming::Known::held),
-                malformed_frames: known.map_or(0, |known| known.malformed),
+                held_frames,
+                malformed_frames,
             }
         });
         let refusals = self.gossip.iter().flat_map(|gossip| gossip.refusals());

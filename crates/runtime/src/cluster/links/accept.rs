@@ -4,6 +4,7 @@ use super::{Tls, tls};
 use crate::cluster::cell::Cell;
 use crate::cluster::clock::now_ms;
 use crate::cluster::limits::{GREETING_MAX, GREETING_MEMBERS_MAX};
+use crate::socket::Socket;
 use bytes::BytesMut;
 use std::io;
 use std::net::SocketAddr;
@@ -104,7 +105,7 @@ impl Door {
 
 async fn let_in(core: &Cell, tls: Tls, stream: TcpStream) -> Result<(), Stranger> {
     stream.set_nodelay(true).map_err(Stranger::Lost)?;
-    let mut stream = tls.acceptor.accept(stream).await.map_err(Stranger::Tls)?;
+    let mut stream = tls.acceptor.accept(Socket::from(stream)).await.map_err(Stranger::Tls)?;
     let mut input = BytesMut::with_capacity(HELLO_BYTES_MAX);
     let hello = loop {
         if let Some(hello) = Hello::read(&mut input).map_err(Stranger::NoGreeting)? {
@@ -121,10 +122,9 @@ async fn let_in(core: &Cell, tls: Tls, stream: TcpStream) -> Result<(), Stranger
     let greeted = core.with(|core, _| core.greeted(&hello));
     let refused = match greeted {
         Err(refusal) => Err((refusal, Box::new(TlsStream::from(stream)))),
-        Ok((member, channel)) => {
+        Ok(channel) => {
             let stream = Box::new(TlsStream::from(stream));
-            let accepted = channel.accept(now_ms(), (&hello, input), stream);
-            accepted.map(|happened| core.with(|core, now| core.happened(now, member, happened)))
+            channel.accept(now_ms(), (&hello, input), stream)
         }
     };
     let Err((refusal, mut stream)) = refused else { return Ok(()) };

@@ -1,38 +1,44 @@
-//! A [`Link`], shared by the arbiters, which put frames on it, and by the cluster's thread, which moves them.
+//! A [`Link`], shared by the arbiters, which put frames on it, by that of them which moves them, and by the cluster's
+//! thread, which begins and ends it.
 
 use super::super::carry::{Load, open};
+use super::super::clock::now_ms;
+use super::arrivals::Arrivals;
 use crate::members::ToMember;
+use crate::socket::Socket;
 use bytes::{Bytes, BytesMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use stentor_cluster::PeerMessage;
 use stentor_cluster::link::{Arrived, Link, LinkEvent, LinkSettings, Weight};
 use stentor_cluster::wire::{Carried, Encoded, Hello, Refusal, Version, encode};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_rustls::TlsStream;
 
-/// A connection that came in, and which of the link's connections it is.
-pub(super) type Accepted = (Box<TlsStream<TcpStream>>, u64);
+/// A connection that came in, on its way to the arbiter that moves its bytes; and which of the link's connections it is.
+pub(super) type Accepted = (std::net::TcpStream, Box<TlsStream<Socket>>, u64);
 
 /// What happened to a link.
 pub(crate) type Happened = Vec<LinkEvent>;
 
-/// See the module. Nothing waits while it holds the lock.
-#[derive(Debug)]
+/// See the module. Nothing waits for anybody else while it holds a lock.
 pub(crate) struct Channel {
     /// In which what it carries is written.
     version: Version,
+    /// While an arbiter serves the link; locked before `wired`. Frames are taken and handed on under this lock, so that
+    /// nothing of a member follows its end.
+    arrivals: Mutex<Option<Arrivals>>,
     wired: Mutex<Wired>,
     wake: Notify,
 }
 
-#[derive(Debug)]
 struct Wired {
     /// None once the member is gone.
     link: Option<Link>,
     /// Counts connections, so that nothing of one that is over meets the next.
     connection: u64,
     accepted: Option<Accepted>,
+    /// Not told yet.
+    happened: Happened,
 }
 
 /// What is to be done with a connection.
@@ -43,22 +49,30 @@ pub(super) struct Step {
 }
 
 impl Wired {
-    /// What happened since this was last asked. A connection that came up anew, or went down, is another.
-    fn happened(&mut self) -> Happened {
-        let mut happened = Vec::new();
+    /// Takes down what happened. A connection that came up anew, or went down, is another.
+    fn note(&mut self) {
         while let Some(event) = self.link.as_mut().and_then(Link::poll_event) {
             self.connection += u64::from(matches!(event, LinkEvent::Down(_)));
-            happened.push(event);
+            self.happened.push(event);
         }
-        happened
+    }
+
+    /// What happened since this was last asked, for the one who tells of it.
+    fn happened(&mut self) -> Happened {
+        self.note();
+        std::mem::take(&mut self.happened)
     }
 }
 
 impl Channel {
     pub(crate) fn new(now: u64, settings: LinkSettings, table: u64, version: Version) -> Self {
         let link = Some(Link::new(now, settings, table));
-        let wired = Mutex::new(Wired { link, connection: 0, accepted: None });
-        Self { version, wired, wake: Notify::new() }
+        let wired = Mutex::new(Wired { link, connection: 0, accepted: None, happened: Vec::new() });
+        Self { version, arrivals: Mutex::new(None), wired, wake: Notify::new() }
+    }
+
+    fn arrivals(&self) -> MutexGuard<'_, Option<Arrivals>> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wired(&self) -> MutexGuard<'_, Wired> {
@@ -125,9 +139,19 @@ impl Channel {
         self.wired().link.as_ref().map_or((0, 0), Link::waiting)
     }
 
-    /// The member is gone: what it may not have got.
+    /// Frames of the member that wait for a newer table here, and how many could not be read.
+    pub(crate) fn arrived(&self) -> (usize, u64) {
+        self.arrivals().as_ref().map_or((0, 0), Arrivals::count)
+    }
+
+    /// The member is gone: what it may not have got. What came from it is handed on before, if its table is here, or never.
     pub(crate) fn close(&self) -> Vec<ToMember> {
         let link = {
+            let mut arrivals = self.arrivals();
+            if let Some(mut arrivals) = arrivals.take() {
+                // There is nobody to give credit to.
+                let _ = arrivals.take(now_ms(), Vec::new());
+            }
             let mut wired = self.wired();
             wired.accepted = None;
             wired.link.take()
@@ -168,8 +192,8 @@ impl Channel {
         &self,
         now: u64,
         (hello, rest): (&Hello, BytesMut),
-        stream: Box<TlsStream<TcpStream>>,
-    ) -> Result<Happened, (Refusal, Box<TlsStream<TcpStream>>)> {
+        mut stream: Box<TlsStream<Socket>>,
+    ) -> Result<(), (Refusal, Box<TlsStream<Socket>>)> {
         let mut wired = self.wired();
         let result = match &mut wired.link {
             Some(link) => link.accepted(now, hello, rest),
@@ -178,12 +202,21 @@ impl Channel {
         if let Err(refusal) = result {
             return Err((refusal, stream));
         }
-        let happened = wired.happened();
+        wired.note();
         wired.connection += 1;
-        wired.accepted = Some((stream, wired.connection));
+        match stream.get_mut().0.leave() {
+            Ok(socket) => wired.accepted = Some((socket, stream, wired.connection)),
+            Err(error) => {
+                tracing::warn!(%error, "a connection of a member could not be moved to an arbiter");
+                if let Some(link) = &mut wired.link {
+                    link.disconnected(now);
+                }
+                wired.note();
+            }
+        }
         drop(wired);
         self.wake.notify_one();
-        Ok(happened)
+        Ok(())
     }
 
     pub(super) fn take_accepted(&self) -> Option<Accepted> {
@@ -201,14 +234,33 @@ impl Channel {
         wired.happened()
     }
 
-    /// Does what is due, takes what was read, and the frames that are there by then. None if this is not the link's
-    /// connection any more.
-    pub(super) fn take(
-        &self,
-        now: u64,
-        connection: u64,
-        input: &mut BytesMut,
-    ) -> Option<(Happened, Vec<Arrived>)> {
+    /// An arbiter begins to serve the link.
+    pub(super) fn begin(&self, of_member: Arrivals) {
+        let mut arrivals = self.arrivals();
+        if self.wired().link.is_some() {
+            *arrivals = Some(of_member);
+        }
+    }
+
+    /// Hands on what waited for a table that is here now.
+    pub(super) fn hand_on_held(&self) {
+        let weights = self.arrivals().as_mut().map(|arrivals| arrivals.take(now_ms(), Vec::new()));
+        if let Some(weights) = weights.filter(|weights| !weights.is_empty()) {
+            self.handed_on(weights);
+        }
+    }
+
+    /// Does what is due, takes what was read, and hands on the frames that are there by then; with their credit. None if
+    /// this is not the link's connection any more.
+    pub(super) fn take(&self, connection: u64, input: &mut BytesMut) -> Option<(Happened, Vec<Weight>)> {
+        let mut arrivals = self.arrivals();
+        let arrivals = arrivals.as_mut()?;
+        let now = now_ms();
+        let (happened, frames) = self.frames(now, connection, input)?;
+        Some((happened, arrivals.take(now, frames)))
+    }
+
+    fn frames(&self, now: u64, connection: u64, input: &mut BytesMut) -> Option<(Happened, Vec<Arrived>)> {
         let mut wired = self.wired();
         if wired.connection != connection {
             return None;

@@ -1,8 +1,10 @@
 //! Links over sockets: who connects to whom, who is let in, and what is read and written.
 
 mod accept;
+mod arrivals;
 mod channel;
 mod connection;
+mod pipe;
 mod tls;
 
 pub(super) use accept::{Door, Stranger};
