@@ -60,8 +60,8 @@ impl Effects {
     }
 
     /// Takes an entry out of the log.
-    pub fn remove(&mut self, id: LogId, forget_keys: bool) {
-        self.writes.push(Write::Amend { id, value: None, forget_keys });
+    pub fn remove(&mut self, id: LogId) {
+        self.writes.push(Write::Amend { id, value: None });
     }
 
     /// Any other write.

@@ -71,7 +71,7 @@ pub struct ForwardName {
 /// A stanza on its way from an outbox.
 #[derive(Clone, Debug)]
 pub struct Forward {
-    /// Its name; the receiver's dedupe key.
+    /// Its name.
     pub name: ForwardName,
     /// The unconfirmed forward before it to the same target. The receiver takes this one only if it has that
     /// one, so order holds through losses and take-overs.

@@ -195,7 +195,7 @@ mod tests {
         let mut lane = Lane::new();
         for ticket in 1..=3 {
             let value = Some(vec![0; BATCH_BYTES_MAX / 2].into());
-            let writes = vec![Write::Amend { id: crate::LogId(1), value, forget_keys: false }];
+            let writes = vec![Write::Amend { id: crate::LogId(1), value }];
             lane.push(WriteSet { owner: key("a"), epoch: Epoch(1), ticket, writes });
         }
         assert_eq!(lane.next_batch().map(|batch| batch.sets.len()), Some(2));

@@ -35,6 +35,6 @@ pub use planted::Planted;
 pub use register::{RegisterReply, RegisterRequest};
 pub use shell::{Output, Shell};
 pub use storage::{
-    Append, Collection, CommitError, DedupeKey, Expect, LogId, LogRow, Query, Record, Rows, Write, WriteSet,
+    Append, Collection, CommitError, Expect, LogId, LogRow, Query, Record, Rows, Write, WriteSet,
 };
 pub use table::{Member, MemberInfo, Owner, StaleChange, Table, TableChange};

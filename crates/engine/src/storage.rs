@@ -2,7 +2,6 @@
 
 use crate::{Epoch, Key};
 use bytes::Bytes;
-use std::fmt;
 
 /// A position in an owner's log: unique and increasing, assigned by the owner before the batch (the last + 1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,17 +17,6 @@ impl LogId {
 /// A named set of records of one owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Collection(pub &'static str);
-
-/// A key that an append carries, by which it is found again; unique in its owner's log. Keys sort as text, so
-/// numbers in them are written with leading zeros.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DedupeKey(pub Box<str>);
-
-impl fmt::Display for DedupeKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// What a record must be for a write to it to be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,17 +52,14 @@ pub enum Write {
     },
     /// Appends to the log.
     Append(Append),
-    /// Replaces the value of a log entry, or takes the entry out (`None`) together with its dedupe keys when
-    /// `forget_keys`; an entry that is not there is no fault.
+    /// Replaces the value of a log entry, or takes the entry out (`None`); an entry that is not there is no fault.
     Amend {
         /// Which.
         id: LogId,
         /// The new value, or none to remove it.
         value: Option<Bytes>,
-        /// Whether its dedupe keys go with it.
-        forget_keys: bool,
     },
-    /// Removes everything of this owner: records, log, dedupe keys.
+    /// Removes everything of this owner: records and log.
     Erase,
 }
 
@@ -83,8 +68,6 @@ pub enum Write {
 pub struct Append {
     /// Its id, greater than any before in this log.
     pub id: LogId,
-    /// By which it is found again. A key that another entry has already moves to this one.
-    pub keys: Vec<DedupeKey>,
     /// Versioned XML.
     pub value: Bytes,
 }
@@ -149,13 +132,6 @@ pub enum Query {
         /// At most so many.
         limit: u32,
     },
-    /// The entry that has a dedupe key, its value empty if it was removed: [`Rows::Log`] of at most one.
-    LogByKey(DedupeKey),
-    /// The greatest dedupe key that begins so, and its entry: [`Rows::Key`].
-    LastKey {
-        /// What it begins with.
-        prefix: Box<str>,
-    },
     /// The greatest log id ever used by this owner, also if its entry was removed: [`Rows::Tail`].
     Tail,
 }
@@ -189,8 +165,6 @@ pub enum Rows {
     Records(Vec<Record>),
     /// To the queries of a log.
     Log(Vec<LogRow>),
-    /// To [`Query::LastKey`].
-    Key(Option<(DedupeKey, LogId)>),
     /// To [`Query::Tail`]; zero if the log was never written.
     Tail(LogId),
     /// The engine failed; what was asked is unknown.

@@ -101,7 +101,7 @@ async fn what_was_on_its_way_goes_on_without_its_sender() {
         let (collection, key) = ("account".into(), "credentials".into());
         row(name, Row::Record { collection, key, version: 1, value: Bytes::from_static(b"{\"v\":1}") })
     };
-    let entry = Row::Entry { id: LogId(7), keys: Vec::new(), value: ON_ITS_WAY.into() };
+    let entry = Row::Entry { id: LogId(7), value: ON_ITS_WAY.into() };
     let mut backend = MemoryBackend::new();
     let rows = vec![account("alice"), row("alice", entry), row("alice", Row::Tail(LogId(7))), account("bob")];
     backend.restore(rows).expect("an empty store takes rows");

@@ -1,5 +1,5 @@
 //! The engines beside each other, on what a chat server writes: an archived message is one append of 1,000 bytes
-//! with two dedupe keys, to one of 1,000 users; then the newest 50 entries of a user are read.
+//! to one of 1,000 users; then the newest 50 entries of a user are read.
 //!
 //! `cargo bench -p stentor-store --bench engines` prints the table of docs/decisions/0002-embedded-store.md. Each
 //! line is a process of its own, on a new directory below the system's temporary one (`TMPDIR`). CPU and bytes are
@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use stentor_engine::{Append, Batch, DedupeKey, Epoch, Key, LogId, Query, Rows, Write, WriteSet};
+use stentor_engine::{Append, Batch, Epoch, Key, LogId, Query, Rows, Write, WriteSet};
 use stentor_store::{Backend, Config, Engine, open_backend};
 use stentor_xmpp::BareJid;
 
@@ -104,12 +104,8 @@ impl Load {
         let (owner, tail) = (self.owners.get(at)?.clone(), self.tails.get_mut(at)?);
         *tail += 1;
         let id = *tail;
-        let keys = vec![
-            DedupeKey(format!("f:user{}@example.org:{id:020}", id % 97).into()),
-            DedupeKey(format!("o:{id:08x}-9f5c-4dd1-a5a9-0123456789ab").into()),
-        ];
         let value = format!("{id:0VALUE_BYTES$}").into();
-        let append = Append { id: LogId(id), keys, value };
+        let append = Append { id: LogId(id), value };
         Some(WriteSet { owner, epoch: Epoch(1), ticket: id, writes: vec![Write::Append(append)] })
     }
 

@@ -1,5 +1,5 @@
 //! What a member keeps in PostgreSQL, beside rows inserted one by one in the same run: a kept message is one append of
-//! 1,000 bytes with two dedupe keys, to one of 1,000 users, through a member's lane.
+//! 1,000 bytes, to one of 1,000 users, through a member's lane.
 //!
 //! `cargo bench -p stentor-store --bench postgres` prints the table of docs/decisions/0012-postgresql.md, on a private
 //! database below the system's temporary directory (`TMPDIR`), with fsync. CPU is that of the process and of the
@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use stentor_engine::{
-    Append, Batch, DedupeKey, Epoch, Key, LogId, MemberId, MemberInfo, RegisterReply, RegisterRequest, Slot,
+    Append, Batch, Epoch, Key, LogId, MemberId, MemberInfo, RegisterReply, RegisterRequest, Slot,
     TableChange, Write, WriteSet,
 };
 use stentor_store::postgres::{Postgres, PostgresConfig};
@@ -204,12 +204,8 @@ impl Load {
         let (owner, tail) = (self.owners.get(at)?.clone(), self.tails.get_mut(at)?);
         *tail += 1;
         let id = *tail;
-        let keys = vec![
-            DedupeKey(format!("f:user{}@example.org:{id:020}", id % 97).into()),
-            DedupeKey(format!("o:{id:08x}-9f5c-4dd1-a5a9-0123456789ab").into()),
-        ];
         let value = format!("{id:0VALUE_BYTES$}").into();
-        let append = Append { id: LogId(id), keys, value };
+        let append = Append { id: LogId(id), value };
         Some(WriteSet { owner, epoch: Epoch(1), ticket: id, writes: vec![Write::Append(append)] })
     }
 }

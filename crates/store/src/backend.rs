@@ -1,9 +1,9 @@
 //! What an engine must do: commit a batch, answer questions, give all out and take it in again.
 
-use crate::limits::{ENTRY_KEYS_MAX, KEY_BYTES_MAX, LOG_ID_MAX, OWNERS_PAGE, VALUE_BYTES_MAX};
+use crate::limits::{KEY_BYTES_MAX, LOG_ID_MAX, OWNERS_PAGE, VALUE_BYTES_MAX};
 use crate::row::{OwnedRow, Owner, Row};
 use std::collections::{HashMap, HashSet};
-use stentor_engine::{Batch, Collection, CommitError, DedupeKey, Key, Query, Rows, Slot, Write};
+use stentor_engine::{Batch, Collection, CommitError, Key, Query, Rows, Slot, Write};
 
 /// An owner whose sets in a batch were not committed, and why.
 pub type Refusal = (Key, CommitError);
@@ -133,16 +133,10 @@ pub(crate) fn check(owner: &Key, write: &Write) -> Result<(), CommitError> {
             }
             collection.0.len() + key.len()
         }
-        Write::Append(append) => {
-            if append.keys.len() > ENTRY_KEYS_MAX {
-                return Err(CommitError::Store("an entry has too many dedupe keys".to_owned()));
-            }
-            if append.id.0 > LOG_ID_MAX {
-                return Err(CommitError::Store("the id of an entry is too great".to_owned()));
-            }
-            append.keys.iter().map(|DedupeKey(key)| key.len()).max().unwrap_or(0)
+        Write::Append(append) if append.id.0 > LOG_ID_MAX => {
+            return Err(CommitError::Store("the id of an entry is too great".to_owned()));
         }
-        Write::Amend { .. } | Write::Erase => 0,
+        Write::Append(_) | Write::Amend { .. } | Write::Erase => 0,
     };
     // Eight bytes for what the layout puts between them.
     if owner_bytes + name_bytes + 8 > KEY_BYTES_MAX {

@@ -10,7 +10,7 @@ const MODE: u32 = 0o700;
 const MARKER: &str = "store.json";
 const LOCK: &str = "lock";
 /// The layout of rows that this program reads and writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Why a directory cannot be used. Nothing in it was changed but its mode.
 #[derive(Debug, thiserror::Error)]

@@ -1,11 +1,11 @@
 //! The form of an export: text, independent of any engine.
 //!
 //! Version 1 is UTF-8, one JSON object a line: first `{"stentor_export":1}`, then the rows (`record`, `entry`,
-//! `removed`, `tail`), each with its owner, last `{"end":{"rows":…,"sha256":…}}`, whose hash is that of all
+//! `tail`), each with its owner, last `{"end":{"rows":…,"sha256":…}}`, whose hash is that of all
 //! bytes before this line. A value stands as text where it is UTF-8, as base64 where it is not. Another kind of line
 //! is refused: a version that has one says so in its first line.
 
-use crate::limits::{ENTRY_KEYS_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::limits::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::row::{OwnedRow, Owner, Row};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +21,6 @@ pub(crate) enum Line {
     StentorExport(u32),
     Record(Owned<RecordLine>),
     Entry(Owned<EntryLine>),
-    Removed(Owned<RemovedLine>),
     Tail(Owned<TailLine>),
     End(End),
 }
@@ -46,16 +45,8 @@ pub(crate) struct RecordLine {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct EntryLine {
     pub(crate) id: u64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) keys: Vec<Box<str>>,
     #[serde(flatten)]
     pub(crate) value: Value,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(crate) struct RemovedLine {
-    pub(crate) id: u64,
-    pub(crate) keys: Vec<Box<str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,11 +76,8 @@ impl From<OwnedRow> for Line {
                 let row = RecordLine { collection, key, version, value: value.into() };
                 Self::Record(Owned { kind, owner, row })
             }
-            Row::Entry { id, keys, value } => {
-                Self::Entry(Owned { kind, owner, row: EntryLine { id: id.0, keys, value: value.into() } })
-            }
-            Row::Removed { id, keys } => {
-                Self::Removed(Owned { kind, owner, row: RemovedLine { id: id.0, keys } })
+            Row::Entry { id, value } => {
+                Self::Entry(Owned { kind, owner, row: EntryLine { id: id.0, value: value.into() } })
             }
             Row::Tail(id) => Self::Tail(Owned { kind, owner, row: TailLine { id: id.0 } }),
         }
@@ -104,11 +92,8 @@ impl TryFrom<Line> for OwnedRow {
             Line::Record(Owned { kind, owner, row: RecordLine { collection, key, version, value } }) => {
                 (kind, owner, Row::Record { collection, key, version, value: value.try_into()? })
             }
-            Line::Entry(Owned { kind, owner, row: EntryLine { id, keys, value } }) => {
-                (kind, owner, Row::Entry { id: LogId(id), keys, value: value.try_into()? })
-            }
-            Line::Removed(Owned { kind, owner, row: RemovedLine { id, keys } }) => {
-                (kind, owner, Row::Removed { id: LogId(id), keys })
+            Line::Entry(Owned { kind, owner, row: EntryLine { id, value } }) => {
+                (kind, owner, Row::Entry { id: LogId(id), value: value.try_into()? })
             }
             Line::Tail(Owned { kind, owner, row: TailLine { id } }) => (kind, owner, Row::Tail(LogId(id))),
             Line::StentorExport(_) | Line::End(_) => return Err("it is no row"),
@@ -126,21 +111,16 @@ impl TryFrom<Line> for OwnedRow {
 
 /// The limits that a write has as well.
 fn check(address: &str, row: &Row) -> Result<(), &'static str> {
-    let longest = |keys: &[Box<str>]| keys.iter().map(|key| key.len()).max().unwrap_or(0);
-    let (name_bytes, keys, value_bytes) = match row {
+    let (name_bytes, value_bytes) = match row {
         Row::Record { collection, .. } if collection.contains('\0') => {
             return Err("the collection has a NUL");
         }
-        Row::Record { collection, key, value, .. } => (collection.len() + key.len(), 0, value.len()),
-        Row::Entry { keys, value, .. } => (longest(keys), keys.len(), value.len()),
-        Row::Removed { keys, .. } => (longest(keys), keys.len(), 0),
-        Row::Tail(_) => (0, 0, 0),
+        Row::Record { collection, key, value, .. } => (collection.len() + key.len(), value.len()),
+        Row::Entry { value, .. } => (0, value.len()),
+        Row::Tail(_) => (0, 0),
     };
-    if address.len() + name_bytes + 8 > KEY_BYTES_MAX
-        || keys > ENTRY_KEYS_MAX
-        || value_bytes > VALUE_BYTES_MAX
-    {
-        return Err("a name or value is too long, or an entry has too many keys");
+    if address.len() + name_bytes + 8 > KEY_BYTES_MAX || value_bytes > VALUE_BYTES_MAX {
+        return Err("a name or value is too long");
     }
     Ok(())
 }

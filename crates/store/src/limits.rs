@@ -5,8 +5,6 @@
 pub const KEY_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a value. Far above any stanza that a stream admits, far below what a batch may grow to in memory.
 pub const VALUE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Dedupe keys of one log entry; a forward has two.
-pub const ENTRY_KEYS_MAX: usize = 64;
 /// The greatest id of a log entry: engines that count with a sign must take it, and one more.
 pub const LOG_ID_MAX: u64 = (1 << 63) - 2;
 /// Write sets that wait before the writer: some seconds of full load, so that refusing is rare.
@@ -21,8 +19,7 @@ pub const READERS: usize = 2;
 pub const OWNERS_PAGE: usize = 1_024;
 /// Rows that a restore puts into one commit.
 pub const RESTORE_ROWS_MAX: usize = 1_024;
-/// Bytes of one line of an export that is read: a value as base64, its keys, and room for escapes.
+/// Bytes of one line of an export that is read: a value as base64, names, and room for escapes.
 pub const EXPORT_LINE_BYTES_MAX: usize = 8 * VALUE_BYTES_MAX;
 
-const _: () = assert!(KEY_BYTES_MAX <= u16::MAX as usize, "lengths of keys are framed in two bytes");
-const _: () = assert!(ENTRY_KEYS_MAX <= u16::MAX as usize, "the number of keys is framed in two bytes");
+const _: () = assert!(KEY_BYTES_MAX < 64 * 1024, "engines take keys of so many bytes");

@@ -35,7 +35,7 @@ pub struct OwnedRow {
     pub row: Row,
 }
 
-/// One thing stored. Dedupe keys stand with the entry that has them now.
+/// One thing stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
     /// A record.
@@ -53,17 +53,8 @@ pub enum Row {
     Entry {
         /// Its position.
         id: LogId,
-        /// Its dedupe keys, in any order.
-        keys: Vec<Box<str>>,
         /// Its value.
         value: Bytes,
-    },
-    /// A log entry that was removed but whose dedupe keys are kept.
-    Removed {
-        /// Its position.
-        id: LogId,
-        /// Its dedupe keys.
-        keys: Vec<Box<str>>,
     },
     /// The greatest id that the log ever had.
     Tail(LogId),

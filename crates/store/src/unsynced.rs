@@ -107,7 +107,7 @@ mod tests {
     use stentor_xmpp::BareJid;
 
     fn append(id: u64) -> Batch {
-        let append = Append { id: LogId(id), keys: Vec::new(), value: Bytes::new() };
+        let append = Append { id: LogId(id), value: Bytes::new() };
         let set =
             WriteSet { owner: owner(), epoch: Epoch(1), ticket: id, writes: vec![Write::Append(append)] };
         Batch { number: id, sets: vec![set] }

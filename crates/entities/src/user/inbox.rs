@@ -225,7 +225,7 @@ impl User {
         let entry = Entry { at: now.unix, way, stanza: stanza.clone() };
         let value = entry.to_bytes();
         self.inbox.recover(id, &entry, value.len());
-        effects.append(Append { id, keys: Vec::new(), value });
+        effects.append(Append { id, value });
         id
     }
 

@@ -125,7 +125,7 @@ impl User {
         }
         let id = self.next_id();
         let entry = Entry { at: now.unix, way: Way::Out(counted), stanza };
-        effects.append(Append { id, keys: Vec::new(), value: entry.to_bytes() });
+        effects.append(Append { id, value: entry.to_bytes() });
         let previous = self.previous(id, &target);
         let stanza = entry.stanza;
         let entry = Unsettled {

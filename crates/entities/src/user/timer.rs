@@ -132,7 +132,7 @@ impl User {
     ) {
         let mut counts: BTreeMap<StreamId, u64> = BTreeMap::new();
         for (id, counted) in entries {
-            effects.remove(id, true);
+            effects.remove(id);
             if let Some((stream, count)) = counted {
                 let highest = counts.entry(stream).or_default();
                 *highest = count.max(*highest);

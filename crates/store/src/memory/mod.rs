@@ -15,8 +15,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 use stentor_engine::{
-    Append, Batch, Collection, CommitError, DedupeKey, Expect, Key, LogId, LogRow, Query, Record, Rows,
-    Write, WriteSet,
+    Append, Batch, Collection, CommitError, Expect, Key, LogId, LogRow, Query, Record, Rows, Write, WriteSet,
 };
 
 type Names<T> = BTreeMap<Box<str>, T>;
@@ -33,16 +32,8 @@ pub struct Memory {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Stored {
     collections: Names<Names<(u64, Bytes)>>,
-    log: BTreeMap<LogId, Entry>,
-    keys: Names<LogId>,
+    log: BTreeMap<LogId, Bytes>,
     tail: LogId,
-}
-
-/// The value is none once the entry was removed and its keys were kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
-    keys: Vec<Box<str>>,
-    value: Option<Bytes>,
 }
 
 impl Memory {
@@ -164,32 +155,24 @@ impl Stored {
                 }
             }
             Write::Append(append) => self.append(append),
-            Write::Amend { id, value, forget_keys } => self.amend(*id, value.as_ref(), *forget_keys),
+            Write::Amend { id, value } => self.amend(*id, value.as_ref()),
             Write::Erase => *self = Self::default(),
         }
     }
 
     fn append(&mut self, append: &Append) {
-        let keys: Vec<Box<str>> = append.keys.iter().map(|DedupeKey(key)| key.clone()).collect();
-        self.keys.extend(keys.iter().map(|key| (key.clone(), append.id)));
-        self.log.insert(append.id, Entry { keys, value: Some(append.value.clone()) });
+        self.log.insert(append.id, append.value.clone());
         self.tail = append.id;
     }
 
-    fn amend(&mut self, id: LogId, value: Option<&Bytes>, forget_keys: bool) {
-        let Some(entry) = self.log.get_mut(&id) else { return };
-        if forget_keys {
-            for key in entry.keys.drain(..) {
-                if self.keys.get(&key) == Some(&id) {
-                    self.keys.remove(&key);
-                }
+    fn amend(&mut self, id: LogId, value: Option<&Bytes>) {
+        match value {
+            Some(value) => {
+                self.log.entry(id).and_modify(|stored| *stored = value.clone());
             }
-        }
-        if entry.value.is_some() {
-            entry.value = value.cloned();
-        }
-        if entry.value.is_none() && entry.keys.is_empty() {
-            self.log.remove(&id);
+            None => {
+                self.log.remove(&id);
+            }
         }
     }
 
@@ -207,24 +190,14 @@ impl Stored {
                 Rows::Records(wanted.take(*limit as usize).map(|(key, stored)| record(key, stored)).collect())
             }
             Query::LogAfter { after, limit } => {
-                let entries = self.log.range((Bound::Excluded(*after), Bound::Unbounded)).filter_map(log_row);
+                let entries = self.log.range((Bound::Excluded(*after), Bound::Unbounded)).map(log_row);
                 Rows::Log(entries.take(*limit as usize).collect())
             }
             Query::LogBefore { before, limit } => {
                 let end = before.map_or(Bound::Unbounded, Bound::Excluded);
                 let entries = self.log.range((Bound::Unbounded, end)).rev();
-                Rows::Log(entries.filter_map(log_row).take(*limit as usize).collect())
+                Rows::Log(entries.map(log_row).take(*limit as usize).collect())
             }
-            Query::LogByKey(DedupeKey(key)) => {
-                Rows::Log(self.keys.get(key).map(|id| self.entry(*id)).into_iter().collect())
-            }
-            Query::LastKey { prefix } => Rows::Key(
-                self.keys
-                    .iter()
-                    .rev()
-                    .find(|(key, _)| key.starts_with(&**prefix))
-                    .map(|(key, id)| (DedupeKey(key.clone()), *id)),
-            ),
             Query::Tail => Rows::Tail(self.tail),
         }
     }
@@ -234,14 +207,8 @@ impl Stored {
             Having::Record(Collection(name)) => {
                 self.collections.get(name).is_some_and(|names| !names.is_empty())
             }
-            Having::Entry => self.log.values().any(|entry| entry.value.is_some()),
+            Having::Entry => !self.log.is_empty(),
         }
-    }
-
-    /// Of an entry that has a dedupe key: its value is empty if it was removed.
-    fn entry(&self, id: LogId) -> LogRow {
-        let value = self.log.get(&id).and_then(|entry| entry.value.clone()).unwrap_or_default();
-        LogRow { id, value }
     }
 
     fn rows(&self) -> impl Iterator<Item = Row> + '_ {
@@ -253,34 +220,22 @@ impl Stored {
                 value: value.clone(),
             })
         });
-        let entries = self.log.iter().filter_map(|(&id, entry)| {
-            let keys: Vec<_> =
-                entry.keys.iter().filter(|key| self.keys.get(*key) == Some(&id)).cloned().collect();
-            match entry.value.clone() {
-                Some(value) => Some(Row::Entry { id, keys, value }),
-                None => (!keys.is_empty()).then_some(Row::Removed { id, keys }),
-            }
-        });
+        let entries = self.log.iter().map(|(&id, value)| Row::Entry { id, value: value.clone() });
         let tail = (self.tail > LogId(0)).then_some(Row::Tail(self.tail));
         entries.chain(records).chain(tail)
     }
 
     fn restore(&mut self, row: Row) {
-        let (id, keys, value) = match row {
+        match row {
             Row::Record { collection, key, version, value } => {
                 self.collections.entry(collection).or_default().insert(key, (version, value));
-                return;
             }
-            Row::Entry { id, keys, value } => (id, keys, Some(value)),
-            Row::Removed { id, keys } => (id, keys, None),
-            Row::Tail(id) => {
+            Row::Entry { id, value } => {
+                self.log.insert(id, value);
                 self.tail = self.tail.max(id);
-                return;
             }
-        };
-        self.keys.extend(keys.iter().map(|key| (key.clone(), id)));
-        self.log.insert(id, Entry { keys, value });
-        self.tail = self.tail.max(id);
+            Row::Tail(id) => self.tail = self.tail.max(id),
+        }
     }
 }
 
@@ -288,6 +243,6 @@ fn record(key: &str, (version, value): &(u64, Bytes)) -> Record {
     Record { key: key.into(), version: *version, value: value.clone() }
 }
 
-fn log_row((id, entry): (&LogId, &Entry)) -> Option<LogRow> {
-    entry.value.clone().map(|value| LogRow { id: *id, value })
+fn log_row((id, value): (&LogId, &Bytes)) -> LogRow {
+    LogRow { id: *id, value: value.clone() }
 }

@@ -4,14 +4,11 @@
 //!
 //! | table | rest of the key | value, after the byte of the format |
 //! |---|---|---|
-//! | `g`, entries removed whose keys are kept | id, 8 bytes big-endian | dedupe keys |
-//! | `k`, dedupe keys | the key | id, 8 bytes big-endian |
-//! | `l`, the log | id, 8 bytes big-endian | dedupe keys, the entry's value |
+//! | `l`, the log | id, 8 bytes big-endian | the entry's value |
 //! | `r`, records | collection, NUL, name | version, 8 bytes big-endian, the record's value |
 //! | `t`, the tail | nothing | id, 8 bytes big-endian |
 //!
-//! Dedupe keys are their number, then length and bytes of each; numbers and lengths in two bytes, big-endian. An
-//! address has no NUL (RFC 7622 forbids control characters), nor has the name of a collection, so no owner's rows
+//! An address has no NUL (RFC 7622 forbids control characters), nor has the name of a collection, so no owner's rows
 //! lie among another's, whatever their names begin with.
 
 use crate::backend::Fault;
@@ -25,8 +22,6 @@ const FORMAT: u8 = 1;
 /// Which of an owner's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place<'a> {
-    Removed(LogId),
-    Dedupe(&'a str),
     Log(LogId),
     Record(&'a str, &'a str),
     Tail,
@@ -73,9 +68,13 @@ impl Keys {
     /// The key of a row.
     pub(crate) fn row(&self, place: Place<'_>) -> Vec<u8> {
         let (letter, parts): (u8, [&[u8]; 3]) = match place {
-            Place::Removed(LogId(id)) => return self.numbered(b'g', id),
-            Place::Log(LogId(id)) => return self.numbered(b'l', id),
-            Place::Dedupe(key) => (b'k', [key.as_bytes(), b"", b""]),
+            Place::Log(LogId(id)) => {
+                let mut row = Vec::with_capacity(self.prefix.len() + 9);
+                row.extend_from_slice(&self.prefix);
+                row.push(b'l');
+                row.put_u64(id);
+                return row;
+            }
             Place::Record(collection, key) => (b'r', [collection.as_bytes(), b"\0", key.as_bytes()]),
             Place::Tail => (b't', [b"", b"", b""]),
         };
@@ -84,14 +83,6 @@ impl Keys {
         row.extend_from_slice(&self.prefix);
         row.push(letter);
         parts.iter().for_each(|part| row.extend_from_slice(part));
-        row
-    }
-
-    fn numbered(&self, letter: u8, id: u64) -> Vec<u8> {
-        let mut row = Vec::with_capacity(self.prefix.len() + 9);
-        row.extend_from_slice(&self.prefix);
-        row.push(letter);
-        row.put_u64(id);
         row
     }
 }
@@ -110,8 +101,6 @@ pub(crate) fn parse(row: &[u8]) -> Result<(Owner, Place<'_>), Fault> {
     let (kind, address) = owner.split_first().ok_or(Fault::Corrupt("a key without a kind"))?;
     let (letter, rest) = rest.split_first().ok_or(Fault::Corrupt("a key without a table"))?;
     let place = match letter {
-        b'g' => Place::Removed(number(rest)?),
-        b'k' => Place::Dedupe(text(rest)?),
         b'l' => Place::Log(number(rest)?),
         b'r' => {
             let (collection, key) = split_nul(rest).ok_or(Fault::Corrupt("a record without a collection"))?;
@@ -165,32 +154,17 @@ pub(crate) fn read_record(row: &[u8]) -> Result<(u64, Bytes), Fault> {
     Ok((u64::from_be_bytes(*version), Bytes::copy_from_slice(value)))
 }
 
-/// The value of a log entry's row, or, with no value, of a removed one's. What [`crate::backend::check`] let pass
-/// fits the framing.
-pub(crate) fn entry_value<'a>(keys: impl ExactSizeIterator<Item = &'a str>, value: &[u8]) -> Vec<u8> {
-    let mut row = Vec::with_capacity(64 + value.len());
+/// The value of a log entry's row.
+pub(crate) fn entry_value(value: &[u8]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(1 + value.len());
     row.push(FORMAT);
-    row.put_u16(keys.len() as u16);
-    for key in keys {
-        row.put_u16(key.len() as u16);
-        row.extend_from_slice(key.as_bytes());
-    }
     row.extend_from_slice(value);
     row
 }
 
-/// Reads [`entry_value`]: the dedupe keys and the value.
-pub(crate) fn read_entry(row: &[u8]) -> Result<(Vec<Box<str>>, Bytes), Fault> {
-    const SHORT: Fault = Fault::Corrupt("an entry that ends within its keys");
-    let (count, mut rest) = unframed(row)?.split_first_chunk::<2>().ok_or(SHORT)?;
-    let mut keys = Vec::new();
-    for _ in 0..u16::from_be_bytes(*count) {
-        let (length, tail) = rest.split_first_chunk::<2>().ok_or(SHORT)?;
-        let (key, tail) = tail.split_at_checked(u16::from_be_bytes(*length).into()).ok_or(SHORT)?;
-        keys.push(text(key)?.into());
-        rest = tail;
-    }
-    Ok((keys, Bytes::copy_from_slice(rest)))
+/// Reads [`entry_value`].
+pub(crate) fn read_entry(row: &[u8]) -> Result<Bytes, Fault> {
+    unframed(row).map(Bytes::copy_from_slice)
 }
 
 fn unframed(row: &[u8]) -> Result<&[u8], Fault> {

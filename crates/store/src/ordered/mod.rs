@@ -128,17 +128,8 @@ impl<T: Table> Backend for Ordered<T> {
                 Row::Record { collection, key, version, value } => {
                     put(Place::Record(&collection, &key), layout::record_value(version, &value));
                 }
-                Row::Entry { id, keys, value } => {
-                    put(Place::Log(id), layout::entry_value(keys.iter().map(|key| &**key), &value));
-                    for key in &keys {
-                        put(Place::Dedupe(key), layout::id_value(id));
-                    }
-                }
-                Row::Removed { id, keys } => {
-                    put(Place::Removed(id), layout::entry_value(keys.iter().map(|key| &**key), b""));
-                    for key in &keys {
-                        put(Place::Dedupe(key), layout::id_value(id));
-                    }
+                Row::Entry { id, value } => {
+                    put(Place::Log(id), layout::entry_value(&value));
                 }
                 Row::Tail(id) => {
                     put(Place::Tail, layout::id_value(id));

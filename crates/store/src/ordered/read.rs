@@ -4,9 +4,8 @@ use super::layout::{self, Keys, Place};
 use super::{Order, Span, View};
 use crate::backend::{Fault, Having};
 use crate::row::{OwnedRow, Owner, Row};
-use bytes::Bytes;
 use std::ops::{Bound, ControlFlow};
-use stentor_engine::{Collection, DedupeKey, LogId, LogRow, Query, Record, Rows};
+use stentor_engine::{Collection, LogId, LogRow, Query, Record, Rows};
 
 /// The answer to one question.
 pub(super) fn query(view: &impl View, keys: &Keys, query: &Query) -> Result<Rows, Fault> {
@@ -33,15 +32,6 @@ pub(super) fn query(view: &impl View, keys: &Keys, query: &Query) -> Result<Rows
             let end = if before.is_some() { Bound::Excluded(&*last) } else { Bound::Included(&*last) };
             log(view, (Bound::Included(&first), end), Order::Down, *limit).map(Rows::Log)
         }
-        Query::LogByKey(DedupeKey(key)) => {
-            let Some(id) = id(view, &keys.row(Place::Dedupe(key)))? else { return Ok(Rows::Log(Vec::new())) };
-            let value = match view.get(&keys.row(Place::Log(id)))? {
-                Some(row) => layout::read_entry(&row)?.1,
-                None => Bytes::new(),
-            };
-            Ok(Rows::Log(vec![LogRow { id, value }]))
-        }
-        Query::LastKey { prefix } => last_key(view, keys, prefix).map(Rows::Key),
         Query::Tail => Ok(Rows::Tail(id(view, &keys.row(Place::Tail))?.unwrap_or_default())),
     }
 }
@@ -72,7 +62,7 @@ fn log(view: &impl View, span: Span<'_>, order: Order, limit: u32) -> Result<Vec
         let (_, Place::Log(id)) = layout::parse(key)? else {
             return Err(Fault::Corrupt("a row that is no entry in a log"));
         };
-        let (_, value) = layout::read_entry(row)?;
+        let value = layout::read_entry(row)?;
         found.push(LogRow { id, value });
         Ok(())
     })?;
@@ -87,20 +77,6 @@ fn is_empty(span: Span<'_>) -> bool {
         }
         _ => false,
     }
-}
-
-fn last_key(view: &impl View, keys: &Keys, prefix: &str) -> Result<Option<(DedupeKey, LogId)>, Fault> {
-    let first = keys.row(Place::Dedupe(prefix));
-    let end = layout::after_prefix(first.clone());
-    let mut found = None;
-    at_most(view, (Bound::Included(&first), Bound::Excluded(&end)), Order::Down, 1, |key, row| {
-        let (_, Place::Dedupe(key)) = layout::parse(key)? else {
-            return Err(Fault::Corrupt("a row that is no dedupe key among them"));
-        };
-        found = Some((DedupeKey(key.into()), layout::read_id(row)?));
-        Ok(())
-    })?;
-    Ok(found)
 }
 
 fn at_most(
@@ -126,23 +102,11 @@ pub(super) fn rows(view: &impl View, each: &mut dyn FnMut(OwnedRow) -> bool) -> 
     view.scan((Bound::Unbounded, Bound::Unbounded), Order::Up, &mut |key, value| {
         let (owner, place) = layout::parse(key)?;
         let row = match place {
-            // Told by the entries that have them.
-            Place::Dedupe(_) => return Ok(ControlFlow::Continue(())),
             Place::Record(collection, key) => {
                 let (version, value) = layout::read_record(value)?;
                 Row::Record { collection: collection.into(), key: key.into(), version, value }
             }
-            Place::Log(id) => {
-                let (keys, value) = layout::read_entry(value)?;
-                Row::Entry { id, keys: keys_of(view, &Keys::from(&owner), id, keys)?, value }
-            }
-            Place::Removed(id) => {
-                let (keys, _) = layout::read_entry(value)?;
-                match keys_of(view, &Keys::from(&owner), id, keys)? {
-                    keys if keys.is_empty() => return Ok(ControlFlow::Continue(())),
-                    keys => Row::Removed { id, keys },
-                }
-            }
+            Place::Log(id) => Row::Entry { id, value: layout::read_entry(value)? },
             Place::Tail => Row::Tail(layout::read_id(value)?),
         };
         Ok(if each(OwnedRow { owner, row }) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
@@ -184,20 +148,4 @@ fn first_key(view: &impl View, span: Span<'_>) -> Result<Option<Vec<u8>>, Fault>
         Ok(())
     })?;
     Ok(found)
-}
-
-/// Those of an entry's dedupe keys that have not moved on to a later one.
-fn keys_of(
-    view: &impl View,
-    owner: &Keys,
-    entry: LogId,
-    keys: Vec<Box<str>>,
-) -> Result<Vec<Box<str>>, Fault> {
-    let mut kept = Vec::with_capacity(keys.len());
-    for key in keys {
-        if id(view, &owner.row(Place::Dedupe(&key)))? == Some(entry) {
-            kept.push(key);
-        }
-    }
-    Ok(kept)
 }

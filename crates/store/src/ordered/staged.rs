@@ -4,7 +4,7 @@ use super::layout::{self, Keys, Place};
 use super::{Changes, Order, View};
 use crate::backend::{Fault, check};
 use std::ops::{Bound, ControlFlow};
-use stentor_engine::{Append, CommitError, DedupeKey, Expect, Key, LogId, Write};
+use stentor_engine::{Append, CommitError, Expect, Key, LogId, Write};
 
 /// One owner's changes over a state of the table.
 pub(super) struct Staged<'a, V> {
@@ -53,7 +53,7 @@ impl<'a, V: View> Staged<'a, V> {
             }
             Write::Delete { collection, key } => self.remove(Place::Record(collection.0, key)),
             Write::Append(append) => self.append(append)?,
-            Write::Amend { id, value, forget_keys } => self.amend(*id, value.as_deref(), *forget_keys)?,
+            Write::Amend { id, value } => self.amend(*id, value.as_deref())?,
             Write::Erase => self.erase()?,
         }
         Ok(())
@@ -64,45 +64,18 @@ impl<'a, V: View> Staged<'a, V> {
         if append.id <= tail {
             return Err(CommitError::Conflict);
         }
-        let keys = append.keys.iter().map(|DedupeKey(key)| &**key);
-        self.put(Place::Log(append.id), layout::entry_value(keys.clone(), &append.value));
-        for key in keys {
-            self.put(Place::Dedupe(key), layout::id_value(append.id));
-        }
+        self.put(Place::Log(append.id), layout::entry_value(&append.value));
         self.put(Place::Tail, layout::id_value(append.id));
         Ok(())
     }
 
-    fn amend(&mut self, id: LogId, value: Option<&[u8]>, forget_keys: bool) -> Result<(), Fault> {
-        // An entry that was removed has only keys left to forget.
-        let (stored, is_removed) = match self.get(Place::Log(id))? {
-            Some(row) => (row, false),
-            None => match self.get(Place::Removed(id))? {
-                Some(row) => (row, true),
-                None => return Ok(()),
-            },
-        };
-        let (mut keys, _) = layout::read_entry(&stored)?;
-        if forget_keys {
-            for key in keys.drain(..) {
-                // A key that has moved on to a later entry is that one's.
-                if self.id(Place::Dedupe(&key))? == Some(id) {
-                    self.remove(Place::Dedupe(&key));
-                }
-            }
-        }
-        let names = keys.iter().map(|key| &**key);
+    fn amend(&mut self, id: LogId, value: Option<&[u8]>) -> Result<(), Fault> {
         match value {
-            Some(value) if !is_removed => self.put(Place::Log(id), layout::entry_value(names, value)),
-            _ if keys.is_empty() => {
-                self.remove(Place::Removed(id));
-                self.remove(Place::Log(id));
+            None => self.remove(Place::Log(id)),
+            Some(value) if self.get(Place::Log(id))?.is_some() => {
+                self.put(Place::Log(id), layout::entry_value(value));
             }
-            _ if !is_removed => {
-                self.put(Place::Removed(id), layout::entry_value(names, b""));
-                self.remove(Place::Log(id));
-            }
-            _ => {}
+            Some(_) => {}
         }
         Ok(())
     }

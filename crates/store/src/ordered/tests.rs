@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use stentor_engine::{
-    Append, Batch, Collection, CommitError, DedupeKey, Epoch, Expect, Key, LogId, Query, Rows, Write,
-    WriteSet,
+    Append, Batch, Collection, CommitError, Epoch, Expect, Key, LogId, Query, Rows, Write, WriteSet,
 };
 use stentor_xmpp::BareJid;
 
@@ -72,9 +71,8 @@ fn user(address: &str) -> Key {
 fn batch(owners: &[&str], id: u64) -> Batch {
     let set = |owner: &&str| {
         let value = "value".into();
-        let keys = vec![DedupeKey("k".into())];
         let put = Write::Put { collection: COLLECTION, key: "r".into(), value, expect: Expect::Any };
-        let append = Write::Append(Append { id: LogId(id), keys, value: "value".into() });
+        let append = Write::Append(Append { id: LogId(id), value: "value".into() });
         WriteSet { owner: user(owner), epoch: Epoch(1), ticket: id, writes: vec![put, append] }
     };
     Batch { number: id, sets: owners.iter().map(set).collect() }
@@ -86,8 +84,6 @@ fn questions() -> Vec<Query> {
         Query::Records { collection: COLLECTION, after: None, limit: 9 },
         Query::LogAfter { after: LogId(0), limit: 9 },
         Query::LogBefore { before: None, limit: 9 },
-        Query::LogByKey(DedupeKey("k".into())),
-        Query::LastKey { prefix: "".into() },
         Query::Tail,
     ]
 }

@@ -15,11 +15,7 @@ use tokio_postgres::types::FromSql;
 const FETCHED: &str = "64";
 
 const OWNERS: &str = "SELECT owner, name, tail FROM owners ORDER BY owner";
-const ENTRIES: &str = "SELECT l.owner, l.id, l.value, ARRAY(SELECT coalesce(k.long_key, k.key) FROM log_keys k \
-                       WHERE k.owner = l.owner AND k.id = l.id) FROM log l ORDER BY l.owner, l.id";
-const REMOVED: &str = "SELECT k.owner, k.id, array_agg(coalesce(k.long_key, k.key)) FROM log_keys k \
-    WHERE NOT EXISTS (SELECT 1 FROM log l WHERE l.owner = k.owner AND l.id = k.id) \
-    GROUP BY k.owner, k.id ORDER BY k.owner, k.id";
+const ENTRIES: &str = "SELECT owner, id, value FROM log ORDER BY owner, id";
 const RECORDS: &str = "SELECT owner, collection, coalesce(long_key, key), version, value FROM records \
                        ORDER BY owner, collection, key";
 
@@ -36,24 +32,18 @@ pub(super) fn rows(target: &Arc<Target>, each: &mut dyn FnMut(OwnedRow) -> bool)
     let begin = format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
          DECLARE owners_all CURSOR FOR {OWNERS}; DECLARE entries_all CURSOR FOR {ENTRIES}; \
-         DECLARE removed_all CURSOR FOR {REMOVED}; DECLARE records_all CURSOR FOR {RECORDS}"
+         DECLARE records_all CURSOR FOR {RECORDS}"
     );
     outside(|| session.retry(target.patience, async |live| live.client.batch_execute(&begin).await))
         .map_err(fault)?;
-    let [mut owners, mut entries, mut removed, mut records] =
-        ["owners_all", "entries_all", "removed_all", "records_all"].map(Cursor::new);
+    let [mut owners, mut entries, mut records] =
+        ["owners_all", "entries_all", "records_all"].map(Cursor::new);
     while let Some(row) = owners.next(&mut session, target)? {
         let stored: Vec<u8> = get(&row, 0)?;
         let owner = names::parsed(get(&row, 1)?).ok_or(Fault::Corrupt("the name of an owner"))?;
         let mut give = |row: Row| each(OwnedRow { owner: owner.clone(), row });
         while let Some(row) = entries.next_of(&stored, &mut session, target)? {
-            let (id, keys) = (id(&row, 1)?, keys(&row, 3)?);
-            if !give(Row::Entry { id, keys, value: value(&row, 2)? }) {
-                return Ok(());
-            }
-        }
-        while let Some(row) = removed.next_of(&stored, &mut session, target)? {
-            if !give(Row::Removed { id: id(&row, 1)?, keys: keys(&row, 2)? }) {
+            if !give(Row::Entry { id: id(&row, 1)?, value: value(&row, 2)? }) {
                 return Ok(());
             }
         }
@@ -123,10 +113,6 @@ fn id(row: &tokio_postgres::Row, at: usize) -> Result<LogId, Fault> {
 
 fn value(row: &tokio_postgres::Row, at: usize) -> Result<Bytes, Fault> {
     Ok(Bytes::copy_from_slice(get(row, at)?))
-}
-
-fn keys(row: &tokio_postgres::Row, at: usize) -> Result<Vec<Box<str>>, Fault> {
-    Ok(get::<Vec<&[u8]>>(row, at)?.into_iter().map(text).collect())
 }
 
 fn text(bytes: &[u8]) -> Box<str> {

@@ -5,8 +5,8 @@ use crate::backend;
 use crate::limits::LOG_ID_MAX;
 use crate::postgres::names::COLLECTION_BYTES_MAX;
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
-use stentor_engine::{Append, Collection, CommitError, DedupeKey, Expect, Key, LogId, Write};
+use std::collections::BTreeMap;
+use stentor_engine::{Append, Collection, CommitError, Expect, Key, LogId, Write};
 
 /// An owner's writes, folded.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -19,20 +19,10 @@ pub(super) struct Folded<'a> {
     pub(super) first: Option<LogId>,
     /// The last id that is appended, or zero.
     pub(super) tail: LogId,
-    /// What is appended: its keys, and its value unless it is removed again.
-    pub(super) entries: BTreeMap<LogId, Entry<'a>>,
+    /// What is appended, or none if it is removed again.
+    pub(super) entries: BTreeMap<LogId, Option<&'a Bytes>>,
     /// The next value of stored entries, or none to remove them.
     pub(super) amended: BTreeMap<LogId, Option<&'a Bytes>>,
-    /// Stored entries whose keys go, but for those that stand in `keys`.
-    pub(super) forgotten: BTreeSet<LogId>,
-    /// Dedupe keys and the entries that have them, or none to remove them.
-    pub(super) keys: BTreeMap<&'a str, Option<LogId>>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry<'a> {
-    keys: Vec<&'a str>,
-    pub(super) value: Option<&'a Bytes>,
 }
 
 /// A record.
@@ -95,7 +85,7 @@ impl<'a> Folded<'a> {
                 cell.change = Change::Delete;
             }
             Write::Append(append) => self.append(append)?,
-            Write::Amend { id, value, forget_keys } => self.amend(*id, value.as_ref(), *forget_keys),
+            Write::Amend { id, value } => self.amend(*id, value.as_ref()),
             Write::Erase => self.erase(),
         }
         Ok(())
@@ -115,33 +105,19 @@ impl<'a> Folded<'a> {
             self.first = Some(append.id);
         }
         self.tail = append.id;
-        let keys: Vec<&str> = append.keys.iter().map(|DedupeKey(key)| &**key).collect();
-        self.keys.extend(keys.iter().map(|key| (*key, Some(append.id))));
-        self.entries.insert(append.id, Entry { keys, value: Some(&append.value) });
+        self.entries.insert(append.id, Some(&append.value));
         Ok(())
     }
 
-    fn amend(&mut self, id: LogId, value: Option<&'a Bytes>, forget_keys: bool) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            if forget_keys {
-                for key in entry.keys.drain(..) {
-                    if self.keys.get(key) == Some(&Some(id)) {
-                        self.keys.insert(key, None);
-                    }
-                }
-            }
-            if entry.value.is_some() {
-                entry.value = value;
-            }
-        } else if !self.is_erased {
-            if forget_keys {
-                self.forgotten.insert(id);
-            }
-            let amended = self.amended.entry(id).or_insert(value);
-            // What was removed does not come back.
-            if amended.is_some() {
-                *amended = value;
-            }
+    fn amend(&mut self, id: LogId, value: Option<&'a Bytes>) {
+        let entry = match self.entries.get_mut(&id) {
+            Some(entry) => entry,
+            None if self.is_erased => return,
+            None => self.amended.entry(id).or_insert(value),
+        };
+        // What was removed does not come back.
+        if entry.is_some() {
+            *entry = value;
         }
     }
 

@@ -8,12 +8,10 @@ use std::borrow::Cow;
 
 /// Bytes of an owner's name that are kept as they are.
 const OWNER_BYTES_MAX: usize = 500;
-/// Bytes of a record's name or a dedupe key that are kept as they are.
+/// Bytes of a record's name that are kept as they are.
 const KEY_BYTES_MAX: usize = 1_900;
 /// Bytes of the name of a collection. They are fixed in the program, and short.
 pub(super) const COLLECTION_BYTES_MAX: usize = 200;
-/// Bytes of a key that are left of one that is cut.
-pub(super) const KEY_BYTES_CUT: usize = cut(KEY_BYTES_MAX);
 
 const _: () = assert!(
     OWNER_BYTES_MAX + KEY_BYTES_MAX + COLLECTION_BYTES_MAX + 2 + 64 <= 2_704,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::future::{join_all, join3};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
-use stentor_engine::{Collection, DedupeKey, Key, LogId, LogRow, Query, Record, Rows, Slot};
+use stentor_engine::{Collection, Key, LogId, LogRow, Query, Record, Rows, Slot};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row, Statement};
 
@@ -20,14 +20,6 @@ const RECORDS: &str = "SELECT key, long_key, version, value FROM records \
                        WHERE owner = $1 AND collection = $2 AND key >= $3 ORDER BY key LIMIT $4";
 const LOG_AFTER: &str = "SELECT id, value FROM log WHERE owner = $1 AND id > $2 ORDER BY id LIMIT $3";
 const LOG_BEFORE: &str = "SELECT id, value FROM log WHERE owner = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-const LOG_BY_KEY: &str = "SELECT k.id, l.value FROM log_keys k LEFT JOIN log l ON l.owner = k.owner AND l.id = k.id \
-                          WHERE k.owner = $1 AND k.key = $2";
-const LAST_KEY: &str = "SELECT key, long_key, id FROM log_keys \
-                        WHERE owner = $1 AND key >= $2 AND key < $3 ORDER BY key DESC LIMIT 1";
-/// Of a prefix that is longer than what is left of a long key: all that begin so are looked at.
-const LAST_LONG_KEY: &str = "SELECT key, long_key, id FROM log_keys \
-    WHERE owner = $1 AND key >= $2 AND key < $3 AND substring(coalesce(long_key, key) FOR $4) = $5 \
-    ORDER BY coalesce(long_key, key) DESC LIMIT 1";
 const TAIL: &str = "SELECT tail FROM owners WHERE owner = $1";
 
 const OWNERS_WITH_ENTRY: &str = "SELECT name FROM owners o WHERE owner > $1 \
@@ -167,8 +159,6 @@ impl<'a> Asked<'a> {
                 let before = before.map_or(i64::MAX, |id| i64::try_from(id.0).unwrap_or(i64::MAX));
                 (LOG_BEFORE, vec![Box::new(before), Box::new(i64::from(*limit))])
             }
-            Query::LogByKey(DedupeKey(key)) => (LOG_BY_KEY, vec![bytes(names::key(key))]),
-            Query::LastKey { prefix } => last_key(prefix),
             Query::Tail => (TAIL, vec![]),
         };
         parameters.insert(0, Box::new(owner));
@@ -178,27 +168,6 @@ impl<'a> Asked<'a> {
 
 fn bytes<'a>(name: Cow<'a, [u8]>) -> Parameter<'a> {
     Box::new(name)
-}
-
-fn last_key(prefix: &str) -> (&'static str, Vec<Parameter<'_>>) {
-    let all = prefix.as_bytes();
-    let (start, is_cut) = match all.get(..names::KEY_BYTES_CUT) {
-        Some(start) if start.len() < all.len() => (start, true),
-        _ => (all, false),
-    };
-    // No byte of UTF-8 is 255; and where it is cut, no more follows that is compared.
-    let mut end = start.to_vec();
-    match end.last_mut() {
-        Some(last) => *last += 1,
-        None => end.push(u8::MAX),
-    }
-    let mut parameters: Vec<Parameter<'_>> = vec![Box::new(start), Box::new(end)];
-    if !is_cut {
-        return (LAST_KEY, parameters);
-    }
-    parameters.push(Box::new(i32::try_from(all.len()).unwrap_or(i32::MAX)));
-    parameters.push(Box::new(all));
-    (LAST_LONG_KEY, parameters)
 }
 
 /// Several are asked in one transaction, of one state; all in one round trip.
@@ -236,10 +205,9 @@ fn read(query: &Query, rows: &[Row]) -> Rows {
     let read = match query {
         Query::Record { .. } => rows.first().map(record).transpose().map(Rows::Record),
         Query::Records { .. } => rows.iter().map(record).collect::<Result<_, _>>().map(Rows::Records),
-        Query::LogAfter { .. } | Query::LogBefore { .. } | Query::LogByKey(_) => {
+        Query::LogAfter { .. } | Query::LogBefore { .. } => {
             rows.iter().map(log_row).collect::<Result<_, _>>().map(Rows::Log)
         }
-        Query::LastKey { .. } => rows.first().map(dedupe_key).transpose().map(Rows::Key),
         Query::Tail => rows.first().map_or(Ok(LogId(0)), |row| row.try_get(0).map(id)).map(Rows::Tail),
     };
     read.unwrap_or_else(|error| Rows::Failed(error.to_string()))
@@ -254,18 +222,12 @@ fn log_row(row: &Row) -> Result<LogRow, Error> {
     Ok(LogRow { id: id(row.try_get(0)?), value: value(row, 1)? })
 }
 
-fn dedupe_key(row: &Row) -> Result<(DedupeKey, LogId), Error> {
-    Ok((DedupeKey(key(row)?), id(row.try_get(2)?)))
-}
-
 fn id(id: i64) -> LogId {
     LogId(id.unsigned_abs())
 }
 
-/// Empty if the entry was removed.
 fn value(row: &Row, at: usize) -> Result<Bytes, Error> {
-    let value: Option<&[u8]> = row.try_get(at)?;
-    Ok(Bytes::copy_from_slice(value.unwrap_or_default()))
+    row.try_get(at).map(Bytes::copy_from_slice)
 }
 
 /// Of the first two columns. What is stored was a string once.

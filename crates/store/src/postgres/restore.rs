@@ -6,9 +6,8 @@ use super::session::Live;
 use crate::backend::Fault;
 use crate::limits::{KEY_BYTES_MAX, LOG_ID_MAX};
 use crate::row::{OwnedRow, Row};
-use bytes::Bytes;
 use stentor_engine::LogId;
-use tokio_postgres::{Error, Transaction};
+use tokio_postgres::Error;
 
 const OWNER: &str = "INSERT INTO owners AS o (owner, name, slot, tail) VALUES ($1, $2, $3, $4) \
                      ON CONFLICT (owner) DO UPDATE SET tail = greatest(o.tail, excluded.tail)";
@@ -16,8 +15,6 @@ const RECORD: &str = "INSERT INTO records (owner, collection, key, long_key, ver
      ON CONFLICT (owner, collection, key) DO UPDATE SET version = excluded.version, value = excluded.value";
 const ENTRY: &str = "INSERT INTO log (owner, id, value) VALUES ($1, $2, $3) \
                      ON CONFLICT (owner, id) DO UPDATE SET value = excluded.value";
-const KEY: &str = "INSERT INTO log_keys (owner, key, long_key, id) VALUES ($1, $2, $3, $4) \
-                   ON CONFLICT (owner, key) DO UPDATE SET id = excluded.id";
 
 /// Rows that fit.
 pub(super) struct Restored {
@@ -34,10 +31,7 @@ impl Restored {
                     (LogId(0), key.len())
                 }
                 Row::Record { .. } => return Err(Fault::Corrupt("the name of a collection is too long")),
-                Row::Entry { id, keys, .. } | Row::Removed { id, keys } => {
-                    (*id, keys.iter().map(|key| key.len()).max().unwrap_or(0))
-                }
-                Row::Tail(id) => (*id, 0),
+                Row::Entry { id, .. } | Row::Tail(id) => (*id, 0),
             };
             if id.0 > LOG_ID_MAX {
                 return Err(Fault::Corrupt("the id of an entry is too great"));
@@ -57,7 +51,7 @@ impl Restored {
             let stored = names::owner(&name);
             let tail = match row {
                 Row::Record { .. } => LogId(0),
-                Row::Entry { id, .. } | Row::Removed { id, .. } | Row::Tail(id) => *id,
+                Row::Entry { id, .. } | Row::Tail(id) => *id,
             };
             let slot = i32::from(owner.slot().number());
             transaction.execute(OWNER, &[&&*stored, &name, &slot, &number(tail.0)]).await?;
@@ -70,30 +64,13 @@ impl Restored {
                         [&&*stored, &collection, &&*short, &long, &version, &value];
                     transaction.execute(RECORD, &values).await?;
                 }
-                Row::Entry { id, keys, value } => {
-                    entry(&transaction, &stored, *id, keys, Some(value)).await?;
+                Row::Entry { id, value } => {
+                    let value: &[u8] = value;
+                    transaction.execute(ENTRY, &[&&*stored, &number(id.0), &value]).await?;
                 }
-                Row::Removed { id, keys } => entry(&transaction, &stored, *id, keys, None).await?,
                 Row::Tail(_) => {}
             }
         }
         transaction.commit().await
     }
-}
-
-async fn entry(
-    transaction: &Transaction<'_>,
-    owner: &[u8],
-    id: LogId,
-    keys: &[Box<str>],
-    value: Option<&Bytes>,
-) -> Result<(), Error> {
-    let id = number(id.0);
-    if let Some(value) = value {
-        transaction.execute(ENTRY, &[&owner, &id, &&**value]).await?;
-    }
-    for key in keys {
-        transaction.execute(KEY, &[&owner, &&*names::key(key), &names::long_key(key), &id]).await?;
-    }
-    Ok(())
 }

@@ -22,9 +22,6 @@ pub(super) struct Rows<'a> {
     entries: Valued<'a>,
     amended: Valued<'a>,
     removed: Numbered,
-    keys: Keys<'a>,
-    gone_keys: Named<'a>,
-    forgotten: Numbered,
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +52,6 @@ struct Puts<'a> {
     value: Vec<&'a [u8]>,
 }
 
-/// Records, and dedupe keys without a collection.
 #[derive(Debug, Default)]
 struct Named<'a> {
     ix: Vec<i32>,
@@ -75,13 +71,6 @@ struct Valued<'a> {
     value: Vec<&'a [u8]>,
 }
 
-#[derive(Debug, Default)]
-struct Keys<'a> {
-    named: Named<'a>,
-    long_key: Vec<Option<&'a [u8]>>,
-    id: Vec<i64>,
-}
-
 /// What is compared only: no row has a negative one.
 pub(super) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(-1)
@@ -99,9 +88,6 @@ impl<'a> Rows<'a> {
             entries: Valued::default(),
             amended: Valued::default(),
             removed: Numbered::default(),
-            keys: Keys::default(),
-            gone_keys: Named::default(),
-            forgotten: Numbered::default(),
         };
         for (ix, (owner, sets)) in (0..).zip(by_owner(batch)) {
             let epoch = epochs.get(owner).copied().unwrap_or(None);
@@ -142,8 +128,8 @@ impl<'a> Rows<'a> {
                 Change::Delete | Change::None => {}
             }
         }
-        for (id, entry) in &folded.entries {
-            if let Some(value) = entry.value {
+        for (id, value) in folded.entries {
+            if let Some(value) = value {
                 self.entries.push(ix, id.0, value);
             }
         }
@@ -151,18 +137,6 @@ impl<'a> Rows<'a> {
             match value {
                 Some(value) => self.amended.push(ix, id.0, value),
                 None => self.removed.push(ix, id.0),
-            }
-        }
-        folded.forgotten.iter().for_each(|id| self.forgotten.push(ix, id.0));
-        for (key, id) in folded.keys {
-            match id {
-                Some(id) => {
-                    self.keys.named.push(ix, "", key);
-                    self.keys.long_key.push(names::long_key(key));
-                    self.keys.id.push(number(id.0));
-                }
-                None if !folded.is_erased => self.gone_keys.push(ix, "", key),
-                None => {}
             }
         }
     }
@@ -175,7 +149,6 @@ impl<'a> Rows<'a> {
         };
         let (guards, puts, deleted) = (&self.guards, &self.puts, &self.deleted);
         let (entries, amended, removed) = (&self.entries, &self.amended, &self.removed);
-        let (keys, gone, forgotten) = (&self.keys, &self.gone_keys, &self.forgotten);
         with(&[
             &set.ix,
             &set.owner,
@@ -214,17 +187,6 @@ impl<'a> Rows<'a> {
             &removed.ix,
             &owner(&removed.ix),
             &removed.id,
-            &keys.named.ix,
-            &owner(&keys.named.ix),
-            &keys.named.key,
-            &keys.long_key,
-            &keys.id,
-            &gone.ix,
-            &owner(&gone.ix),
-            &gone.key,
-            &forgotten.ix,
-            &owner(&forgotten.ix),
-            &forgotten.id,
         ])
     }
 }

@@ -49,7 +49,7 @@ fn belongs_to_one_engine_and_format() {
     let other = Config::new(Engine::Sled, parent.path());
     assert!(failure(&other).ends_with("was made by the engine fjall, not sled"));
     for (marker, reason) in [
-        (r#"{"format":2,"engine":"fjall"}"#, "format 2, where 1 is known"),
+        (r#"{"format":3,"engine":"fjall"}"#, "format 3, where 2 is known"),
         ("{", "EOF while parsing an object at line 1 column 1"),
     ] {
         fs::write(parent.path().join("store.json"), marker).unwrap();

@@ -3,8 +3,8 @@
 use crate::postgres::Server;
 use bytes::Bytes;
 use stentor_engine::{
-    Append, Batch, Collection, CommitError, DedupeKey, Epoch, Expect, Key, LogId, LogRow, Query, Record,
-    Rows, Write, WriteSet,
+    Append, Batch, Collection, CommitError, Epoch, Expect, Key, LogId, LogRow, Query, Record, Rows, Write,
+    WriteSet,
 };
 use stentor_store::postgres::Postgres;
 use stentor_store::{Backend, Config, Engine, MemoryBackend, open_backend};
@@ -111,18 +111,17 @@ pub(crate) fn delete(collection: Collection, key: &str) -> Write {
     Write::Delete { collection, key: key.into() }
 }
 
-pub(crate) fn append(id: u64, keys: &[&str], value: &str) -> Write {
-    let keys = keys.iter().map(|key| DedupeKey((*key).into())).collect();
-    Write::Append(Append { id: LogId(id), keys, value: Bytes::copy_from_slice(value.as_bytes()) })
+pub(crate) fn append(id: u64, value: &str) -> Write {
+    Write::Append(Append { id: LogId(id), value: Bytes::copy_from_slice(value.as_bytes()) })
 }
 
 pub(crate) fn amend(id: u64, value: &str) -> Write {
     let value = Some(Bytes::copy_from_slice(value.as_bytes()));
-    Write::Amend { id: LogId(id), value, forget_keys: false }
+    Write::Amend { id: LogId(id), value }
 }
 
-pub(crate) fn remove(id: u64, forget_keys: bool) -> Write {
-    Write::Amend { id: LogId(id), value: None, forget_keys }
+pub(crate) fn remove(id: u64) -> Write {
+    Write::Amend { id: LogId(id), value: None }
 }
 
 pub(crate) fn record(collection: Collection, key: &str) -> Query {
@@ -141,14 +140,6 @@ pub(crate) fn before(id: Option<u64>, limit: u32) -> Query {
     Query::LogBefore { before: id.map(LogId), limit }
 }
 
-pub(crate) fn by_key(key: &str) -> Query {
-    Query::LogByKey(DedupeKey(key.into()))
-}
-
-pub(crate) fn last_key(prefix: &str) -> Query {
-    Query::LastKey { prefix: prefix.into() }
-}
-
 pub(crate) fn is_record(key: &str, version: u64, value: &str) -> Rows {
     Rows::Record(Some(row(key, version, value)))
 }
@@ -163,10 +154,6 @@ pub(crate) fn is_log(rows: &[(u64, &str)]) -> Rows {
         value: Bytes::copy_from_slice(value.as_bytes()),
     };
     Rows::Log(rows.iter().map(row).collect())
-}
-
-pub(crate) fn is_key(key: &str, id: u64) -> Rows {
-    Rows::Key(Some((DedupeKey(key.into()), LogId(id))))
 }
 
 pub(crate) fn is_tail(id: u64) -> Rows {

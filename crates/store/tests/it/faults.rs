@@ -89,7 +89,7 @@ fn a_batch_whose_answer_was_lost_is_resolved_by_its_number() {
         proxy.cut.store(when, Ordering::Relaxed);
         let version = if id == 1 { Expect::Absent } else { Expect::Version(id - 1) };
         let refused = lane.commit(vec![
-            set(&romeo(), vec![append(id, &[&format!("k{id}")], "x"), put(ROSTER, "n", "v", version)]),
+            set(&romeo(), vec![append(id, "x"), put(ROSTER, "n", "v", version)]),
             set(&juliet, vec![put(ROSTER, "n", "v", Expect::Version(9))]),
         ]);
         assert_eq!(refused, [(juliet.clone(), CommitError::Conflict)], "{when} {id}");

@@ -37,12 +37,9 @@ fn owner(n: u64) -> Key {
 fn nth(n: u64, ticket: u64) -> WriteSet {
     let id = n / OWNERS + 1;
     let value = format!("{id}:{}", "x".repeat((n % 900) as usize));
-    let mut writes = vec![
-        append(id, &[&format!("k:{id:020}"), "latest"], &value),
-        put(ROSTER, "n", &id.to_string(), Expect::Any),
-    ];
+    let mut writes = vec![append(id, &value), put(ROSTER, "n", &id.to_string(), Expect::Any)];
     if id.is_multiple_of(3) {
-        writes.push(remove(id - 1, false));
+        writes.push(remove(id - 1));
     }
     WriteSet { ticket, ..set(&owner(n), writes) }
 }
@@ -164,16 +161,14 @@ fn run_and_kill(engine: &str, place: &str, lines: u64, acknowledged: &mut BTreeM
 /// The log of an owner is exactly that of its first sets, at least those acknowledged.
 fn check_whole(name: &str, reader: &dyn Reader, n: u64, least: u64) {
     let owner = owner(n);
-    let queries = [Query::Tail, after(0, u32::MAX), record(ROSTER, "n"), by_key("latest"), last_key("k:")];
+    let queries = [Query::Tail, after(0, u32::MAX), record(ROSTER, "n")];
     let rows = reader.query(&owner, &queries);
-    let [Rows::Tail(LogId(tail)), Rows::Log(log), Rows::Record(record), Rows::Log(latest), Rows::Key(key)] =
-        &rows[..]
-    else {
+    let [Rows::Tail(LogId(tail)), Rows::Log(log), Rows::Record(record)] = &rows[..] else {
         panic!("{name}: {rows:?}")
     };
     assert!(*tail >= least, "{name}: {owner:?}: {least} was acknowledged, {tail} is there");
     if *tail == 0 {
-        assert!(log.is_empty() && record.is_none() && latest.is_empty() && key.is_none());
+        assert!(log.is_empty() && record.is_none());
         return;
     }
     let expected: Vec<u64> = (1..=*tail).filter(|id| !((id + 1).is_multiple_of(3) && id < tail)).collect();
@@ -184,6 +179,4 @@ fn check_whole(name: &str, reader: &dyn Reader, n: u64, least: u64) {
     }
     let record = record.as_ref().unwrap();
     assert_eq!((record.version, &record.value[..]), (*tail, tail.to_string().as_bytes()));
-    assert_eq!(latest[0].id, LogId(*tail));
-    assert_eq!(key.as_ref().unwrap().1, LogId(*tail));
 }

@@ -102,5 +102,5 @@ pub(crate) fn romeo() -> Key {
 
 /// An append in an epoch.
 pub(crate) fn entry(owner: &Key, epoch: u64, id: u64) -> WriteSet {
-    WriteSet { epoch: Epoch(epoch), ..set(owner, vec![append(id, &[], "x")]) }
+    WriteSet { epoch: Epoch(epoch), ..set(owner, vec![append(id, "x")]) }
 }

@@ -13,13 +13,13 @@ pub(crate) fn cases(bench: &mut Bench) {
 fn listing(bench: &mut Bench) {
     let roster = || put(ROSTER, "x", "v", Expect::Any);
     for (owner, writes) in [
-        ("b.org", vec![append(1, &["k"], "v")]),
-        ("a@b.org", vec![append(1, &[], "v"), append(2, &[], "v"), roster()]),
-        ("a@b.orga", vec![put(Collection("rosterx"), "x", "v", Expect::Any), append(LOG_ID_MAX, &[], "v")]),
-        // An entry of which only the keys are left, and a record that is gone.
-        ("aa@b.org", vec![append(1, &["k"], "v"), remove(1, false), roster(), delete(ROSTER, "x")]),
+        ("b.org", vec![append(1, "v")]),
+        ("a@b.org", vec![append(1, "v"), append(2, "v"), roster()]),
+        ("a@b.orga", vec![put(Collection("rosterx"), "x", "v", Expect::Any), append(LOG_ID_MAX, "v")]),
+        // An entry and a record that are gone.
+        ("aa@b.org", vec![append(1, "v"), remove(1), roster(), delete(ROSTER, "x")]),
         ("é@b.org", vec![put(ROSTER, "", "", Expect::Any)]),
-        ("gone@b.org", vec![roster(), append(1, &["k"], "v"), Write::Erase]),
+        ("gone@b.org", vec![roster(), append(1, "v"), Write::Erase]),
     ] {
         bench.write(&user(owner), writes);
     }
@@ -48,7 +48,7 @@ fn listing(bench: &mut Bench) {
 fn by_slot(bench: &mut Bench) {
     let owners: Vec<String> = (0..40).map(|n| format!("u{n:02}@example.net")).collect();
     for owner in &owners {
-        bench.write(&user(owner), vec![append(1, &[], "v")]);
+        bench.write(&user(owner), vec![append(1, "v")]);
     }
     bench.write(&user("none@example.org"), vec![put(ROSTER, "x", "v", Expect::Any)]);
     bench.reopen();

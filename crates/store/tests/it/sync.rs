@@ -21,7 +21,7 @@ fn child() {
     // The test's own name stands on this line.
     println!();
     for id in 1..=COMMITS {
-        let sets = vec![set(&user(&format!("u{id}@example.org")), vec![append(1, &["k"], "x")])];
+        let sets = vec![set(&user(&format!("u{id}@example.org")), vec![append(1, "x")])];
         let refused = backend.commit(&Batch { number: id, sets });
         println!("commit {id} {}", refused.is_empty());
     }
@@ -76,7 +76,7 @@ fn a_sync_that_fails_once_is_the_end() {
             let rows = backend.reader().query(&user(&format!("u{id}@example.org")), &[Query::Tail]);
             assert_eq!(rows, [Rows::Tail(stentor_engine::LogId(1))], "{}: {id}", engine.name());
         }
-        let sets = vec![set(&user("u99@example.org"), vec![append(1, &[], "x")])];
+        let sets = vec![set(&user("u99@example.org"), vec![append(1, "x")])];
         assert_eq!(backend.commit(&Batch { number: 1, sets }), []);
     }
 }

@@ -79,7 +79,7 @@ fn gated() -> (Store, Receiver<usize>, Sender<Go>) {
 }
 
 fn numbered(owner: &Key, ticket: u64) -> WriteSet {
-    WriteSet { ticket, ..set(owner, vec![append(ticket, &[], "x")]) }
+    WriteSet { ticket, ..set(owner, vec![append(ticket, "x")]) }
 }
 
 fn ask(store: &Store, owner: &Key, queries: Vec<Query>) -> Vec<Rows> {
@@ -120,7 +120,7 @@ fn a_refused_owner_has_every_set_answered_and_may_come_again() {
     let (store, begins, go) = gated();
     let heard = listen(&store, 0);
     let (romeo, juliet) = (user("romeo@example.org"), user("juliet@example.org"));
-    store.write(0, WriteSet { ticket: 1, ..set(&romeo, vec![append(0, &[], "conflict")]) }).unwrap();
+    store.write(0, WriteSet { ticket: 1, ..set(&romeo, vec![append(0, "conflict")]) }).unwrap();
     begins.recv().unwrap();
     store.write(0, numbered(&romeo, 2)).unwrap();
     store.write(0, numbered(&juliet, 1)).unwrap();
@@ -226,7 +226,7 @@ fn an_export_while_in_use_is_of_one_state() {
             move || {
                 for ticket in 1..=200 {
                     let value = ticket.to_string();
-                    let writes = vec![append(ticket, &[], &value), put(ROSTER, "n", &value, Expect::Any)];
+                    let writes = vec![append(ticket, &value), put(ROSTER, "n", &value, Expect::Any)];
                     for owner in &owners {
                         store.write(0, WriteSet { ticket, ..set(owner, writes.clone()) }).unwrap();
                     }

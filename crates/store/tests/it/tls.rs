@@ -60,7 +60,7 @@ fn a_server_that_nobody_vouches_for_is_refused() {
     server.restart();
     let postgres = Postgres::open(&config(authority.clone(), true)).unwrap();
     let mut lane = postgres.alone().unwrap();
-    let sets = vec![set(&romeo(), vec![append(1, &[], "x")])];
+    let sets = vec![set(&romeo(), vec![append(1, "x")])];
     assert_eq!(lane.commit(&Batch { number: 1, sets }), []);
     assert_eq!(runtime.block_on(connections(&server.url)), (2, 2), "all of them by TLS");
     drop((lane, postgres));

@@ -47,7 +47,7 @@ CREATE TABLE owners (
 );
 CREATE INDEX owners_by_slot ON owners (slot, owner);
 
--- `long_key` is the key where `key` is the digest of a long one, here and below.
+-- `long_key` is the key where `key` is the digest of a long one.
 CREATE TABLE records (
     owner bytea NOT NULL,
     collection bytea NOT NULL,
@@ -65,16 +65,6 @@ CREATE TABLE log (
     PRIMARY KEY (owner, id)
 );
 
--- Dedupe keys, each with the entry that has it now; the entry itself may be gone.
-CREATE TABLE log_keys (
-    owner bytea NOT NULL,
-    key bytea NOT NULL,
-    long_key bytea,
-    id bigint NOT NULL,
-    PRIMARY KEY (owner, key)
-);
-CREATE INDEX log_keys_by_entry ON log_keys (owner, id);
-
 -- For whoever looks: text where it is text.
 CREATE VIEW shown_records AS
     SELECT convert_from(o.name, 'UTF8') AS owner, convert_from(r.collection, 'UTF8') AS collection,
@@ -83,6 +73,3 @@ CREATE VIEW shown_records AS
 CREATE VIEW shown_log AS
     SELECT convert_from(o.name, 'UTF8') AS owner, l.id, encode(l.value, 'escape') AS value
     FROM log l JOIN owners o ON o.owner = l.owner;
-CREATE VIEW shown_log_keys AS
-    SELECT convert_from(o.name, 'UTF8') AS owner, encode(coalesce(k.long_key, k.key), 'escape') AS key, k.id
-    FROM log_keys k JOIN owners o ON o.owner = k.owner;

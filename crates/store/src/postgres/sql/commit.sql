@@ -14,13 +14,6 @@ put AS (
 entry AS (
     SELECT * FROM unnest($32::integer[], $33::bytea[], $34::bigint[], $35::bytea[]) AS e(ix, owner, id, value)
 ),
-new_key AS (
-    SELECT * FROM unnest($43::integer[], $44::bytea[], $45::bytea[], $46::bytea[], $47::bigint[])
-        AS k(ix, owner, key, long_key, id)
-),
-gone_key AS (
-    SELECT * FROM unnest($48::integer[], $49::bytea[], $50::bytea[]) AS k(ix, owner, key)
-),
 -- Owners whose slot is not this member's in the epoch of their sets.
 fenced AS (
     SELECT coalesce(array_agg(o.ix), '{}') AS refused
@@ -99,27 +92,5 @@ entries_erased AS (
     DELETE FROM log l USING owner_set o
     WHERE o.is_erased AND l.owner = o.owner AND o.ix <> ALL ((SELECT refused FROM verdict)::integer[])
         AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.owner = l.owner AND e.id = l.id)
-),
-keys_written AS (
-    INSERT INTO log_keys (owner, key, long_key, id)
-    SELECT k.owner, k.key, k.long_key, k.id FROM new_key k
-    WHERE k.ix <> ALL ((SELECT refused FROM verdict)::integer[])
-    ON CONFLICT (owner, key) DO UPDATE SET id = excluded.id
-),
-keys_deleted AS (
-    DELETE FROM log_keys l USING gone_key k
-    WHERE l.owner = k.owner AND l.key = k.key AND k.ix <> ALL ((SELECT refused FROM verdict)::integer[])
-),
--- Not those that have moved on in this batch: they are in the two before.
-keys_forgotten AS (
-    DELETE FROM log_keys l USING unnest($51::integer[], $52::bytea[], $53::bigint[]) AS f(ix, owner, id)
-    WHERE l.owner = f.owner AND l.id = f.id AND f.ix <> ALL ((SELECT refused FROM verdict)::integer[])
-        AND NOT EXISTS (SELECT 1 FROM new_key k WHERE k.owner = l.owner AND k.key = l.key)
-        AND NOT EXISTS (SELECT 1 FROM gone_key k WHERE k.owner = l.owner AND k.key = l.key)
-),
-keys_erased AS (
-    DELETE FROM log_keys l USING owner_set o
-    WHERE o.is_erased AND l.owner = o.owner AND o.ix <> ALL ((SELECT refused FROM verdict)::integer[])
-        AND NOT EXISTS (SELECT 1 FROM new_key k WHERE k.owner = l.owner AND k.key = l.key)
 )
 SELECT fenced, conflict FROM lane
