@@ -30,6 +30,41 @@ impl Attaching {
     }
 }
 
+/// By which version the sessions of each arbiter of a member have attached, as far as is known in one place. Arbiters tell
+/// each other, behind what they have sent: an attachment may have to go by another arbiter of its member, which may not
+/// have seen it yet, and nothing may say that all is handed over before that one has sent it on.
+#[derive(Debug)]
+pub struct HandOvers {
+    /// Of each arbiter: the table by which it said so, and the version.
+    said: Vec<(u64, u64)>,
+    told: u64,
+}
+
+impl HandOvers {
+    /// Nothing is known of any.
+    pub fn new(arbiters: usize) -> Self {
+        Self { said: vec![(0, 0); arbiters], told: 0 }
+    }
+
+    /// An arbiter whose table is this says that its sessions have attached by a version.
+    pub fn said(&mut self, arbiter: u16, table: u64, version: u64) {
+        if let Some(said) = self.said.get_mut(usize::from(arbiter)) {
+            *said = (table.max(said.0), version.max(said.1));
+        }
+    }
+
+    /// By which version all have, if that is newer than the last that was taken. What was sent by a table that is not
+    /// installed here waits for it, so this waits as well.
+    pub fn take(&mut self, installed: u64) -> Option<u64> {
+        let all = self.said.iter().map(|(_, version)| *version).min()?;
+        let is_here = self.said.iter().all(|(table, _)| *table <= installed);
+        (is_here && all > self.told).then(|| {
+            self.told = all;
+            all
+        })
+    }
+}
+
 /// Slots that are to move, and how many of their entities have not ended.
 #[derive(Debug, Default)]
 pub struct Retiring(BTreeMap<Slot, usize>);
@@ -139,5 +174,24 @@ pub fn declined(event: Event) -> Option<Sent> {
         | Event::TakenOver(_)
         | Event::Gathered
         | Event::MemberGone(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HandOvers;
+
+    #[test]
+    fn all_is_handed_over_once_every_arbiter_has_said_so_and_what_it_sent_is_not_held() {
+        let mut heard = HandOvers::new(2);
+        heard.said(0, 5, 5);
+        assert_eq!(heard.take(5), None, "the other has not");
+        heard.said(1, 6, 5);
+        assert_eq!(heard.take(5), None, "what it sent waits for the table by which it was sent");
+        assert_eq!(heard.take(6), Some(5));
+        assert_eq!(heard.take(6), None, "once");
+        heard.said(0, 7, 7);
+        heard.said(1, 7, 6);
+        assert_eq!(heard.take(7), Some(6));
     }
 }

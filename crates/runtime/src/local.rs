@@ -14,7 +14,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use stentor_cluster::{Attaching, Retiring, Returned, Slots, Stalled};
+use stentor_cluster::{Attaching, HandOvers, Retiring, Returned, Slots, Stalled};
 use stentor_engine::{
     Ask, Command, Epoch, Event, Gate, Key, MemberId, Now, Output, Query, Reply, Rows, Sent, SessionKey, Slot,
     ToSession, WriteSet,
@@ -49,6 +49,8 @@ pub(crate) struct Local {
     pub outgoing: Vec<Vec<Parcel>>,
     pub outgoing_members: HashMap<MemberId, Vec<ToMember>>,
     pub attaching: Attaching,
+    /// What the arbiters have said of theirs.
+    pub hand_overs: HandOvers,
     pub retiring: Retiring,
     stalled: Stalled,
     /// Also what another arbiter sent by a table that is not here yet.
@@ -73,6 +75,7 @@ thread_local! {
 pub(crate) fn install(arbiter: u16, shared: Arc<Shared>) {
     let outgoing = (0..shared.routers.len()).map(|_| Vec::new()).collect();
     let slots = Slots::new(shared.member, shared.first_table());
+    let hand_overs = HandOvers::new(shared.routers.len());
     let local = Local {
         arbiter,
         shared,
@@ -84,6 +87,7 @@ pub(crate) fn install(arbiter: u16, shared: Arc<Shared>) {
         outgoing,
         outgoing_members: HashMap::new(),
         attaching: Attaching::default(),
+        hand_overs,
         retiring: Retiring::default(),
         stalled: Stalled::default(),
         returned: Returned::default(),

@@ -55,8 +55,8 @@ pub enum ToMember {
 /// What an arbiter reports of slots that come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// Every session of this arbiter has attached to its user's new owner, by this version of the table; the
-    /// attachments have been handed to [`Peers::send`] before.
+    /// Every session of this member has attached to its user's new owner, by this version of the table; the
+    /// attachments that go by this arbiter have been handed to [`Peers::send`] before.
     HandedOver {
         /// Which arbiter.
         arbiter: u16,

@@ -30,6 +30,8 @@ pub(crate) enum Parcel {
     FromMember(MemberId, Vec<ToMember>),
     /// A newer table.
     Table(Arc<Table>),
+    /// The sessions of this arbiter, by whose table it says so, have attached by this version.
+    Attached { arbiter: u16, table: u64, version: u64 },
     /// All members have handed over what they had of these slots.
     Gathered(Arc<[Slot]>),
     /// These slots are to move to another member.
@@ -115,6 +117,7 @@ impl Handler<Parcels> for Router {
                     Parcel::Rows(key, epoch, token, rows) => local.rows(&key, epoch, token, rows),
                     Parcel::FromMember(member, items) => local.take_from_member(member, items),
                     Parcel::Table(table) => local.install(table),
+                    Parcel::Attached { arbiter, table, version } => local.attached(arbiter, table, version),
                     Parcel::Gathered(slots) => local.gathered(&slots),
                     Parcel::Quiesce(slots) => local.quiesce(&slots),
                     Parcel::Resume(slots) => local.resume(&slots),

@@ -203,9 +203,10 @@ impl Local {
         }
         self.send_returned();
         self.attach_sessions(version, &moved.slots);
+        self.report_handed_over();
     }
 
-    /// Has the sessions of these slots attach to their users' new owners. When all of them have, the cluster is told.
+    /// Has the sessions of these slots attach to their users' new owners. When all of them have, all arbiters are told.
     fn attach_sessions(&mut self, version: u64, slots: &HashSet<Slot>) {
         let mut waited_for = BTreeSet::new();
         for (serial, (recipient, user)) in &self.sessions {
@@ -215,18 +216,35 @@ impl Local {
             }
         }
         self.attaching.begin(version, waited_for);
-        self.report_attached();
+        self.tell_attached();
     }
 
     /// A session has attached to its user's new owner, or is gone.
     pub(crate) fn session_attached(&mut self, serial: u64) {
         self.attaching.done(serial);
-        self.report_attached();
+        self.tell_attached();
     }
 
-    fn report_attached(&mut self) {
+    /// Behind the attachments, some of which go by other arbiters.
+    fn tell_attached(&mut self) {
+        let (arbiter, table) = (self.arbiter, self.slots.table().version());
         while let Some(version) = self.attaching.take_attached() {
-            // Behind the attachments.
+            for parcels in &mut self.outgoing {
+                parcels.push(Parcel::Attached { arbiter, table, version });
+            }
+            self.flush();
+        }
+    }
+
+    /// An arbiter's sessions have attached by this version, and what they sent by this arbiter has come.
+    pub(crate) fn attached(&mut self, arbiter: u16, table: u64, version: u64) {
+        self.hand_overs.said(arbiter, table, version);
+        self.report_handed_over();
+    }
+
+    fn report_handed_over(&mut self) {
+        if let Some(version) = self.hand_overs.take(self.slots.table().version()) {
+            // Behind what came this way.
             self.flush();
             self.shared.report(Report::HandedOver { arbiter: self.arbiter, version });
         }

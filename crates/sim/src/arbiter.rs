@@ -5,7 +5,7 @@ mod actor;
 mod others;
 mod slots;
 
-use crate::mail::{Asked, Mail, Report, ToSlots};
+use crate::mail::{Asked, Mail, ToSlots};
 use crate::member::{Outgoing, Parcel};
 use crate::queue::End;
 use crate::session::Session;
@@ -14,7 +14,7 @@ use actor::Actor;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stentor_cluster::wire::{Carried, Source};
-use stentor_cluster::{Admission, Attaching, Retiring, Returned, Slots, Stalled, declined};
+use stentor_cluster::{Admission, Attaching, HandOvers, Retiring, Returned, Slots, Stalled, declined};
 use stentor_engine::{Epoch, Event, Key, MemberId, Output, Query, Sent, SessionKey, Table, ToSession};
 use stentor_entities::Hosts;
 
@@ -29,13 +29,20 @@ pub(crate) struct Arbiter {
     sessions: BTreeMap<u64, Session>,
     actors: u64,
     attaching: Attaching,
+    hand_overs: HandOvers,
     retiring: Retiring,
     stalled: Stalled,
     returned: Returned,
 }
 
 impl Arbiter {
-    pub(crate) fn new(number: u16, me: MemberId, table: Arc<Table>, hosts: Arc<Hosts>) -> Self {
+    pub(crate) fn new(
+        number: u16,
+        arbiters: u16,
+        me: MemberId,
+        table: Arc<Table>,
+        hosts: Arc<Hosts>,
+    ) -> Self {
         Self {
             number,
             me,
@@ -45,6 +52,7 @@ impl Arbiter {
             sessions: BTreeMap::new(),
             actors: 0,
             attaching: Attaching::default(),
+            hand_overs: HandOvers::new(usize::from(arbiters)),
             retiring: Retiring::default(),
             stalled: Stalled::default(),
             returned: Returned::default(),
@@ -97,6 +105,10 @@ impl Arbiter {
     fn told(&mut self, what: ToSlots, stage: &mut Stage, out: &mut Outgoing) {
         match what {
             ToSlots::Table(table) => self.install(table, stage, out),
+            ToSlots::Attached(arbiter, table, version) => {
+                self.hand_overs.said(arbiter, table, version);
+                self.report_handed_over(out);
+            }
             ToSlots::Gathered(slots) => self.gathered(&slots, stage, out),
             ToSlots::Quiesce(slots) => self.quiesce(&slots, stage, out),
             ToSlots::Resume(slots) => self.resume(&slots, stage, out),
@@ -132,7 +144,7 @@ impl Arbiter {
             session.user(message, stage);
             self.hear(serial, stage, out);
             if is_reattaching {
-                self.session_attached(serial, out);
+                self.session_attached(serial, stage);
             }
         }
     }
@@ -205,7 +217,7 @@ impl Arbiter {
             self.dispatch(Source::Member, key, event, stage, out);
         }
         if self.sessions.get(&serial).is_some_and(Session::is_over) {
-            self.session_attached(serial, out);
+            self.session_attached(serial, stage);
         }
     }
 
@@ -292,16 +304,6 @@ impl Arbiter {
         }
     }
 
-    fn session_attached(&mut self, serial: u64, out: &mut Outgoing) {
-        self.attaching.done(serial);
-        self.report_attached(out);
-    }
-
-    fn report_attached(&mut self, out: &mut Outgoing) {
-        while let Some(version) = self.attaching.take_attached() {
-            out.reports.push(Report::HandedOver(self.number, version));
-        }
-    }
 }
 
 fn ask(owner: &Key, epoch: Epoch, token: Option<u64>, queries: Vec<Query>, stage: &mut Stage) {

@@ -44,6 +44,8 @@ pub(crate) enum ToMember {
 #[derive(Clone, Debug)]
 pub(crate) enum ToSlots {
     Table(Arc<Table>),
+    /// The sessions of an arbiter have attached: by its table, by which version.
+    Attached(u16, u64, u64),
     Gathered(Arc<[Slot]>),
     Quiesce(Arc<[Slot]>),
     Resume(Arc<[Slot]>),
@@ -54,7 +56,7 @@ pub(crate) enum ToSlots {
 /// What an arbiter reports of slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
-    /// Its sessions have attached by this version.
+    /// All sessions have attached by this version, as far as it goes by this arbiter.
     HandedOver(u16, u64),
     /// Nothing of a slot that quiesces is under way.
     Quiet(Slot),

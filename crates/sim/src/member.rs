@@ -63,8 +63,9 @@ impl Member {
         hosts.planted = planted;
         hosts.is_clustered = stage.is_shared();
         let hosts = Arc::new(hosts);
-        let arbiters = (0..stage.plan.arbiters)
-            .map(|number| Arbiter::new(number, me, Arc::clone(table), Arc::clone(&hosts)))
+        let count = stage.plan.arbiters;
+        let arbiters = (0..count)
+            .map(|number| Arbiter::new(number, count, me, Arc::clone(table), Arc::clone(&hosts)))
             .collect();
         let lane_id = stage.is_shared().then_some(LaneId { member: me, lane: 0 });
         Self { lane_id, arbiters, lane: Lane::new(), batch: None }

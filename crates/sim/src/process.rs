@@ -12,7 +12,7 @@ use links::Links;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use stentor_cluster::wire::Carried;
-use stentor_cluster::{Action, Hint, Steward};
+use stentor_cluster::{Action, HandOvers, Hint, Steward};
 use stentor_engine::{MemberId, MemberInfo, Planted, Table};
 
 /// See the module.
@@ -30,8 +30,8 @@ pub(crate) struct Process {
     links: Links,
     /// The version of the table that is in force.
     version: u64,
-    /// By which version the sessions of each arbiter have attached.
-    handed_over: Vec<u64>,
+    /// What each arbiter has reported.
+    hand_overs: HandOvers,
     next_tick: Option<u64>,
 }
 
@@ -59,7 +59,7 @@ impl Process {
             member: None,
             links: Links::default(),
             version: 0,
-            handed_over: vec![0; usize::from(stage.plan.arbiters)],
+            hand_overs: HandOvers::new(usize::from(stage.plan.arbiters)),
             next_tick: None,
         };
         if is_shared {
@@ -155,11 +155,10 @@ impl Process {
         match report {
             Report::Quiet(slot) => steward.quiet(now, slot),
             Report::HandedOver(arbiter, version) => {
-                if let Some(of_arbiter) = self.handed_over.get_mut(usize::from(arbiter)) {
-                    *of_arbiter = version;
+                self.hand_overs.said(arbiter, version, version);
+                if let Some(version) = self.hand_overs.take(self.version) {
+                    steward.handed_over(now, version);
                 }
-                let version = self.handed_over.iter().copied().min().unwrap_or(0);
-                steward.handed_over(now, version);
             }
         }
     }

@@ -4,6 +4,7 @@ use super::core::Core;
 use crate::members::ToMember;
 use crate::start::Shared;
 use std::sync::Arc;
+use stentor_cluster::HandOvers;
 use stentor_engine::{MemberId, Slot, Table};
 
 /// What the arbiters are to do, once there are some.
@@ -21,7 +22,7 @@ pub(super) enum Order {
 impl Core {
     /// The arbiters are there.
     pub(super) fn run(&mut self, shared: Arc<Shared>) {
-        self.handed_over = vec![0; shared.routers.len()];
+        self.hand_overs = HandOvers::new(shared.routers.len());
         self.ways.run(&shared);
         self.shared = Some(shared);
         for order in std::mem::take(&mut self.waiting) {
@@ -49,13 +50,8 @@ impl Core {
 
     /// Each arbiter says it of each version; the steward is told of what all have said.
     pub(super) fn handed_over(&mut self, now: u64, arbiter: u16, version: u64) {
-        let all = |handed_over: &[u64]| handed_over.iter().copied().min().unwrap_or(0);
-        let before = all(&self.handed_over);
-        if let Some(of_arbiter) = self.handed_over.get_mut(usize::from(arbiter)) {
-            *of_arbiter = version.max(*of_arbiter);
-        }
-        let version = all(&self.handed_over);
-        if version > before {
+        self.hand_overs.said(arbiter, version, version);
+        if let Some(version) = self.hand_overs.take(self.table.version()) {
             self.steward.handed_over(now, version);
         }
     }

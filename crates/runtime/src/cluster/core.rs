@@ -19,7 +19,7 @@ use std::time::Duration;
 use stentor_cluster::link::LinkSettings;
 use stentor_cluster::wire::Version;
 use stentor_cluster::{
-    Action, Ending, Gossip, GossipConfig, GossipKeys, GossipOutput, Hint, PeerMessage, Steward,
+    Action, Ending, Gossip, GossipConfig, GossipKeys, GossipOutput, HandOvers, Hint, PeerMessage, Steward,
 };
 use stentor_engine::{MemberId, MemberInfo, RegisterRequest, Slot, Table};
 use tokio::net::UdpSocket;
@@ -51,8 +51,8 @@ pub(super) struct Core {
     pub(super) alive: BTreeMap<MemberId, bool>,
     pub(super) gathering: BTreeSet<Slot>,
     pub(super) quiescing: BTreeSet<Slot>,
-    /// By which version the sessions of each arbiter have attached.
-    pub(super) handed_over: Vec<u64>,
+    /// What each arbiter has reported.
+    pub(super) hand_overs: HandOvers,
     /// Links that wait for the arbiters.
     links: Vec<(MemberId, Arc<Channel>, Target)>,
     pub(super) is_changed: bool,
@@ -104,7 +104,7 @@ impl Core {
             alive: BTreeMap::new(),
             gathering: BTreeSet::new(),
             quiescing: BTreeSet::new(),
-            handed_over: Vec::new(),
+            hand_overs: HandOvers::new(0),
             links: Vec::new(),
             is_changed: false,
             strangers: BTreeMap::new(),

@@ -84,7 +84,7 @@ impl Session {
                 let attach = own.attach(None).expect("no message is under way");
                 self.tell_user(attach);
                 self.key.into_iter().for_each(stentor_runtime::reattached);
-                return;
+                "reattach".to_owned()
             }
             (message, _) => format!("{message:?}"),
         };

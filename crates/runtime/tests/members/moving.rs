@@ -1,9 +1,10 @@
 //! Slots that move, and what is on its way to them.
 
-use crate::pair::{A, B, Member, change, pair};
+use crate::client::Client;
+use crate::pair::{A, B, Member, Pair, change, pair};
 use bytes::Bytes;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 use stentor_engine::{Command, Epoch, Event, FromSession, Key, Reply, SessionKey, Slot};
 use stentor_runtime::{Report, ToMember};
 use stentor_xmpp::BareJid;
@@ -87,7 +88,9 @@ async fn what_comes_by_an_older_table_goes_back_and_is_sent_again_by_the_newer_o
     }
     pair.b.runtime.shared().install(&table);
     assert_eq!(waiting.await.expect("it ran"), Some(EMPTY));
-    assert_eq!(*pair.log.lock().expect("unharmed"), ["event", "returned", "event", "reply"]);
+    let log = pair.log.lock().expect("unharmed").clone();
+    let carried: Vec<&str> = log.into_iter().filter(|kind| *kind != "handed over").collect();
+    assert_eq!(carried, ["event", "returned", "event", "reply"]);
 }
 
 #[actix_rt::test]
@@ -105,4 +108,61 @@ async fn a_session_elsewhere_that_would_miss_something_ends() {
     }
     assert_eq!(*pair.log.lock().expect("nobody panics with it"), ["end"]);
     assert_eq!(ask(&pair.a, Command::Sessions).await, Some(Reply::Sessions(Vec::new())));
+}
+
+fn juliet() -> Key {
+    Key::User(BareJid::parse("juliet@a.example").expect("a JID"))
+}
+
+/// Waits until so many things of this kind are in the log.
+async fn logged(pair: &Pair, kind: &str, count: usize) {
+    let is_kind = |other: &&&str| **other == kind;
+    while pair.log.lock().expect("unharmed").iter().filter(is_kind).count() < count {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[actix_rt::test]
+async fn all_is_handed_over_once_attachments_that_go_by_another_arbiter_have_left() {
+    let pair = pair().await;
+    // Sessions that nothing loads are on the first arbiter; hers is not the one of her user.
+    let (answer, is_here) = tokio::sync::oneshot::channel();
+    pair.b.runtime.place(move |_load| {
+        let _ = answer.send(stentor_runtime::is_here(&juliet()));
+    });
+    assert!(!is_here.await.expect("it ran"), "another user is wanted here");
+    let done = pair.a.runtime.administration().ask(juliet(), create()).await;
+    assert_eq!(done, Some(Reply::Done));
+    let mut session = Client::online(&pair.b, "juliet@a.example", "balcony").await;
+
+    // The first arbiter does nothing until the other knows the table, and does nothing itself.
+    let (go, wait) = mpsc::channel::<()>();
+    let (release, held) = mpsc::channel::<()>();
+    pair.b.runtime.place(move |_load| {
+        let _ = wait.recv();
+        let (stands, standing) = mpsc::channel();
+        stentor_runtime::place_at(&juliet(), move |_load| {
+            let _ = stands.send(());
+            let _ = held.recv();
+        });
+        let _ = standing.recv();
+    });
+    let slot = juliet().slot();
+    let table = change(&change(&pair.table, vec![(slot, B)]), vec![(slot, A)]);
+    pair.a.runtime.shared().install(&table);
+    logged(&pair, "handed over", 2).await;
+    pair.log.lock().expect("unharmed").clear();
+    pair.b.runtime.shared().install(&table);
+    let administration = pair.b.runtime.administration();
+    let _asking = actix_rt::spawn(async move { administration.ask(juliet(), Command::Describe).await });
+    logged(&pair, "event", 1).await;
+    let _ = go.send(());
+    session.hears("reattach").await;
+    let _ = release.send(());
+
+    logged(&pair, "handed over", 2).await;
+    let log = pair.log.lock().expect("unharmed").clone();
+    let last = log.iter().rposition(|kind| *kind == "handed over");
+    let before = log.iter().take(last.expect("two")).filter(|kind| **kind == "event");
+    assert_eq!(before.count(), 2, "the question and the attachment: {log:?}");
 }

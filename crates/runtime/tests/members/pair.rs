@@ -21,7 +21,7 @@ struct Direct {
     me: MemberId,
     others: Others,
     reports: mpsc::UnboundedSender<Report>,
-    /// What was handed to another member, by kind.
+    /// What was handed to another member, by kind, and what was reported of that.
     log: Arc<Mutex<Vec<&'static str>>>,
     /// There is no room for what may be refused.
     is_full: Arc<AtomicBool>,
@@ -53,6 +53,9 @@ impl Peers for Direct {
     }
 
     fn report(&self, report: Report) {
+        if let Report::HandedOver { .. } = report {
+            self.log.lock().expect("nobody panics with it").push("handed over");
+        }
         let _ = self.reports.send(report);
     }
 

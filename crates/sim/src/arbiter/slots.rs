@@ -2,10 +2,10 @@
 
 use super::Arbiter;
 use crate::client::account;
-use crate::mail::{Mail, Report};
+use crate::mail::{Mail, Report, ToSlots};
 use crate::member::Outgoing;
 use crate::queue::End;
-use crate::stage::Stage;
+use crate::stage::{Stage, ToMember};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use stentor_cluster::wire::Source;
@@ -36,7 +36,31 @@ impl Arbiter {
             }
         }
         self.attaching.begin(version, waited_for);
-        self.report_attached(out);
+        self.tell_attached(stage);
+        self.report_handed_over(out);
+    }
+
+    /// A session has attached to its user's new owner, or is gone.
+    pub(super) fn session_attached(&mut self, serial: u64, stage: &mut Stage) {
+        self.attaching.done(serial);
+        self.tell_attached(stage);
+    }
+
+    /// Behind the attachments, some of which go by other arbiters.
+    fn tell_attached(&mut self, stage: &mut Stage) {
+        let table = self.slots.table().version();
+        while let Some(version) = self.attaching.take_attached() {
+            for arbiter in 0..stage.plan.arbiters {
+                let what = ToSlots::Attached(self.number, table, version);
+                stage.send(self.end(), End::Arbiter(arbiter), ToMember::Slots(arbiter, what));
+            }
+        }
+    }
+
+    pub(super) fn report_handed_over(&mut self, out: &mut Outgoing) {
+        if let Some(version) = self.hand_overs.take(self.slots.table().version()) {
+            out.reports.push(Report::HandedOver(self.number, version));
+        }
     }
 
     /// Every member has handed over what it had of these slots.
