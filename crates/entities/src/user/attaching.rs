@@ -14,13 +14,7 @@ use stentor_engine::{
     Attach, Effects, Event, Expected, FromSession, LogId, MemberId, Now, OutboundCopy, SessionKey, Snapshot,
     TakenOver, ToSession, Unconfirmed,
 };
-use stentor_xmpp::{
-    Counter, FullJid, Kind, PresenceType, Stanza, StreamCondition, StreamError, Unacknowledged,
-};
-
-/// Resources that ended of which the successor of a user tells once more that they did, since this user cannot know
-/// whether all heard it.
-const ENDED_MAX: usize = 20;
+use stentor_xmpp::{Counter, Kind, PresenceType, Stanza, StreamCondition, StreamError, Unacknowledged};
 
 /// Sessions that were told to attach and have not; a session that is forgotten is told again when it speaks again.
 const STRANGERS_MAX: usize = 32;
@@ -131,7 +125,7 @@ impl User {
             self.record_online(now, index, false, effects);
             self.read_on(index, effects);
         }
-        self.probe_soon(effects);
+        self.exchange_soon(now, effects);
         for event in gathering.deferred {
             self.take(now, event, effects);
         }
@@ -183,7 +177,7 @@ impl User {
             self.broadcast(&stanza, effects);
         }
         self.record_online(now, index, false, effects);
-        self.probe_soon(effects);
+        self.exchange_soon(now, effects);
         self.read_on(index, effects);
     }
 
@@ -332,15 +326,6 @@ impl User {
         resource.is_recorded = self.online.take(resource.name());
         self.resources.push(resource);
         self.end_resource(now, self.resources.len() - 1, None, effects);
-    }
-
-    /// A resource that was available is not any more.
-    pub(crate) fn note_ended(&mut self, jid: FullJid) {
-        self.ended.retain(|ended| *ended != jid);
-        if self.ended.len() >= ENDED_MAX {
-            self.ended.remove(0);
-        }
-        self.ended.push(jid);
     }
 
     /// What the successor of this user is to hear first; its sessions are told to attach.

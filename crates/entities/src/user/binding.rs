@@ -295,12 +295,8 @@ impl User {
         effects: &mut Effects,
     ) {
         self.note_handled(now, index, effects);
-        let was_available = self.resources.get(index).is_some_and(|resource| resource.presence.is_some());
         self.becomes_unavailable(now, index, None, effects);
         let resource = self.resources.swap_remove(index);
-        if was_available {
-            self.note_ended(resource.jid.clone());
-        }
         if let (Some(session), Some(error)) = (resource.session, error) {
             effects.session(session, ToSession::End(error));
         }

@@ -14,6 +14,7 @@ mod iq;
 mod load;
 mod online;
 mod outbox;
+mod owed;
 mod reading;
 mod received;
 mod resent;
@@ -40,6 +41,7 @@ use inbox::Inbox;
 use load::Over;
 use online::Online;
 use outbox::Outbox;
+use owed::{Gone, Owed};
 use resent::Accepted;
 use resource::Resource;
 use roster::Roster;
@@ -91,8 +93,10 @@ pub struct User {
     /// Sessions of which nothing is known, that were told to attach.
     strangers: Vec<SessionKey>,
     online: Online,
-    /// Resources that ended lately.
+    /// Resources that are not available any more, lately.
     ended: Vec<FullJid>,
+    owed: Owed,
+    gone: Gone,
     /// The last number given to an attachment.
     attachments: u64,
     /// The last id used in the log.
@@ -133,6 +137,8 @@ impl Entity for User {
             strangers: Vec::new(),
             online: Online::default(),
             ended: Vec::new(),
+            owed: Owed::default(),
+            gone: Gone::default(),
             attachments: 0,
             tail: LogId(0),
             outbox: Outbox::default(),
@@ -189,6 +195,7 @@ impl Entity for User {
             && self.gathering.is_none()
             && self.outbox.is_quiet()
             && self.online.is_empty()
+            && self.owed.is_empty()
             && self.settled.is_empty()
             && self.outbox.settled.is_empty()
             && self.changes.is_empty()

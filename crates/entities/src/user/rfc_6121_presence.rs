@@ -1,19 +1,15 @@
 //! RFC 6121 section 4: presence. Broadcast, probes, directed presence, priorities.
 
+use super::User;
+use super::owed::AGAIN;
 use super::resource::{Available, Source};
-use super::{User, timer};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use stentor_engine::{Effects, Event, Key, Now};
-use stentor_xmpp::{Condition, Jid, PresenceType, Stanza};
+use stentor_xmpp::{BareJid, Condition, Jid, PresenceType, Stanza};
 
 /// Entities to whom a resource may send directed presence that it must take back.
 const DIRECTED_MAX: usize = 1_000;
-/// The id of probes by which a user asks once more what its owner before may have been told: who is asked says then also
-/// which of his resources ended lately.
-const AGAIN: &str = "once-more";
-/// Milliseconds over which these are spread.
-const PROBE_WITHIN: u64 = 4_000;
 
 impl User {
     /// A resource says that it is available, or how (4.2, 4.4).
@@ -32,6 +28,7 @@ impl User {
         let is_initial = resource.presence.is_none();
         let took_messages = resource.takes_messages();
         resource.presence = Some(Box::new(available));
+        self.ended.retain(|ended| *ended != resource.jid);
         if priority >= 0 && !took_messages {
             resource.reached = self.tail;
         }
@@ -39,7 +36,7 @@ impl User {
         self.record_online(now, index, is_initial, effects);
         self.broadcast(&stanza, effects);
         if is_initial {
-            self.probe_contacts(index, None, effects);
+            self.probe_contacts(index, effects);
             self.show_own(index, effects);
             self.offer_requests(index, effects);
         }
@@ -85,6 +82,7 @@ impl User {
         effects: &mut Effects,
     ) {
         if was_available {
+            self.note_ended(stanza);
             self.broadcast(stanza, effects);
             self.note_last_activity(now, stanza, effects);
         }
@@ -101,45 +99,30 @@ impl User {
 
     /// To every contact that is subscribed (4.2.2, 4.4.2, 4.5.2), and to the user's own available resources.
     pub(crate) fn broadcast(&mut self, stanza: &Stanza, effects: &mut Effects) {
-        for contact in self.roster.subscribers() {
-            let mut stanza = stanza.clone();
-            stanza.set_to(Some(contact.to_jid()));
-            self.route(stanza, effects);
-        }
+        self.send_to(self.roster.subscribers(), stanza, effects);
         let mut own = stanza.clone();
         own.set_to(Some(self.jid.to_jid()));
         self.reply_to_available(&own, effects);
     }
 
-    /// What contacts sent to the owner before may be lost: they are asked once, soon. Not all users of a slot at once.
-    pub(crate) fn probe_soon(&self, effects: &mut Effects) {
-        if self.hosts.is_clustered && self.resources.iter().any(|resource| resource.presence.is_some()) {
-            effects.timer(u64::from(self.jid_number()) % PROBE_WITHIN, timer::PROBE);
-        }
-    }
-
-    fn jid_number(&self) -> u32 {
-        self.jid.as_str().bytes().fold(0, |number, byte| number.wrapping_mul(31).wrapping_add(byte.into()))
-    }
-
-    /// Asks contacts for every available resource.
-    pub(crate) fn probe_again(&mut self, effects: &mut Effects) {
-        for index in 0..self.resources.len() {
-            if self.resources.get(index).is_some_and(|resource| resource.presence.is_some()) {
-                self.probe_contacts(index, Some(AGAIN), effects);
-            }
-        }
-    }
-
     /// Asks each contact to whom the user is subscribed (4.3.1).
-    fn probe_contacts(&mut self, index: usize, id: Option<&str>, effects: &mut Effects) {
-        let Some(from) = self.resources.get(index).map(|r| Jid::from(r.jid.clone())) else { return };
-        for contact in self.roster.subscriptions() {
-            let mut probe = Stanza::presence(PresenceType::Probe);
-            probe.set_from(Some(from.clone()));
-            probe.set_to(Some(contact.to_jid()));
-            probe.set_id(id);
-            self.route(probe, effects);
+    fn probe_contacts(&self, index: usize, effects: &mut Effects) {
+        let Some(resource) = self.resources.get(index) else { return };
+        let probe = bare_presence(PresenceType::Probe, resource.jid.clone().into());
+        self.send_to(self.roster.subscriptions(), &probe, effects);
+    }
+
+    /// The same to each contact.
+    pub(crate) fn send_to<'a>(
+        &self,
+        contacts: impl Iterator<Item = &'a BareJid>,
+        stanza: &Stanza,
+        effects: &mut Effects,
+    ) {
+        for contact in contacts {
+            let mut stanza = stanza.clone();
+            stanza.set_to(Some(contact.to_jid()));
+            self.route(stanza, effects);
         }
     }
 
@@ -170,8 +153,7 @@ impl User {
                 None => {
                     let mut whole = self.whole_presence(probe);
                     if probe.id() == Some(AGAIN) {
-                        let ended = self.ended.iter().map(|jid| Jid::from(jid.clone()));
-                        whole.extend(ended.map(|jid| bare_presence(PresenceType::Unavailable, jid)));
+                        whole.extend(self.ended());
                     }
                     whole
                 }
@@ -287,7 +269,7 @@ impl User {
 
     /// Sends the present state of every available resource to a contact that has just been approved, or takes it
     /// back (3.1.6, 3.2.2).
-    pub(crate) fn show_to(&self, contact: &stentor_xmpp::BareJid, is_available: bool, effects: &mut Effects) {
+    pub(crate) fn show_to(&self, contact: &BareJid, is_available: bool, effects: &mut Effects) {
         for resource in &self.resources {
             let Some(presence) = &resource.presence else { continue };
             let mut stanza = if is_available {

@@ -14,10 +14,12 @@ const SETTLE: u64 = 1;
 pub(crate) const GATHERED: u64 = 2;
 /// Records of resources of whose end contacts were told are to go.
 pub(crate) const ONLINE: u64 = 3;
-/// Contacts are asked anew what they last said.
+/// Contacts are told and asked anew what may have been lost when another owned the user.
 pub(crate) const PROBE: u64 = 4;
 /// Remove settled entries of what this user sent from the log.
 const SETTLE_SENT: u64 = 5;
+/// Those that may have missed something are told and asked anew.
+pub(crate) const OWED: u64 = 6;
 /// Numbers of attachments are shorter.
 pub(crate) const ATTACHMENT_BITS: u32 = 61;
 /// Tokens from here on are of a lost stream: this and its attachment.
@@ -65,7 +67,8 @@ impl User {
             }
             GATHERED => self.stop_expecting(now, effects),
             ONLINE => self.remove_online(now, effects),
-            PROBE => self.probe_again(effects),
+            PROBE => self.exchange_again(None, effects),
+            OWED => self.pay(effects),
             _ if token & READ_AGAIN != 0 => self.page(token & !READ_AGAIN, None, effects),
             _ => self.expired(now, token & !EXPIRY, effects),
         }

@@ -129,6 +129,43 @@ fn what_contacts_said_meanwhile_is_asked_for() {
 }
 
 #[test]
+fn who_is_gone_after_a_take_over_is_said_once_though_it_is_asked_for() {
+    let mut scene = friends();
+    scene.moves(BOB);
+    scene.attaches(B);
+    scene.gathered(BOB);
+    scene.closes(A);
+    scene.gets(B, &[GONE]);
+    scene.passes(5);
+    let here = "<presence …from='alice@a.example/y'/>";
+    // She says it of herself, since he asks, and he of himself.
+    scene.gets(B, &[here]);
+    scene.gets(A2, &[GONE, "<presence …from='bob@b.example/x'/>"]);
+}
+
+#[test]
+fn a_contact_for_whom_there_was_no_room_is_told_later_and_asked() {
+    let mut scene = friends();
+    scene.sends(A2, "<presence type='unavailable'/>");
+    scene.clear();
+    let refused =
+        "<error type='wait'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    scene.sends(B, &format!("<presence type='error' to='{ALICE}'>{refused}</presence>"));
+    scene.gets(B, &[]);
+    scene.passes(5);
+    scene.gets(A, &["<presence …from='bob@b.example/x'/>"]);
+    scene.gets(
+        B,
+        &[
+            "<presence …from='alice@a.example/x'/>",
+            "<presence …from='alice@a.example/y' …type='unavailable'/>",
+        ],
+    );
+    scene.passes(10);
+    scene.gets(B, &[]);
+}
+
+#[test]
 fn a_server_alone_has_no_such_records() {
     let alone = Scene::online(&[A]);
     let clustered = Scene::clustered(&[A]);

@@ -1,0 +1,139 @@
+//! Presence that may have been lost. It stands in no log, so it goes with the member that has it, and is refused where
+//! there is no room for it: on a full link, or at the gate of a user that has too much to do. Who may have missed some is
+//! told anew what is so by then, and asked what he says; once, a moment later, and not everybody at once.
+//!
+//! Both by the same rule: a refused stanza makes one contact owed, a take-over all of them. What is refused again is owed
+//! again, so presence converges once there is room.
+
+use super::rfc_6121_presence::bare_presence;
+use super::{User, timer};
+use std::collections::BTreeSet;
+use stentor_engine::{Effects, Now};
+use stentor_xmpp::{BareJid, Condition, FullJid, Jid, PresenceType, Stanza, ns};
+
+/// The id of probes by which a user asks once more: who is asked says then also which of his resources ended lately.
+pub(crate) const AGAIN: &str = "once-more";
+/// Milliseconds until a contact for whom there was no room is told and asked, and as long again over which users are
+/// spread.
+const OWED_AFTER: u64 = 2_000;
+/// Milliseconds over which those whose owner was lost are spread.
+const EXCHANGE_WITHIN: u64 = 4_000;
+/// Milliseconds after a take-over within which contacts may say twice that a resource is gone: of themselves, and asked.
+const TWICE_WITHIN: u64 = 15_000;
+/// Resources of which that is borne in mind.
+const GONE_MAX: usize = 256;
+/// Resources that ended of which contacts are told once more that they did.
+const ENDED_MAX: usize = 20;
+
+/// Contacts with which presence is to be exchanged once more: no more than are on the roster.
+#[derive(Debug, Default)]
+pub(crate) struct Owed(BTreeSet<BareJid>);
+
+impl Owed {
+    /// Whether nobody is waited for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Of whom clients were told that they are gone since the owner before was lost, so that they are told once.
+#[derive(Debug, Default)]
+pub(crate) struct Gone {
+    until: u64,
+    /// Of whom, and to whom.
+    told: Vec<(FullJid, Jid)>,
+}
+
+impl Gone {
+    /// Whether clients know it by now; presence from anybody is to be shown to this.
+    pub(crate) fn knows(&mut self, now: Now, presence: &Stanza) -> bool {
+        if now.monotonic >= self.until {
+            self.told = Vec::new();
+            return false;
+        }
+        let Some((from, to)) = presence.from().and_then(Jid::to_full).zip(presence.to()) else {
+            return false;
+        };
+        match presence.presence_type() {
+            PresenceType::Available => self.told.retain(|(told, _)| *told != from),
+            PresenceType::Unavailable => {
+                let mut told = self.told.iter().filter(|(told, _)| *told == from);
+                if told.any(|(_, all)| all.is_bare() || all == to) {
+                    return true;
+                }
+                if self.told.len() < GONE_MAX {
+                    self.told.push((from, to.clone()));
+                }
+            }
+            _ => {}
+        }
+        false
+    }
+}
+
+impl User {
+    /// Whether this says that there was no room for presence to, or a probe of, a contact; it is no business of clients.
+    pub(crate) fn owes(&mut self, stanza: &Stanza, effects: &mut Effects) -> bool {
+        let is_of_room = stanza.presence_type() == PresenceType::Error
+            && stanza.child("error", ns::CLIENT).is_some_and(|error| {
+                error.children().any(|child| child.name() == Condition::ResourceConstraint.name())
+            });
+        let contact = stanza.from().filter(|_| is_of_room).map(Jid::to_bare);
+        let Some(contact) = contact.filter(|contact| self.roster.get(contact).is_some()) else {
+            return false;
+        };
+        if self.owed.is_empty() {
+            effects.timer(OWED_AFTER + u64::from(self.jid_number()) % OWED_AFTER, timer::OWED);
+        }
+        self.owed.0.insert(contact);
+        true
+    }
+
+    /// Those who may have missed something are told and asked.
+    pub(crate) fn pay(&mut self, effects: &mut Effects) {
+        let owed = std::mem::take(&mut self.owed.0);
+        self.exchange_again(Some(&owed), effects);
+    }
+
+    /// What this user and its contacts sent each other may have been lost with the owner before. Not all users of a slot
+    /// say it at once.
+    pub(crate) fn exchange_soon(&mut self, now: Now, effects: &mut Effects) {
+        if self.hosts.is_clustered && self.resources.iter().any(|resource| resource.presence.is_some()) {
+            effects.timer(u64::from(self.jid_number()) % EXCHANGE_WITHIN, timer::PROBE);
+            self.gone = Gone { until: now.monotonic + TWICE_WITHIN, told: Vec::new() };
+        }
+    }
+
+    fn jid_number(&self) -> u32 {
+        self.jid.as_str().bytes().fold(0, |number, byte| number.wrapping_mul(31).wrapping_add(byte.into()))
+    }
+
+    /// Tells these contacts, or all, what is so of each resource, and asks them for those that are available.
+    pub(crate) fn exchange_again(&self, with: Option<&BTreeSet<BareJid>>, effects: &mut Effects) {
+        let is_meant = |contact: &&BareJid| with.is_none_or(|with| with.contains(*contact));
+        let available = || self.resources.iter().filter_map(|r| Some((&r.jid, r.presence.as_ref()?)));
+        for stanza in available().map(|(_, presence)| presence.stanza.clone()).chain(self.ended()) {
+            self.send_to(self.roster.subscribers().filter(is_meant), &stanza, effects);
+        }
+        for (jid, _) in available() {
+            let mut probe = bare_presence(PresenceType::Probe, jid.clone().into());
+            probe.set_id(Some(AGAIN));
+            self.send_to(self.roster.subscriptions().filter(is_meant), &probe, effects);
+        }
+    }
+
+    /// That resources which ended lately did.
+    pub(crate) fn ended(&self) -> impl Iterator<Item = Stanza> {
+        self.ended.iter().map(|jid| bare_presence(PresenceType::Unavailable, jid.clone().into()))
+    }
+
+    /// A resource that was available is not any more, as contacts are told by this.
+    pub(crate) fn note_ended(&mut self, unavailable: &Stanza) {
+        let Some(jid) = unavailable.from().and_then(Jid::to_full) else { return };
+        self.ended.retain(|ended| *ended != jid);
+        if self.ended.len() >= ENDED_MAX {
+            self.ended.remove(0);
+        }
+        self.ended.push(jid);
+    }
+}
