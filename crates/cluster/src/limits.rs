@@ -40,6 +40,9 @@ pub const CHANGE_PAUSES_MAX: u64 = 32;
 pub const MOVES_MAX: usize = 256;
 /// How long slots that are quiet wait for others, to be moved with them, in ms.
 pub const QUIET_MS: u64 = 100;
+/// For so long a link has to be down until sessions of users at the other member are ended, in ms: as long as one waits
+/// for its user.
+pub const UNREACHABLE_MS: u64 = stentor_engine::limits::ATTACH_TIME_MAX;
 /// How long a slot's new owner waits for what others have to hand over, in ms. It covers fencing one of them.
 pub const GATHER_MS: u64 = 12_000;
 

@@ -113,6 +113,7 @@ impl Arbiter {
             ToSlots::Quiesce(slots) => self.quiesce(&slots, stage, out),
             ToSlots::Resume(slots) => self.resume(&slots, stage, out),
             ToSlots::Gone(member) => self.member_gone(member, stage),
+            ToSlots::Unreachable(member) => self.unreachable(member, stage, out),
             ToSlots::Released => self.release(stage, out),
         }
     }
@@ -123,7 +124,7 @@ impl Arbiter {
         self.sessions.insert(serial, make(key));
     }
 
-    fn session(
+    pub(super) fn session(
         &mut self,
         serial: u64,
         stage: &mut Stage,
@@ -175,6 +176,7 @@ impl Arbiter {
             stage.coverage.refused_forwards += 1;
             return;
         }
+        stage.trace(|| format!("to {} in {epoch:?}: {}", key.jid(), shown_event(&event)));
         let Some(actor) = self.entities.get(&key) else { return };
         match actor.gate.enter() {
             Err(_) if is_gated => self.refused(&key, event, stage, out),
@@ -303,9 +305,15 @@ impl Arbiter {
             Sent::Reply(..) | Sent::Derive(..) => {}
         }
     }
-
 }
 
 fn ask(owner: &Key, epoch: Epoch, token: Option<u64>, queries: Vec<Query>, stage: &mut Stage) {
     stage.ask_store(ToStore::Read(Asked { key: owner.clone(), epoch, token, queries }));
+}
+
+/// Short enough to read a trace.
+fn shown_event(event: &Event) -> String {
+    let mut text = format!("{event:?}");
+    text.truncate(text.floor_char_boundary(120));
+    text
 }

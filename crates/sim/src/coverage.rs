@@ -78,6 +78,8 @@ coverage! {
     stalled: Several "effects held while the lease was over",
     stale: Several "things that an owner of before said, dropped",
     returned: Several "events given back by who does not own their slot",
+    unreachable: Several "sessions lost for their user's member was not reached",
+    rerouted: Several "events routed again that a member which is gone did not take",
     full: Several "events for which a link had no room",
     without_credit: Several "times a link was without credit",
     links_lost: Several "connections between members lost",

@@ -72,7 +72,6 @@ impl Stage {
                 self.network.part(a, b);
                 self.queue.after(long, Happening::Fault(Fault::Rejoin(a, b)));
             }
-            Fault::Rejoin(a, b) => self.rejoin(a, b),
             Fault::Storeless(at, long) => {
                 self.coverage.partitions += 1;
                 self.network.storeless.insert(at);
@@ -87,7 +86,8 @@ impl Stage {
                 self.queue.after(long, Happening::Fault(Fault::StoreUp));
             }
             Fault::StoreUp => self.network.store = StoreState::Up,
-            Fault::Kill(..) | Fault::Start(_) | Fault::Pause(..) | Fault::Continue(_) => {}
+            Fault::Kill(..) | Fault::Start(_) | Fault::Pause(..) | Fault::Continue(_) | Fault::Rejoin(..) => {
+            }
         }
     }
 }

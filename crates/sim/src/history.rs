@@ -181,7 +181,7 @@ impl History {
                 return self.violate(format!("client {client} got {id} after {last}"));
             }
             *last = id.n;
-        } else if !is_first_here && !is_doubtful {
+        } else if !is_first_here && (!is_doubtful || self.keeps) {
             self.violate(format!("client {client} got {id} twice in stream {stream}"));
         } else if !is_delayed && !is_doubtful {
             self.violate(format!("client {client} got {id} again in stream {stream}, without a delay"));

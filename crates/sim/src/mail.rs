@@ -50,6 +50,7 @@ pub(crate) enum ToSlots {
     Quiesce(Arc<[Slot]>),
     Resume(Arc<[Slot]>),
     Gone(MemberId),
+    Unreachable(MemberId),
     Released,
 }
 

@@ -90,12 +90,7 @@ impl Stage {
     pub(crate) fn transmit(&mut self, connection: u64, bytes: Bytes) {
         let Some(Connection { ends, .. }) = self.network.connections.get(&connection) else { return };
         let Some(to) = ends.iter().position(|end| *end != self.here) else { return };
-        self.carry(connection, to, bytes);
-    }
-
-    fn carry(&mut self, connection: u64, to: usize, bytes: Bytes) {
-        let Some(found) = self.network.connections.get(&connection) else { return };
-        let Some(place) = found.ends.get(to).copied() else { return };
+        let Some(place) = ends.get(to).copied() else { return };
         let delay = self.random.below(self.plan.link_most + 1);
         let what = Happening::Process(place, ToProcess::Bytes(connection, bytes));
         self.queue.send(place.at, End::Link(connection, to), End::Process, delay, what);
@@ -153,23 +148,25 @@ impl Stage {
         }
     }
 
-    /// Two processes reach each other again; what they wrote meanwhile arrives.
-    pub(crate) fn rejoin(&mut self, a: usize, b: usize) {
+    /// Two processes reach each other again. What they wrote meanwhile arrives before anything that is still on its way.
+    pub(crate) fn rejoin(&mut self, a: usize, b: usize) -> Vec<(Place, ToProcess)> {
         self.network.apart.remove(&(a.min(b), a.max(b)));
+        let mut arrives = Vec::new();
         for connection in self.network.between(a, b) {
-            let held = self.network.connections.get_mut(&connection);
-            for (to, bytes) in held.map(|found| std::mem::take(&mut found.held)).unwrap_or_default() {
-                self.carry(connection, to, bytes);
+            let Some(found) = self.network.connections.get_mut(&connection) else { continue };
+            for (to, bytes) in std::mem::take(&mut found.held) {
+                let place = found.ends.get(to).copied();
+                arrives.extend(place.map(|place| (place, ToProcess::Bytes(connection, bytes))));
             }
         }
+        arrives
     }
 
-    /// All faults of the network are over.
-    pub(crate) fn mend(&mut self) {
+    /// All faults of the network are over; what arrives now.
+    pub(crate) fn mend(&mut self) -> Vec<(Place, ToProcess)> {
         self.network.storeless.clear();
         self.network.store = StoreState::Up;
-        for (a, b) in self.network.apart.clone() {
-            self.rejoin(a, b);
-        }
+        let apart = self.network.apart.clone();
+        apart.into_iter().flat_map(|(a, b)| self.rejoin(a, b)).collect()
     }
 }

@@ -124,7 +124,11 @@ impl Process {
             let parcels = std::mem::take(&mut out.parcels);
             let mut back: Vec<_> = parcels.into_iter().flat_map(|parcel| self.links.send(parcel)).collect();
             back.extend(self.links.flush());
-            for parcel in back {
+            let (full, nowhere): (Vec<_>, Vec<_>) =
+                back.into_iter().partition(|parcel| self.links.leads_to(parcel.to));
+            is_quiet &= nowhere.is_empty();
+            self.reroute(now, nowhere.into_iter().map(|parcel| (parcel.to, parcel.carried)), stage);
+            for parcel in full {
                 stage.coverage.full += 1;
                 if let Some(member) = &mut self.member {
                     member.not_sent(parcel, stage, &mut out);
@@ -184,9 +188,11 @@ impl Process {
                 Action::Connect(member, info) => self.links.add(now, member, &info, stage),
                 Action::Install(table) => self.install(table, stage),
                 Action::Gone(member) => {
-                    self.links.remove(member, stage);
+                    let lost = self.links.remove(member, stage);
+                    self.reroute(now, lost, stage);
                     self.tell_arbiters(&ToSlots::Gone(member), stage);
                 }
+                Action::Unreachable(member) => self.tell_arbiters(&ToSlots::Unreachable(member), stage),
                 Action::Gathered(slots) => self.tell_arbiters(&ToSlots::Gathered(slots.into()), stage),
                 Action::Quiesce(slots) => self.tell_arbiters(&ToSlots::Quiesce(slots.into()), stage),
                 Action::Resume(slots) => self.tell_arbiters(&ToSlots::Resume(slots.into()), stage),
@@ -226,6 +232,19 @@ impl Process {
         }
     }
 
+    /// Of what a member that is gone did not take, the events for entities are routed again, by the table that is in
+    /// force.
+    fn reroute(&mut self, now: u64, lost: impl IntoIterator<Item = (MemberId, Carried)>, stage: &mut Stage) {
+        for (member, carried) in lost {
+            if let Carried::Event { source, target, epoch, event } = carried {
+                stage.coverage.rerouted += 1;
+                let version = self.version;
+                let carried = Carried::Returned { source, target, epoch, event, version };
+                self.hand_on(now, member, carried, stage);
+            }
+        }
+    }
+
     /// What the links have; whether there was something.
     fn drive_links(&mut self, now: u64, stage: &mut Stage) -> bool {
         let mut arrived = Vec::new();
@@ -241,6 +260,7 @@ impl Process {
         }
         for (member, carried) in arrived {
             did = true;
+            stage.trace(|| format!("arrives from {member:?}: {carried:?}"));
             self.hand_on(now, member, carried, stage);
         }
         did

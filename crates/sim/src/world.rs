@@ -212,7 +212,8 @@ impl World {
             Happening::Heal => {
                 stage.is_ending = true;
                 stage.plan.heal();
-                stage.mend();
+                let arrives = stage.mend();
+                arrives.into_iter().for_each(|(place, what)| self.happen(place, what));
                 let places: Vec<_> = self.processes.iter().flatten().map(|process| process.place).collect();
                 places.into_iter().for_each(|place| self.go_on(place));
             }
@@ -261,6 +262,10 @@ impl World {
                 }
             }
             Fault::Continue(place) => self.go_on(place),
+            Fault::Rejoin(a, b) => {
+                let arrives = self.stage.rejoin(a, b);
+                arrives.into_iter().for_each(|(place, what)| self.happen(place, what));
+            }
             fault if !self.stage.is_ending => self.stage.trouble(fault),
             _ => {}
         }
@@ -313,10 +318,7 @@ impl World {
         stage
             .history
             .conclude(may_lose, |client, period| clients.get(client).and_then(Client::ready) == Some(period));
-        // Until take-over tells contacts of who has gone with the dead, that is not judged.
-        if self.stage.coverage.taken_over == 0 {
-            self.check_presence();
-        }
+        self.check_presence();
         for member in self.processes.iter().flatten().filter_map(Process::member) {
             self.stage.trace(|| format!("in the end: {member:?}"));
         }
@@ -324,6 +326,9 @@ impl World {
 
     /// Everyone sees those that are there, and nobody else.
     fn check_presence(&mut self) {
+        // What contacts missed before they were contacts no more they are not told again.
+        let coverage = &self.stage.coverage;
+        let may_be_lost = coverage.taken_over + coverage.full > 0;
         for (index, watcher) in self.clients.iter().enumerate() {
             let expected: BTreeSet<&str> = self
                 .clients
@@ -335,7 +340,11 @@ impl World {
             let is_judged = |jid: &&str| {
                 let contacts = self.clients.iter().filter(|client| client.available().is_some());
                 let mut same = contacts.filter(|client| jid.starts_with(account(client.account()).as_str()));
-                same.all(|contact| agree(watcher, contact) && agree(contact, watcher))
+                same.all(|contact| {
+                    (sees(watcher, contact) || !may_be_lost)
+                        && agree(watcher, contact)
+                        && agree(contact, watcher)
+                })
             };
             let expected: BTreeSet<&str> = expected.into_iter().filter(is_judged).collect();
             let seen: BTreeSet<&str> = watcher.view().filter(is_judged).collect();

@@ -26,6 +26,9 @@ pub enum Action {
     Install(Arc<Table>),
     /// A member is in the table no more: so are its sessions. Its link is closed.
     Gone(MemberId),
+    /// There has been no link with a member of the table for so long that sessions here of users there are better off to
+    /// end: their clients resume where they can. Again after as long, as long as that lasts.
+    Unreachable(MemberId),
     /// Everybody has handed over what he had of these slots, or cannot any more: they are served in full.
     Gathered(Vec<Slot>),
     /// Admit nothing more to these slots, and say [`super::Steward::quiet`] of each when every batch of it has a known

@@ -5,7 +5,7 @@ use super::gathering::Gathering;
 use super::moves::Moves;
 use super::{Action, Ending};
 use crate::PeerMessage;
-use crate::limits::LEASE_MS;
+use crate::limits::{LEASE_MS, UNREACHABLE_MS};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stentor_engine::{MemberId, RegisterRequest, Slot, Table, TableChange};
@@ -30,8 +30,8 @@ pub(super) struct Membership {
     is_changed: bool,
     /// Members that might have had some when that was last looked at.
     takers: Vec<MemberId>,
-    /// Members with which there is a link.
-    linked: BTreeSet<MemberId>,
+    /// The others; while there is no link, when they are said to be unreachable next.
+    links: BTreeMap<MemberId, Option<u64>>,
     /// The version by which all our sessions have attached.
     handed_over: u64,
     /// Who waits for us to hand over, and which version.
@@ -53,7 +53,7 @@ impl Membership {
             moves: Moves::default(),
             is_changed: false,
             takers: Vec::new(),
-            linked: BTreeSet::new(),
+            links: BTreeMap::new(),
             handed_over: 0,
             awaited: BTreeMap::new(),
             has_drained: false,
@@ -93,6 +93,7 @@ impl Membership {
         desk.ask(now, RegisterRequest::Renew(self.me));
         desk.ask(now, RegisterRequest::Leases);
         desk.keep_table(now);
+        self.find_unreachable(now, desk);
         let gathered = self.gathering.complete(now);
         if !gathered.is_empty() {
             self.is_changed = true;
@@ -138,15 +139,26 @@ impl Membership {
     }
 
     /// Whether there is a link with that member.
-    pub(super) fn linked(&mut self, member: MemberId, is_linked: bool, desk: &mut Desk) {
+    pub(super) fn linked(&mut self, now: u64, member: MemberId, is_linked: bool, desk: &mut Desk) {
         self.is_changed = true;
+        let Some(unreachable_at) = self.links.get_mut(&member) else { return };
         if !is_linked {
-            self.linked.remove(&member);
-        } else if self.linked.insert(member)
+            unreachable_at.get_or_insert(now + UNREACHABLE_MS);
+        } else if unreachable_at.take().is_some()
             && let Some(version) = self.gathering.waits_for(member)
         {
             // What it was told before may have gone nowhere.
             desk.actions.push_back(Action::Tell(member, PeerMessage::Version(version)));
+        }
+    }
+
+    /// Who has not been linked with for so long, each again after as long.
+    fn find_unreachable(&mut self, now: u64, desk: &mut Desk) {
+        for (member, unreachable_at) in &mut self.links {
+            if unreachable_at.is_some_and(|at| at <= now) {
+                *unreachable_at = Some(now + UNREACHABLE_MS);
+                desk.actions.push_back(Action::Unreachable(*member));
+            }
         }
     }
 
@@ -166,7 +178,8 @@ impl Membership {
 
     /// What else happens at a certain time, unless something else happens first.
     pub(super) fn deadlines(&self) -> impl Iterator<Item = u64> {
-        self.gathering.deadline().into_iter().chain(self.moves.deadline())
+        let unreachable = self.links.values().filter_map(|at| *at);
+        self.gathering.deadline().into_iter().chain(self.moves.deadline()).chain(unreachable)
     }
 
     fn is_installed(&self) -> bool {
@@ -180,13 +193,14 @@ impl Membership {
         let others: BTreeSet<MemberId> =
             after.members().keys().copied().filter(|id| *id != self.me).collect();
         for id in others.iter().filter(|id| before.member(**id).is_none()) {
+            self.links.insert(*id, Some(now + UNREACHABLE_MS));
             let info = after.member(*id).map(|member| member.info.clone());
             desk.actions.extend(info.map(|info| Action::Connect(*id, info)));
         }
         desk.actions.push_back(Action::Install(Arc::clone(after)));
         for gone in before.members().keys().filter(|id| after.member(**id).is_none()) {
             self.gathering.gone(*gone);
-            self.linked.remove(gone);
+            self.links.remove(gone);
             self.awaited.remove(gone);
             desk.actions.push_back(Action::Gone(*gone));
         }
@@ -226,7 +240,7 @@ impl Membership {
 
     /// Whether a member may be given slots: this one, or one that is linked with it and was seen alive of late.
     fn is_fit(&self, member: MemberId, desk: &Desk) -> bool {
-        member == self.me || self.linked.contains(&member) && desk.watch.is_fresh(member)
+        member == self.me || self.links.get(&member) == Some(&None) && desk.watch.is_fresh(member)
     }
 
     /// The table is the newest that is known of: what is to be changed.

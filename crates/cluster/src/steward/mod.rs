@@ -140,7 +140,7 @@ impl Steward {
     /// The link with a member has come up, or is down.
     pub fn linked(&mut self, now: u64, member: MemberId, is_linked: bool) {
         if let Stage::Member(membership) = &mut self.stage {
-            membership.linked(member, is_linked, &mut self.desk);
+            membership.linked(now, member, is_linked, &mut self.desk);
         }
         self.tick(now);
     }

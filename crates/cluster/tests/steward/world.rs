@@ -217,7 +217,7 @@ impl World {
                     self.processes[at].id = Some(id);
                     self.processes[at].joined_by = self.register.table.version();
                 }
-                Action::Lease { .. } | Action::Gone(_) => {}
+                Action::Lease { .. } | Action::Gone(_) | Action::Unreachable(_) => {}
                 Action::Connect(member, _) => {
                     let delay = self.random.between(5, 300);
                     self.later(delay, at, Event::Linked(member, true));

@@ -5,7 +5,7 @@ use super::arbiters::Order;
 use super::cell::Watch;
 use super::clock::{now, now_ms};
 use super::incoming::Known;
-use super::limits::{UNREACHABLE_MS, WARNING_MS};
+use super::limits::WARNING_MS;
 use super::links::{self, Channel, Target, Tls, server_name};
 use super::peers::Ways;
 use super::{Input, Published};
@@ -158,24 +158,11 @@ impl Core {
         if self.gossip.as_ref().is_some_and(|gossip| gossip.due() <= super::clock::now()) {
             self.gossip(|gossip, now, out| gossip.time(now, out));
         }
-        let mut unreachable = Vec::new();
-        for (member, known) in &mut self.members {
-            if known.unreachable_at.is_some_and(|at| at <= now) {
-                known.unreachable_at = Some(now + UNREACHABLE_MS);
-                unreachable.push(*member);
-            }
-        }
-        for member in unreachable {
-            tracing::warn!(member = member.0, "a member is not reached: sessions of users there are ended");
-            self.order(Order::Unreachable(member));
-        }
     }
 
     /// In how long there is something to do.
     pub(super) fn next_deadline(&self) -> Duration {
-        let unreachable = self.members.values().filter_map(|known| known.unreachable_at);
-        let deadlines = unreachable.chain(self.steward.next_deadline());
-        let deadlines = deadlines.map(Duration::from_millis);
+        let deadlines = self.steward.next_deadline().map(Duration::from_millis).into_iter();
         let next = deadlines.chain(self.gossip.as_ref().map(Gossip::due)).min();
         next.map_or(Duration::from_secs(1), |next| next.saturating_sub(now()))
     }
@@ -206,6 +193,13 @@ impl Core {
             Action::Connect(member, info) => self.connect(member, info),
             Action::Install(table) => self.install(table),
             Action::Gone(member) => self.gone(member),
+            Action::Unreachable(member) => {
+                tracing::warn!(
+                    member = member.0,
+                    "a member is not reached: sessions of users there are ended"
+                );
+                self.order(Order::Unreachable(member));
+            }
             Action::Gathered(slots) => {
                 self.gathering.retain(|slot| !slots.contains(slot));
                 self.order(Order::Gathered(slots));
@@ -253,7 +247,7 @@ impl Core {
             Err(error) => tracing::error!(member = member.0, %error, "there will be no link with a member"),
         }
         self.ways.add(member, Arc::clone(&channel));
-        self.members.insert(member, Known::new(now, info, channel));
+        self.members.insert(member, Known::new(info, channel));
         self.start_links();
     }
 

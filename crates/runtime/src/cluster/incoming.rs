@@ -1,7 +1,6 @@
 //! What the cluster's thread learns of other members: of their links, and by gossip.
 
 use super::core::Core;
-use super::limits::UNREACHABLE_MS;
 use super::links::{Channel, Happened, Stranger};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -16,13 +15,11 @@ pub(super) struct Known {
     pub(super) info: MemberInfo,
     pub(super) channel: Arc<Channel>,
     pub(super) is_linked: bool,
-    /// While there is no link: when sessions of users there are ended next.
-    pub(super) unreachable_at: Option<u64>,
 }
 
 impl Known {
-    pub(super) fn new(now: u64, info: MemberInfo, channel: Arc<Channel>) -> Self {
-        Self { info, channel, is_linked: false, unreachable_at: Some(now + UNREACHABLE_MS) }
+    pub(super) fn new(info: MemberInfo, channel: Arc<Channel>) -> Self {
+        Self { info, channel, is_linked: false }
     }
 }
 
@@ -45,7 +42,7 @@ impl Core {
             match event {
                 LinkEvent::Up => {
                     tracing::info!(member = member.0, name = %known.info.name, "linked with a member");
-                    (known.is_linked, known.unreachable_at) = (true, None);
+                    known.is_linked = true;
                     self.steward.linked(now, member, true);
                 }
                 LinkEvent::Down(lost) => self.link_lost(now, member, lost),
@@ -56,7 +53,6 @@ impl Core {
 
     fn link_lost(&mut self, now: u64, member: MemberId, lost: LinkLost) {
         let Some(known) = self.members.get_mut(&member) else { return };
-        known.unreachable_at.get_or_insert(now + UNREACHABLE_MS);
         let (was_linked, name) = (std::mem::take(&mut known.is_linked), known.info.name.clone());
         let is_refused = matches!(lost, LinkLost::Refused(_) | LinkLost::Wire(_));
         if is_refused && self.may_warn(now, "link") {

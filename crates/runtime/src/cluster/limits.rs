@@ -4,8 +4,6 @@
 pub const GREETING_MAX: usize = 64;
 /// And from addresses of members: all of a large cluster that come back at once.
 pub const GREETING_MEMBERS_MAX: usize = 1_024;
-/// For so long a link has to be down until sessions of users at the other member are ended, in ms.
-pub const UNREACHABLE_MS: u64 = 10_000;
 /// Of each kind of warning about strangers and members, one at most in so long, in ms.
 pub const WARNING_MS: u64 = 1_000;
 /// Inputs that are taken at once from other threads. How many wait is bounded by arbiters, slots,

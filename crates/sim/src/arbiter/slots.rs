@@ -5,6 +5,7 @@ use crate::client::account;
 use crate::mail::{Mail, Report, ToSlots};
 use crate::member::Outgoing;
 use crate::queue::End;
+use crate::session::Session;
 use crate::stage::{Stage, ToMember};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -96,6 +97,17 @@ impl Arbiter {
         let loaded: Vec<_> = self.entities.iter().map(|(key, actor)| (key.clone(), actor.epoch)).collect();
         for (key, epoch) in loaded {
             self.deliver_own(&key, epoch, Event::MemberGone(member), stage);
+        }
+    }
+
+    /// A member is not reached: its users' sessions here are lost, so that their clients resume where they can.
+    pub(super) fn unreachable(&mut self, member: MemberId, stage: &mut Stage, out: &mut Outgoing) {
+        let table = self.slots.table();
+        let is_there = |session: &Session| table.owner(session.slot()).member == Some(member);
+        let lost: Vec<u64> = self.sessions.iter().filter(|(_, s)| is_there(s)).map(|(n, _)| *n).collect();
+        for serial in lost {
+            stage.coverage.unreachable += 1;
+            self.session(serial, stage, out, Session::lose);
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use stentor_cluster::PeerMessage;
 use stentor_cluster::link::{Link, LinkEvent, LinkSettings, Weight};
 use stentor_cluster::wire::{Carried, Gatherer, Hello, Refusal, Version, encode};
-use stentor_engine::{Key, MemberId, MemberInfo};
+use stentor_engine::{Key, MemberId, MemberInfo, SessionKey};
 
 /// Bytes written at once.
 const WRITE_BYTES: usize = 16 * 1024;
@@ -19,8 +19,8 @@ struct End {
     to: usize,
     connection: Option<u64>,
     gatherer: Gatherer,
-    /// Who says what the gatherer holds, if it is for a session.
-    owner: Option<Key>,
+    /// Who says what was put here since it was flushed, if it is for a session.
+    owners: BTreeMap<SessionKey, Key>,
     /// What came by a newer table than is here, with what is behind it.
     held: VecDeque<(u64, Carried, Weight)>,
 }
@@ -46,15 +46,27 @@ impl Links {
         let settings = LinkSettings { cluster: 7, me, name: "m".into(), peer: member };
         let link = Link::new(now, settings, self.version).limited(stage.plan.link_limits);
         let to = usize::from(info.link.port());
-        let (connection, gatherer, owner, held) = (None, Gatherer::default(), None, VecDeque::new());
-        self.ends.insert(member, End { link, to, connection, gatherer, owner, held });
+        let (connection, gatherer) = (None, Gatherer::default());
+        let (owners, held) = (BTreeMap::new(), VecDeque::new());
+        self.ends.insert(member, End { link, to, connection, gatherer, owners, held });
     }
 
-    /// A member is in the table no more.
-    pub(super) fn remove(&mut self, member: MemberId, stage: &mut Stage) {
-        if let Some(connection) = self.ends.remove(&member).and_then(|end| end.connection) {
+    /// A member is in the table no more: what it may not have got.
+    pub(super) fn remove(&mut self, member: MemberId, stage: &mut Stage) -> Vec<(MemberId, Carried)> {
+        let Some(end) = self.ends.remove(&member) else { return Vec::new() };
+        if let Some(connection) = end.connection {
             stage.close(connection);
         }
+        let mut lost = Vec::new();
+        for frame in end.link.into_unacknowledged() {
+            unpack(member, frame.decode().expect("it was written by the same program"), &mut lost);
+        }
+        lost
+    }
+
+    /// Whether there is a link with it.
+    pub(super) fn leads_to(&self, member: MemberId) -> bool {
+        self.ends.contains_key(&member)
     }
 
     pub(super) fn install(&mut self, version: u64) {
@@ -77,11 +89,12 @@ impl Links {
     /// Gives back what there is no room for, or no way.
     pub(super) fn send(&mut self, parcel: Parcel) -> Vec<Parcel> {
         let Some(end) = self.ends.get_mut(&parcel.to) else { return vec![parcel] };
+        if let (Carried::Session { session, .. }, Some(owner)) = (&parcel.carried, parcel.owner) {
+            end.owners.insert(*session, owner);
+        }
         let mut ready = Vec::new();
         end.gatherer.add(parcel.carried, &mut ready);
-        let back = end.put(parcel.to, ready);
-        end.owner = parcel.owner;
-        back
+        end.put(parcel.to, ready)
     }
 
     /// What is held back to be sent together goes; gives back what there is no room for.
@@ -216,7 +229,9 @@ impl End {
     fn flush(&mut self, member: MemberId) -> Vec<Parcel> {
         let mut ready = Vec::new();
         self.gatherer.flush(&mut ready);
-        self.put(member, ready)
+        let back = self.put(member, ready);
+        self.owners.clear();
+        back
     }
 
     fn put(&mut self, member: MemberId, ready: Vec<Carried>) -> Vec<Parcel> {
@@ -227,8 +242,11 @@ impl End {
                 unpack(member, carried, &mut back);
             }
         }
-        let owner = self.owner.as_ref();
-        back.into_iter().map(|(to, carried)| Parcel { to, owner: owner.cloned(), carried }).collect()
+        let owner = |carried: &Carried| match carried {
+            Carried::Session { session, .. } => self.owners.get(session).cloned(),
+            _ => None,
+        };
+        back.into_iter().map(|(to, carried)| Parcel { to, owner: owner(&carried), carried }).collect()
     }
 
     fn take(&mut self, now: u64) {
