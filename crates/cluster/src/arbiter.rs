@@ -65,14 +65,14 @@ impl HandOvers {
     }
 }
 
-/// Slots that are to move, and how many of their entities have not ended.
+/// Slots that are to move, since which round, and how many of their entities have not ended.
 #[derive(Debug, Default)]
-pub struct Retiring(BTreeMap<Slot, usize>);
+pub struct Retiring(BTreeMap<Slot, (u64, usize)>);
 
 impl Retiring {
     /// This slot is to move, and so many of its entities are loaded.
-    pub fn begin(&mut self, slot: Slot, entities: usize) {
-        self.0.insert(slot, entities);
+    pub fn begin(&mut self, round: u64, slot: Slot, entities: usize) {
+        self.0.insert(slot, (round, entities));
     }
 
     /// It is another's by now, or stays.
@@ -82,16 +82,17 @@ impl Retiring {
 
     /// An entity of the slot has ended.
     pub fn ended(&mut self, slot: Slot) {
-        if let Some(left) = self.0.get_mut(&slot) {
+        if let Some((_, left)) = self.0.get_mut(&slot) {
             *left = left.saturating_sub(1);
         }
     }
 
-    /// The next slot of which nothing is under way any more; once each.
-    pub fn take_quiet(&mut self) -> Option<Slot> {
-        let slot = self.0.iter().find(|(_, left)| **left == 0).map(|(slot, _)| *slot)?;
+    /// The next slot of which nothing is under way any more, and its round; once each.
+    pub fn take_quiet(&mut self) -> Option<(Slot, u64)> {
+        let (slot, round) =
+            self.0.iter().find(|(_, (_, left))| *left == 0).map(|(slot, (round, _))| (*slot, *round))?;
         self.forget(slot);
-        Some(slot)
+        Some((slot, round))
     }
 }
 

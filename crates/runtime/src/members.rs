@@ -63,8 +63,8 @@ pub enum Report {
         /// The table's version.
         version: u64,
     },
-    /// Nothing of a slot that quiesces is under way any more: it can be moved.
-    Quiet(Slot),
+    /// Nothing of a slot that quiesces since that round is under way any more: it can be moved.
+    Quiet(Slot, u64),
 }
 
 /// The way to other members. Called on arbiters, so it does not wait.
@@ -188,9 +188,9 @@ impl Shared {
         self.post_all(|| Parcel::Gathered(Arc::clone(slots)));
     }
 
-    /// These slots are to move to another member. Each is reported once it is quiet.
-    pub fn quiesce(&self, slots: &Arc<[Slot]>) {
-        self.post_all(|| Parcel::Quiesce(Arc::clone(slots)));
+    /// These slots are to move to another member. Each is reported once it is quiet, with the number of this round.
+    pub fn quiesce(&self, round: u64, slots: &Arc<[Slot]>) {
+        self.post_all(|| Parcel::Quiesce(round, Arc::clone(slots)));
     }
 
     /// Slots that quiesce stay after all.

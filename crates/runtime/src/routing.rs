@@ -278,7 +278,7 @@ impl Local {
     }
 
     /// These slots are to move: their entities end, each once nothing of it is under way.
-    pub(crate) fn quiesce(&mut self, slots: &[Slot]) {
+    pub(crate) fn quiesce(&mut self, round: u64, slots: &[Slot]) {
         let here = slots.iter().copied().filter(|slot| self.shared.arbiter_of_slot(*slot) == self.arbiter);
         let mut begun: HashMap<Slot, usize> =
             self.slots.quiesce(here).into_iter().map(|slot| (slot, 0)).collect();
@@ -288,7 +288,7 @@ impl Local {
                 post_entity(&handle.address, Retire);
             }
         }
-        begun.into_iter().for_each(|(slot, entities)| self.retiring.begin(slot, entities));
+        begun.into_iter().for_each(|(slot, entities)| self.retiring.begin(round, slot, entities));
         self.report_quiet();
     }
 
@@ -310,8 +310,8 @@ impl Local {
     }
 
     fn report_quiet(&mut self) {
-        while let Some(slot) = self.retiring.take_quiet() {
-            self.shared.report(Report::Quiet(slot));
+        while let Some((slot, round)) = self.retiring.take_quiet() {
+            self.shared.report(Report::Quiet(slot, round));
         }
     }
 }

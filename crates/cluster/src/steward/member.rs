@@ -163,8 +163,8 @@ impl Membership {
     }
 
     /// Nothing of a slot of ours is under way.
-    pub(super) fn quiet(&mut self, now: u64, slot: Slot) {
-        self.moves.quiet(now, slot);
+    pub(super) fn quiet(&mut self, now: u64, slot: Slot, round: u64) {
+        self.moves.quiet(now, slot, round);
     }
 
     /// Our own change was made, and is the table that we know now.
@@ -292,7 +292,7 @@ impl Membership {
             desk.actions.push_back(Action::Resume(stay));
         }
         if !begin.is_empty() {
-            desk.actions.push_back(Action::Quiesce(begin));
+            desk.actions.push_back(Action::Quiesce(self.moves.round(), begin));
         }
     }
 

@@ -13,7 +13,7 @@ enum Event {
     Asked(RegisterRequest),
     Answered(Question, RegisterReply),
     Told(MemberId, PeerMessage),
-    Quiet(Slot),
+    Quiet(Slot, u64),
     HandedOver(u64),
     Linked(MemberId, bool),
 }
@@ -187,10 +187,10 @@ impl World {
             Event::Asked(_) => {}
             Event::Answered(question, reply) => process.steward.answered(clock, question, reply),
             Event::Told(from, message) => process.steward.told(clock, from, &message),
-            Event::Quiet(slot) => {
+            Event::Quiet(slot, round) => {
                 if process.quiescing.contains(&slot) {
                     process.quiet.insert(slot);
-                    process.steward.quiet(clock, slot);
+                    process.steward.quiet(clock, slot, round);
                 }
             }
             Event::HandedOver(version) => {
@@ -232,7 +232,7 @@ impl World {
                     self.later(delay, at, Event::HandedOver(version));
                 }
                 Action::Gathered(slots) => self.gathered(at, &slots),
-                Action::Quiesce(slots) => self.quiesce(at, &slots),
+                Action::Quiesce(round, slots) => self.quiesce(at, round, &slots),
                 Action::Resume(slots) => {
                     for slot in slots {
                         let was = self.processes[at].quiescing.remove(&slot);
@@ -251,7 +251,7 @@ impl World {
         }
     }
 
-    fn quiesce(&mut self, at: usize, slots: &[Slot]) {
+    fn quiesce(&mut self, at: usize, round: u64, slots: &[Slot]) {
         for slot in slots {
             let process = &mut self.processes[at];
             let may = process.owns(*slot) && !process.gathering.contains_key(slot);
@@ -260,7 +260,7 @@ impl World {
             self.check(may && is_new && few, || format!("{slot:?} is stopped"));
             let most = if self.random.chance(1) { 400 } else { 30 };
             let delay = self.random.between(1, most);
-            self.later(delay, at, Event::Quiet(*slot));
+            self.later(delay, at, Event::Quiet(*slot, round));
         }
     }
 

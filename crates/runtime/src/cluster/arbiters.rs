@@ -11,7 +11,7 @@ use stentor_engine::{MemberId, Slot, Table};
 pub(super) enum Order {
     Install(Arc<Table>),
     Gathered(Vec<Slot>),
-    Quiesce(Vec<Slot>),
+    Quiesce(u64, Vec<Slot>),
     Resume(Vec<Slot>),
     Released,
     Rerouted(MemberId, Vec<ToMember>),
@@ -39,7 +39,7 @@ impl Core {
                 self.ways.installed(table.version());
             }
             Order::Gathered(slots) => shared.gathered(&slots.into()),
-            Order::Quiesce(slots) => shared.quiesce(&slots.into()),
+            Order::Quiesce(round, slots) => shared.quiesce(round, &slots.into()),
             Order::Resume(slots) => shared.resume(&slots.into()),
             Order::Released => shared.released(),
             Order::Rerouted(member, items) => shared.from_member(member, items),

@@ -120,7 +120,7 @@ impl Core {
     pub(super) fn take(&mut self, now: u64, input: Input) {
         match input {
             Input::Answered(question, reply) => self.steward.answered(now, question, reply),
-            Input::Report(Report::Quiet(slot)) => self.steward.quiet(now, slot),
+            Input::Report(Report::Quiet(slot, round)) => self.steward.quiet(now, slot, round),
             Input::Report(Report::HandedOver { arbiter, version }) => {
                 self.handed_over(now, arbiter, version);
             }
@@ -204,9 +204,9 @@ impl Core {
                 self.gathering.retain(|slot| !slots.contains(slot));
                 self.order(Order::Gathered(slots));
             }
-            Action::Quiesce(slots) => {
+            Action::Quiesce(round, slots) => {
                 self.quiescing.extend(slots.iter().copied());
-                self.order(Order::Quiesce(slots));
+                self.order(Order::Quiesce(round, slots));
             }
             Action::Resume(slots) => {
                 self.quiescing.retain(|slot| !slots.contains(slot));

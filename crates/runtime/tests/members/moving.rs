@@ -36,8 +36,8 @@ async fn a_slot_moves_once_it_is_quiet_and_what_waited_goes_after_it() {
     let mut pair = pair().await;
     assert_eq!(ask(&pair.a, create()).await, Some(Reply::Done));
     let slot = user().slot();
-    pair.a.runtime.shared().quiesce(&Arc::from([slot]));
-    while pair.a.reports.recv().await != Some(Report::Quiet(slot)) {}
+    pair.a.runtime.shared().quiesce(1, &Arc::from([slot]));
+    while pair.a.reports.recv().await != Some(Report::Quiet(slot, 1)) {}
     assert_eq!(pair.a.runtime.administration().count().await.0, 0, "its entity has ended");
 
     // Asked while nobody answers: it waits for the next table.
@@ -63,8 +63,8 @@ async fn a_slot_that_stays_after_all_answers_what_waited() {
     let mut pair = pair().await;
     assert_eq!(ask(&pair.a, create()).await, Some(Reply::Done));
     let slots: Arc<[Slot]> = Arc::from([user().slot()]);
-    pair.a.runtime.shared().quiesce(&slots);
-    while pair.a.reports.recv().await != Some(Report::Quiet(user().slot())) {}
+    pair.a.runtime.shared().quiesce(1, &slots);
+    while pair.a.reports.recv().await != Some(Report::Quiet(user().slot(), 1)) {}
     let administration = pair.a.runtime.administration();
     let waiting = actix_rt::spawn(async move { administration.ask(user(), Command::Describe).await });
     pair.a.runtime.shared().resume(&slots);

@@ -112,11 +112,11 @@ impl Arbiter {
     }
 
     /// These slots are to move: their entities end, each once nothing of it is under way.
-    pub(super) fn quiesce(&mut self, slots: &[Slot], stage: &mut Stage, out: &mut Outgoing) {
+    pub(super) fn quiesce(&mut self, round: u64, slots: &[Slot], stage: &mut Stage, out: &mut Outgoing) {
         let is_here = |slot: &Slot| slot.number() % stage.plan.arbiters == self.number;
         for slot in self.slots.quiesce(slots.iter().copied().filter(is_here)) {
             let keys: Vec<_> = self.entities.keys().filter(|key| key.slot() == slot).cloned().collect();
-            self.retiring.begin(slot, keys.len());
+            self.retiring.begin(round, slot, keys.len());
             for key in keys {
                 self.post(&key, Mail::Retire, stage);
             }
@@ -135,8 +135,8 @@ impl Arbiter {
     }
 
     pub(super) fn report_quiet(&mut self, out: &mut Outgoing) {
-        while let Some(slot) = self.retiring.take_quiet() {
-            out.reports.push(Report::Quiet(slot));
+        while let Some((slot, round)) = self.retiring.take_quiet() {
+            out.reports.push(Report::Quiet(slot, round));
         }
     }
 }
