@@ -176,6 +176,31 @@ fn a_port_that_cannot_be_had_is_told_with_its_setting() {
     }
 }
 
+/// By option or by environment; what the file names is beside it.
+#[test]
+fn init_writes_the_file_that_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let elsewhere = run(folder, &["--config", "etc/own.toml", "init", "--folder", "other"]);
+    assert_eq!(elsewhere.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&elsewhere.stderr);
+    assert!(told.contains("etc/own.toml is not in other"), "{told}");
+    assert_eq!(std::fs::read_dir(folder).expect("it is there").count(), 0, "nothing is written");
+
+    let told = run(folder, &["--config", "etc/own.toml", "init", "example.org"]);
+    let told = String::from_utf8_lossy(&told.stdout);
+    assert!(told.contains("stentor --config etc/own.toml serve"), "{told}");
+    assert!(
+        folder.join("etc/certificates/example.org.key").exists() && !folder.join("stentor.toml").exists()
+    );
+    assert!(run(folder, &["--config", "etc/own.toml", "check"]).status.success());
+    for (file, arguments) in [("bare.toml", &["init"][..]), ("x/s.toml", &["init", "--folder", "./x"])] {
+        let written = stentor(folder, arguments).env("STENTOR_CONFIG", file).output().expect("it runs");
+        assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+        assert!(folder.join(file).exists() && !folder.join("stentor.toml").exists(), "{file}");
+    }
+}
+
 /// Half of what it writes would be in the way of the next try.
 #[test]
 fn init_writes_all_or_nothing() {

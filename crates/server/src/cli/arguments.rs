@@ -44,6 +44,8 @@ pub enum Command {
     /// SIGHUP reads the configuration again, SIGTERM and Ctrl-C give the sessions time to end.
     Serve,
     /// Write a configuration, a data folder and self-signed certificates
+    ///
+    /// The configuration is the file that --config names, or else stentor.toml, and the rest goes into its folder.
     Init(InitArguments),
     /// Check the configuration and the certificates it names, and tell every mistake
     Check,
@@ -97,9 +99,9 @@ pub struct InitArguments {
     /// The domains to serve: the part of addresses behind the @
     #[arg(value_name = "DOMAIN", default_value = "localhost", value_parser = domain)]
     pub domains: Vec<String>,
-    /// The folder to write to; is created
-    #[arg(long, default_value = ".")]
-    pub folder: PathBuf,
+    /// The folder to write to; is created [default: that of --config, else this one]
+    #[arg(long)]
+    pub folder: Option<PathBuf>,
 }
 
 /// `stentor user`

@@ -10,7 +10,7 @@ use rcgen::{
 
 use super::arguments::InitArguments;
 use super::files::{CLOCK_TOLERANCE, VALIDITY, create_private_folder, failure, refuse_existing, write};
-use super::output::{Failure, Output};
+use super::output::{ExitStatus, Failure, Output};
 
 /// The commented example is what everybody begins with.
 const EXAMPLE: &str = include_str!("../../../../config/stentor.toml");
@@ -19,9 +19,9 @@ const EXAMPLE: &str = include_str!("../../../../config/stentor.toml");
 const EXAMPLE_DOMAIN: &str = "localhost";
 
 /// Writes all; what exists is never written over.
-pub(super) fn run(arguments: &InitArguments, output: &Output) -> Result<(), Failure> {
-    let folder = &arguments.folder;
-    let config = folder.join("stentor.toml");
+pub(super) fn run(arguments: &InitArguments, config: Option<&Path>, output: &Output) -> Result<(), Failure> {
+    let (folder, config) = place(arguments.folder.as_deref(), config)?;
+    let folder = folder.as_path();
     let mut domains = arguments.domains.clone();
     domains.dedup();
     let certificates: Vec<_> = domains
@@ -56,6 +56,27 @@ pub(super) fn run(arguments: &InitArguments, output: &Output) -> Result<(), Fail
         lines.push(format!("Start the server: stentor --config {} serve", config.display()));
         lines
     })
+}
+
+/// The folder to write to, and the configuration in it: what stands in that is relative to its folder.
+fn place(folder: Option<&Path>, config: Option<&Path>) -> Result<(PathBuf, PathBuf), Failure> {
+    let Some(config) = config else {
+        let folder = folder.unwrap_or(Path::new("."));
+        return Ok((folder.to_owned(), folder.join("stentor.toml")));
+    };
+    let beside = config.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Some(folder) = folder
+        && std::path::absolute(folder)? != std::path::absolute(beside)?
+    {
+        let message = format!(
+            "{} is not in {}: a configuration stands in the folder that is written to; leave out --folder, or name \
+             another file with --config or STENTOR_CONFIG",
+            config.display(),
+            folder.display()
+        );
+        return Err(Failure { status: ExitStatus::Usage, ..Failure::new(message) });
+    }
+    Ok((beside.to_owned(), config.to_owned()))
 }
 
 fn certificate_file(folder: &Path, domain: &str, ending: &str) -> PathBuf {

@@ -68,10 +68,10 @@ fn usage_failure(error: &clap::Error) -> Failure {
 }
 
 fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
-    let source = ConfigSource::new(arguments.config);
+    let source = ConfigSource::new(arguments.config.clone());
     match arguments.command {
         Command::Serve => run_server(source),
-        Command::Init(init) => init::run(&init, output),
+        Command::Init(init) => init::run(&init, arguments.config.as_deref(), output),
         Command::Check => check::run(&source, output),
         Command::User(user) => run_user(user, &source, output),
         Command::Session(session) => run_session(session, &source, output),

@@ -98,8 +98,8 @@ fn usage_errors_are_failures_as_well() {
 fn initialised(domains: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let domains = domains.iter().map(|domain| (*domain).to_owned()).collect();
-    let arguments = arguments::InitArguments { domains, folder: folder.path().to_owned() };
-    init::run(&arguments, &Output { is_json: true }).expect("initialised");
+    let arguments = arguments::InitArguments { domains, folder: Some(folder.path().to_owned()) };
+    init::run(&arguments, None, &Output { is_json: true }).expect("initialised");
     folder
 }
 
