@@ -1,7 +1,7 @@
 //! `deny.toml`, held against all packages: licences, bans, sources. Read as cargo-deny reads it.
 
 use crate::assert_none;
-use crate::repository::{metadata, root, texts};
+use crate::repository::{packages, root, texts};
 use cargo_metadata::semver::VersionReq;
 use std::collections::BTreeSet;
 use std::fs;
@@ -92,19 +92,36 @@ fn expressions_are_read() {
     check("Apache-2.0 WITH LLVM-exception OR Apache-2.0 OR MIT", true);
 }
 
+/// What single packages may be under besides, by their names.
+fn exceptions(policy: &Table) -> Vec<(&str, BTreeSet<&str>)> {
+    let exceptions = list(policy, "licenses", "exceptions").iter().map(|exception| {
+        let name = exception["crate"].as_str().expect("an exception names a crate");
+        let allow = exception["allow"].as_array().expect("an exception has a list of licences");
+        (name, allow.iter().filter_map(Value::as_str).collect())
+    });
+    exceptions.collect()
+}
+
 #[test]
 fn licences_are_allowed() {
     let policy = policy();
     let allowed: BTreeSet<_> = list(&policy, "licenses", "allow").iter().filter_map(Value::as_str).collect();
-    let mut used = BTreeSet::new();
+    let exceptions = exceptions(&policy);
+    let (mut used, mut excepted) = (BTreeSet::new(), BTreeSet::new());
     let mut broken = Vec::new();
-    for package in &metadata().packages {
+    for package in packages() {
         let licence = package.license.as_deref().unwrap_or_default();
-        if !is_met(licence, &allowed, &mut used) {
+        let is_met = match exceptions.iter().find(|(name, _)| package.name.as_str() == *name) {
+            Some((_, more)) => is_met(licence, &allowed.union(more).copied().collect(), &mut excepted),
+            None => is_met(licence, &allowed, &mut used),
+        };
+        if !is_met {
             broken.push(format!("{} {}: {licence:?}", package.name, package.version));
         }
     }
     let unused = allowed.iter().filter(|licence| !used.contains(**licence));
+    let unused = unused
+        .chain(exceptions.iter().flat_map(|(_, more)| more).filter(|licence| !excepted.contains(**licence)));
     broken.extend(unused.map(|licence| format!("{licence} is allowed, and nothing is under it")));
     assert_none("a licence", &broken);
 }
@@ -114,7 +131,7 @@ fn sources_are_known() {
     for setting in ["unknown-registry", "unknown-git"] {
         assert_eq!(policy()["sources"][setting].as_str(), Some("deny"), "{setting}");
     }
-    let strangers = metadata().packages.iter().filter(|package| match &package.source {
+    let strangers = packages().filter(|package| match &package.source {
         Some(source) => !source.is_crates_io(),
         None => !package.manifest_path.starts_with(root()),
     });
@@ -138,7 +155,7 @@ fn nothing_banned_is_needed() {
         let reason = ban.get("reason").and_then(Value::as_str).expect("a ban has a reason");
         let (name, versions) = banned.split_once('@').unwrap_or((banned, "*"));
         let versions = VersionReq::parse(versions).expect("a ban's versions are a requirement");
-        let hit = metadata().packages.iter().filter(|package| package.name.as_str() == name);
+        let hit = packages().filter(|package| package.name.as_str() == name);
         let hit = hit.filter(|package| versions.matches(&package.version));
         broken.extend(hit.map(|package| format!("{name} {}: {reason}", package.version)));
     }
@@ -153,7 +170,7 @@ fn waivers_are_needed() {
     for waiver in list(&policy, "advisories", "ignore") {
         let reason = waiver.get("reason").and_then(Value::as_str).unwrap_or_default();
         let package = reason.split(' ').next().unwrap_or_default();
-        if !metadata().packages.iter().any(|known| known.name.as_str() == package) {
+        if !packages().any(|known| known.name.as_str() == package) {
             broken.push(format!("{waiver}"));
         }
     }

@@ -15,11 +15,30 @@ pub(crate) fn root() -> PathBuf {
 /// All packages of the workspace and what they need, on every platform, with every feature.
 pub(crate) fn metadata() -> &'static Metadata {
     static METADATA: OnceLock<Metadata> = OnceLock::new();
+    METADATA.get_or_init(|| all_features("Cargo.toml", &["--locked"]))
+}
+
+/// The same of the fuzz targets, which are a workspace of their own.
+fn fuzz_metadata() -> &'static Metadata {
+    static METADATA: OnceLock<Metadata> = OnceLock::new();
     METADATA.get_or_init(|| {
-        let mut command = MetadataCommand::new();
-        command.manifest_path(root().join("Cargo.toml")).features(CargoOpt::AllFeatures);
-        command.other_options(["--locked".to_owned()]).exec().expect("cargo metadata answers")
+        // As `scripts/fuzz` does it: the versions that are shipped, to which cargo adds what only the targets need.
+        fs::copy(root().join("Cargo.lock"), root().join("fuzz/Cargo.lock"))
+            .expect("the folder can be written to");
+        all_features("fuzz/Cargo.toml", &[])
     })
+}
+
+fn all_features(manifest: &str, options: &[&str]) -> Metadata {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(root().join(manifest)).features(CargoOpt::AllFeatures);
+    command.other_options(options.iter().map(|option| (*option).to_owned()).collect::<Vec<_>>());
+    command.exec().expect("cargo metadata answers")
+}
+
+/// Everything that is needed to build what is here: by the workspace, and by the fuzz targets.
+pub(crate) fn packages() -> impl Iterator<Item = &'static Package> {
+    metadata().packages.iter().chain(&fuzz_metadata().packages)
 }
 
 /// The packages of the workspace.
