@@ -1,11 +1,12 @@
 //! The actor around an entity's shell: takes events, carries out outputs, stops when there is nothing to do.
 
-use crate::limits::{ENTITY_IDLE, PANICS_MAX};
+use crate::limits::{ENTITY_IDLE, PANICS_MAX, VACANT_IDLE};
 use crate::local;
 use crate::start::Shared;
 use crate::timers::Timer;
 use actix::{Actor, ActorContext, Addr, Context, Handler, Message};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use stentor_engine::{CommitError, Epoch, Event, Gate, Key, Output, Rows, Shell, ToSession};
 use stentor_entities::User;
@@ -53,14 +54,27 @@ pub(crate) struct EntityActor {
     stale: u64,
     /// Events since the idle timer was set, if it is set.
     idle: Option<u32>,
+    /// It is counted among those that nobody has made, until this is dropped.
+    vacancy: Option<Rc<()>>,
     is_retiring: bool,
 }
 
 impl EntityActor {
     /// Starts it on this arbiter, and has it loaded.
     pub(crate) fn spawn(key: Key, epoch: Epoch, shared: Arc<Shared>, gate: Arc<Gate>) -> Addr<Self> {
-        let (shell, idle, is_retiring) = (None, None, false);
-        Self { key, epoch, shared, gate, shell, panics: 0, stale: 0, idle, is_retiring }.start()
+        Self {
+            key,
+            epoch,
+            shared,
+            gate,
+            shell: None,
+            panics: 0,
+            stale: 0,
+            idle: None,
+            vacancy: None,
+            is_retiring: false,
+        }
+        .start()
     }
 
     fn load(&mut self) -> Vec<Output> {
@@ -104,27 +118,45 @@ impl EntityActor {
         });
     }
 
-    fn watch_idleness(&mut self) {
-        match &mut self.idle {
-            Some(events) => *events = events.saturating_add(1),
-            None if self.shell.as_ref().is_none_or(Shell::may_stop) => {
-                self.idle = Some(0);
-                local::with(|local| local.timers.insert(ENTITY_IDLE, Timer::Idle(self.key.clone())));
-            }
-            None => {}
+    fn may_stop(&self) -> bool {
+        self.stale == 0 && self.shell.as_ref().is_none_or(Shell::may_stop)
+    }
+
+    fn watch_idleness(&mut self, context: &mut Context<Self>) {
+        if let Some(events) = &mut self.idle {
+            *events = events.saturating_add(1);
+        } else if self.may_stop() {
+            self.rest(context);
         }
     }
-}
 
-impl EntityActor {
+    /// With nothing to do it stays for a while. One that nobody has made stays for a moment, and not even that where
+    /// there are many like it: anybody can have them loaded, as many as there are names.
+    fn rest(&mut self, context: &mut Context<Self>) {
+        let is_vacant = self.shell.as_ref().is_some_and(|shell| shell.entity().is_vacant());
+        self.vacancy = if is_vacant { local::with(|local| local.vacancy()).flatten() } else { None };
+        // One that retires ends by itself.
+        if is_vacant && self.vacancy.is_none() && !self.is_retiring && self.gate.close() {
+            return self.end(context);
+        }
+        self.idle = Some(0);
+        let time = if is_vacant { VACANT_IDLE } else { ENTITY_IDLE };
+        local::with(|local| local.timers.insert(time, Timer::Idle(self.key.clone())));
+    }
+
     /// Ends it, if its slot is to move and nothing of it is under way.
     fn consider_retiring(&mut self, context: &mut Context<Self>) {
         let is_quiet = self.stale == 0 && self.shell.as_ref().is_none_or(Shell::is_quiet);
         if self.is_retiring && is_quiet && self.gate.close() {
-            self.shell = None;
-            local::with(|local| local.ended(&self.key));
-            context.stop();
+            self.end(context);
         }
+    }
+
+    /// Its gate is closed, and nobody waits for it.
+    fn end(&mut self, context: &mut Context<Self>) {
+        self.shell = None;
+        local::with(|local| local.ended(&self.key));
+        context.stop();
     }
 }
 
@@ -155,7 +187,7 @@ impl Handler<Deliver> for EntityActor {
         if is_counted {
             self.gate.leave();
         }
-        self.watch_idleness();
+        self.watch_idleness(context);
         self.consider_retiring(context);
     }
 }
@@ -165,7 +197,7 @@ impl Handler<Loaded> for EntityActor {
 
     fn handle(&mut self, Loaded(rows): Loaded, context: &mut Self::Context) {
         self.step(|shell, outputs| shell.loaded(local::now(), rows, outputs));
-        self.watch_idleness();
+        self.watch_idleness(context);
         self.consider_retiring(context);
     }
 }
@@ -188,7 +220,7 @@ impl Handler<Committed> for EntityActor {
                 self.carry_out(outputs);
             }
         }
-        self.watch_idleness();
+        self.watch_idleness(context);
         self.consider_retiring(context);
     }
 }
@@ -216,12 +248,10 @@ impl Handler<StopIfIdle> for EntityActor {
 
     fn handle(&mut self, _: StopIfIdle, context: &mut Self::Context) {
         let was_used = self.idle.take().is_some_and(|events| events > 0);
-        let may_stop = self.shell.as_ref().is_none_or(Shell::may_stop);
-        if may_stop && !was_used && self.gate.close() {
-            local::with(|local| local.ended(&self.key));
-            context.stop();
+        if self.may_stop() && !was_used && self.gate.close() {
+            self.end(context);
         } else {
-            self.watch_idleness();
+            self.watch_idleness(context);
         }
     }
 }

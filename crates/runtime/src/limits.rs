@@ -4,6 +4,11 @@ use std::time::Duration;
 
 /// How long an entity with nothing to do stays loaded.
 pub const ENTITY_IDLE: Duration = Duration::from_secs(60);
+/// How long one stays whose account does not exist: whoever asks it again at once finds it, and no more is won.
+pub const VACANT_IDLE: Duration = Duration::from_secs(1);
+/// So many of these stay at a time on an arbiter. Beyond, one ends as soon as it has answered, and is loaded anew by the
+/// next event; more are there only while they are asked something, which the windows of sessions and links bound.
+pub const VACANT_MAX: usize = 1_024;
 /// Panics of one entity after which it is not loaded again while it has sessions that replay what breaks it.
 pub const PANICS_MAX: u32 = 5;
 /// Threads that derive keys of passwords. Each takes a core for some 10 ms, so more would only starve the arbiters.

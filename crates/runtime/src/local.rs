@@ -3,6 +3,7 @@
 
 use crate::asks::Asker;
 use crate::entity_actor::EntityActor;
+use crate::limits::VACANT_MAX;
 use crate::members::ToMember;
 use crate::router::{Parcel, Parcels};
 use crate::routing::Source;
@@ -11,6 +12,7 @@ use crate::timers::{Timer, Timers};
 use actix::{Addr, Message, Recipient};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -58,6 +60,8 @@ pub(crate) struct Local {
     /// Write sets and questions that the store had no room for, in order.
     waiting_sets: VecDeque<WriteSet>,
     waiting_questions: VecDeque<Question>,
+    /// Entities without an account that stay for a moment, each with a copy.
+    vacant: Rc<()>,
 }
 
 /// An entity's actor, in an epoch of its slot.
@@ -93,6 +97,7 @@ pub(crate) fn install(arbiter: u16, shared: Arc<Shared>) {
         returned: Returned::default(),
         waiting_sets: VecDeque::new(),
         waiting_questions: VecDeque::new(),
+        vacant: Rc::new(()),
     };
     LOCAL.with_borrow_mut(|place| *place = Some(local));
 }
@@ -249,6 +254,11 @@ impl Local {
             // Nobody waits for the answer.
             self.dispatch(None, key, Event::Command(Ask(0), Command::Settle));
         }
+    }
+
+    /// To be kept by an entity without an account that stays; none if there are enough.
+    pub(crate) fn vacancy(&self) -> Option<Rc<()>> {
+        (Rc::strong_count(&self.vacant) <= VACANT_MAX).then(|| Rc::clone(&self.vacant))
     }
 
     /// How many entities and sessions are here.

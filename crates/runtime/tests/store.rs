@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Instant;
 use stentor_engine::LogId;
 use stentor_engine::{Batch, Command, CommitError, Key, Reply};
 use stentor_entities::{Host, Hosts, UserLimits};
+use stentor_runtime::limits::{ENTITY_IDLE, VACANT_MAX};
 use stentor_runtime::{Derive, Membership, Runtime};
 use stentor_store::{Backend, Fault, MemoryBackend, OwnedRow, Owner, Reader, Refusal, Row, Store};
 use stentor_xmpp::BareJid;
@@ -111,6 +113,28 @@ async fn what_was_on_its_way_goes_on_without_its_sender() {
     // The answer of a user comes behind what it has handled before; bob's message may still be on its way to him.
     let delivered = Some(Reply::Account { contacts: 0, waiting: 1 });
     while administration.ask(user("bob"), Command::Describe).await != delivered {
+        tokio::task::yield_now().await;
+    }
+    runtime.stop().await;
+}
+
+/// Whoever asks for names that nobody has cannot have all of them loaded for long, nor more than there is room for.
+#[actix_rt::test]
+async fn users_that_do_not_exist_do_not_stay() {
+    let runtime = runtime(u32::MAX).await;
+    let administration = runtime.administration();
+    assert_eq!(administration.ask(user("alice"), create()).await, Some(Reply::Done));
+    for n in 0..3 * VACANT_MAX {
+        let asked = administration.ask(user(&n.to_string()), Command::Sessions).await;
+        assert_eq!(asked, Some(Reply::NotFound));
+    }
+    let (entities, _) = administration.count().await;
+    assert!(entities <= 1 + 2 * VACANT_MAX, "{entities} users are loaded");
+    // And once more: those that ended at once come back.
+    assert_eq!(administration.ask(user("0"), create()).await, Some(Reply::Done));
+    let begun = Instant::now();
+    while administration.count().await.0 > 2 {
+        assert!(begun.elapsed() < ENTITY_IDLE / 2, "they stay");
         tokio::task::yield_now().await;
     }
     runtime.stop().await;

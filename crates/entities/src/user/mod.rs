@@ -207,6 +207,11 @@ impl Entity for User {
 }
 
 impl User {
+    /// Whether there is nobody: no account, and no host of ours, which answers for itself as well.
+    pub fn is_vacant(&self) -> bool {
+        self.account.is_none() && (self.host.is_none() || self.jid.local().is_some())
+    }
+
     fn take(&mut self, now: Now, event: Event, effects: &mut Effects) {
         match event {
             Event::Session(session, event) => self.session(now, session, event, effects),
