@@ -1,6 +1,7 @@
 //! Questions of administration that wait for an answer.
 
 use crate::limits::ASKS_MAX;
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,8 @@ use tokio::sync::oneshot;
 pub(crate) enum Asker {
     /// Somebody in this process.
     Here(oneshot::Sender<Reply>),
+    /// The same, and it is another member itself that is asked, and no entity.
+    Members(oneshot::Sender<Bytes>),
     /// Another member, where it has this number.
     Member(MemberId, Ask),
 }
@@ -40,7 +43,11 @@ impl Asks {
     /// Enters who asks; none if too many do.
     pub(crate) fn enter(&self, asker: Asker) -> Option<Ask> {
         let mut waiting = self.lock();
-        waiting.retain(|_, waiting| !matches!(&waiting.asker, Asker::Here(asker) if asker.is_closed()));
+        waiting.retain(|_, waiting| match &waiting.asker {
+            Asker::Here(asker) => !asker.is_closed(),
+            Asker::Members(asker) => !asker.is_closed(),
+            Asker::Member(..) => true,
+        });
         if waiting.len() >= ASKS_MAX {
             return None;
         }

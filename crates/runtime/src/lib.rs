@@ -10,10 +10,12 @@
 mod asks;
 pub mod cluster;
 mod credentials;
+mod entities;
 mod entity_actor;
 pub mod limits;
 mod local;
 mod members;
+mod questions;
 mod router;
 mod routing;
 mod socket;
@@ -26,5 +28,6 @@ pub use local::{
     SessionMessage, after, forget_session, is_here, new_session, now, place_at, reattached, send,
 };
 pub use members::{Peers, Report, ToMember};
+pub use questions::Answer;
 pub use socket::Socket;
 pub use start::{Administration, Derive, Membership, Runtime, Shared, StartError};

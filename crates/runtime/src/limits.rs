@@ -15,6 +15,10 @@ pub const PANICS_MAX: u32 = 5;
 pub const DERIVING_MAX: usize = 2;
 /// Administrative questions under way.
 pub const ASKS_MAX: usize = 1_024;
+/// How long another member has for what this one asks it itself: it looks into its memory.
+pub const MEMBER_ANSWER_TIME: Duration = Duration::from_secs(5);
+/// Such questions that are being answered here at a time; there is no answer to more.
+pub const MEMBER_QUESTIONS_MAX: usize = 16;
 /// Senders whose names are read from the store at once, when all of them are woken.
 pub const SENDERS_PAGE: usize = 1_024;
 /// Users that are being woken at once: each is a load of the store's.

@@ -2,6 +2,7 @@
 //! others. Only the arbiter's own thread touches it.
 
 use crate::asks::Asker;
+use crate::entities::Entities;
 use crate::entity_actor::EntityActor;
 use crate::limits::VACANT_MAX;
 use crate::members::ToMember;
@@ -43,7 +44,7 @@ pub(crate) struct Local {
     pub shared: Arc<Shared>,
     /// The routing table as this arbiter knows it.
     pub slots: Slots,
-    pub entities: HashMap<Key, Handle>,
+    pub entities: Entities,
     /// Sessions, and the slots of their users once they are known.
     pub sessions: HashMap<u64, (Recipient<SessionMessage>, Option<Slot>)>,
     serial: u64,
@@ -84,7 +85,7 @@ pub(crate) fn install(arbiter: u16, shared: Arc<Shared>) {
         arbiter,
         shared,
         slots,
-        entities: HashMap::new(),
+        entities: Entities::default(),
         sessions: HashMap::new(),
         serial: 0,
         timers: Timers::default(),
@@ -224,7 +225,7 @@ impl Local {
             Some(Asker::Member(member, ask)) => {
                 self.tell_member(member, ToMember::Reply(ask, reply));
             }
-            None => {}
+            Some(Asker::Members(_)) | None => {}
         }
     }
 

@@ -6,6 +6,7 @@ use crate::local::{Local, post_entity};
 use crate::router::Parcel;
 use crate::routing::Source;
 use crate::start::Shared;
+use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use stentor_engine::{
@@ -41,6 +42,10 @@ pub enum ToMember {
     },
     /// The answer to a question that came from there.
     Reply(Ask, Reply),
+    /// To the member itself.
+    Question(Ask, Bytes),
+    /// The answer of the member itself; empty if it has none.
+    Answer(Ask, Bytes),
     /// An event whose target the receiver did not own in that epoch: its sender routes it anew, by a newer table.
     Returned {
         /// The table's version there.
@@ -111,7 +116,8 @@ impl Local {
                 }
                 self.dispatch(None, owner, Event::Session(session, FromSession::Gone));
             }
-            ToMember::Session { owner: None, .. } | ToMember::Reply(..) => {}
+            ToMember::Question(ask, _) => self.answered(ask, None),
+            ToMember::Session { owner: None, .. } | ToMember::Reply(..) | ToMember::Answer(..) => {}
         }
     }
 
@@ -138,6 +144,8 @@ impl Local {
                     self.tell_own_session(source, session, message);
                 }
                 ToMember::Reply(ask, reply) => self.answer(ask, reply),
+                ToMember::Question(ask, question) => self.asked(member, ask, question),
+                ToMember::Answer(ask, answer) => self.answered(ask, Some(answer)),
                 ToMember::Returned { version, key, event } => self.returned(version, key, event),
             }
         }
@@ -228,7 +236,7 @@ impl Shared {
             let arbiter = match &item {
                 ToMember::Event { key, .. } | ToMember::Returned { key, .. } => self.arbiter_of(key),
                 ToMember::Session { session, .. } => session.arbiter,
-                ToMember::Reply(..) => 0,
+                ToMember::Reply(..) | ToMember::Question(..) | ToMember::Answer(..) => 0,
             };
             if let Some(items) = sorted.get_mut(usize::from(arbiter)) {
                 items.push(item);

@@ -264,7 +264,7 @@ impl Local {
     pub(crate) fn gathered(&mut self, slots: &[Slot]) {
         let gathered: HashSet<Slot> =
             slots.iter().copied().filter(|slot| self.slots.gathers(*slot)).collect();
-        for (key, handle) in &self.entities {
+        for (key, handle) in self.entities.iter() {
             if gathered.contains(&key.slot()) {
                 post_entity(&handle.address, Deliver(Event::Gathered, handle.gate.enter().is_ok()));
             }
@@ -282,7 +282,7 @@ impl Local {
         let here = slots.iter().copied().filter(|slot| self.shared.arbiter_of_slot(*slot) == self.arbiter);
         let mut begun: HashMap<Slot, usize> =
             self.slots.quiesce(here).into_iter().map(|slot| (slot, 0)).collect();
-        for (key, handle) in &self.entities {
+        for (key, handle) in self.entities.iter() {
             if let Some(entities) = begun.get_mut(&key.slot()) {
                 *entities += 1;
                 post_entity(&handle.address, Retire);

@@ -3,6 +3,7 @@
 use crate::asks::{Asker, Asks};
 use crate::limits::{ASK_TIME, DERIVING_MAX, SENDERS_PAGE};
 use crate::members::{Peers, Report, ToMember};
+use crate::questions::Answering;
 use crate::router::{Count, Install, Parcel, Parcels, Router, RouterAddress, Wind};
 use crate::waking::{self, Waking};
 use actix::{Actor, Arbiter, ArbiterHandle};
@@ -31,6 +32,7 @@ pub struct Shared {
     /// Why the store commits nothing any more.
     failure: watch::Sender<Option<String>>,
     pub(crate) asks: Asks,
+    pub(crate) answering: Answering,
     pub(crate) waking: Waking,
     /// The table to begin with, and the way to other members; none where this is no cluster.
     table: Arc<Table>,
@@ -129,7 +131,7 @@ impl Shared {
 /// Administration's way to the users.
 #[derive(Clone)]
 pub struct Administration {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Administration {
@@ -274,6 +276,7 @@ impl Runtime {
             deriving: Semaphore::new(DERIVING_MAX),
             failure: watch::Sender::new(None),
             asks: Asks::new(),
+            answering: Answering::new(),
             waking: Waking::default(),
             table,
             peers,

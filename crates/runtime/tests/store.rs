@@ -118,6 +118,32 @@ async fn what_was_on_its_way_goes_on_without_its_sender() {
     runtime.stop().await;
 }
 
+#[actix_rt::test]
+async fn users_that_are_loaded_are_told_in_order() {
+    let runtime = runtime(u32::MAX).await;
+    let administration = runtime.administration();
+    let mut expected = Vec::new();
+    for n in 0..30 {
+        let user = user(&format!("user{n}"));
+        assert_eq!(administration.ask(user.clone(), create()).await, Some(Reply::Done));
+        expected.push(user.jid().clone());
+    }
+    expected.sort();
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = administration.loaded(after, 7).await;
+        let is_last = page.len() < 7;
+        after = page.last().cloned();
+        found.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    assert_eq!(found, expected);
+    assert_eq!(administration.ask_members(Bytes::new()).await, [], "there are no others");
+    runtime.stop().await;
+}
+
 /// Whoever asks for names that nobody has cannot have all of them loaded for long, nor more than there is room for.
 #[actix_rt::test]
 async fn users_that_do_not_exist_do_not_stay() {

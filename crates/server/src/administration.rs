@@ -1,5 +1,6 @@
 //! What the control socket asks of accounts, sessions and the store.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,7 +16,8 @@ use crate::control::{
     BackupReport, ControlError, ControlErrorKind, ControlResponse, Password, SessionEntry, SessionPage,
     UserDetails, UserEntry, UserPage,
 };
-use crate::limits::CONTROL_PAGE_ENTRIES_MAX;
+use crate::limits::{CONTROL_PAGE_ENTRIES_MAX, LOADED_PAGE};
+use crate::peers;
 
 type Answer = Result<ControlResponse, ControlError>;
 
@@ -140,7 +142,8 @@ impl Operator {
         let mut entries = Vec::new();
         let mut after = after;
         loop {
-            let accounts = self.accounts(after, CONTROL_PAGE_ENTRIES_MAX + 1).await?;
+            let accounts = self.accounts(after.clone(), CONTROL_PAGE_ENTRIES_MAX + 1).await?;
+            let loaded = self.loaded_among(after, &accounts).await?;
             after = accounts.last().cloned();
             let is_last = accounts.len() <= CONTROL_PAGE_ENTRIES_MAX;
             for jid in accounts {
@@ -150,11 +153,31 @@ impl Operator {
                 if entries.len() == CONTROL_PAGE_ENTRIES_MAX {
                     return Ok(ControlResponse::Users(UserPage { entries, has_more: true }));
                 }
-                let sessions = self.sessions_of(&jid).await?.len() as u64;
-                entries.push(UserEntry { jid, sessions });
+                // Others have none, and are not loaded to say so.
+                let sessions = if loaded.contains(&jid) { self.sessions_of(&jid).await?.len() } else { 0 };
+                entries.push(UserEntry { jid, sessions: sessions as u64 });
             }
             if is_last {
                 return Ok(ControlResponse::Users(UserPage { entries, has_more: false }));
+            }
+        }
+    }
+
+    /// Of accounts in order, all of them behind `after`, those that some member has loaded.
+    async fn loaded_among(
+        &self,
+        mut after: Option<BareJid>,
+        accounts: &[BareJid],
+    ) -> Result<BTreeSet<BareJid>, ControlError> {
+        let mut found = BTreeSet::new();
+        let Some(last) = accounts.last() else { return Ok(found) };
+        loop {
+            let page = peers::loaded(&self.administration, after, LOADED_PAGE).await?;
+            let is_last = page.len() < LOADED_PAGE || page.last().is_some_and(|user| user >= last);
+            after = page.last().cloned();
+            found.extend(page);
+            if is_last {
+                return Ok(found);
             }
         }
     }
@@ -189,28 +212,39 @@ impl Operator {
         }))
     }
 
-    /// A page of the sessions.
+    /// A page of the sessions: of one user, or of all that some member has loaded.
     pub(crate) async fn sessions(&self, user: Option<BareJid>, after: Option<FullJid>) -> Answer {
-        let accounts = match user {
-            Some(user) => vec![user],
-            None => self.accounts(None, usize::MAX).await?,
-        };
         let mut entries = Vec::new();
-        for account in accounts {
-            if after.as_ref().is_some_and(|after| account < after.to_bare()) {
-                continue;
-            }
-            let mut sessions = self.sessions_of(&account).await?;
-            sessions.sort_by(|one, other| one.jid.cmp(&other.jid));
-            for session in sessions.iter().filter(|info| after.as_ref().is_none_or(|after| info.jid > *after))
-            {
-                if entries.len() == CONTROL_PAGE_ENTRIES_MAX {
+        let is_named = user.is_some();
+        let mut is_last = is_named;
+        // The page before may have ended within a user's sessions.
+        let mut behind = user.or_else(|| after.as_ref().map(FullJid::to_bare));
+        let mut users: Vec<_> = behind.iter().cloned().collect();
+        loop {
+            for user in &users {
+                let mut sessions = match self.sessions_of(user).await {
+                    // Of those that are loaded, some are there because they were asked for, and have no account.
+                    Err(error) if error.kind == ControlErrorKind::NotFound && !is_named => continue,
+                    sessions => sessions?,
+                };
+                if let Some(after) = after.as_ref().filter(|after| after.to_bare() == *user) {
+                    sessions.retain(|info| info.jid > *after);
+                }
+                sessions.sort_by(|one, other| one.jid.cmp(&other.jid));
+                if entries.len() + sessions.len() > CONTROL_PAGE_ENTRIES_MAX {
+                    sessions.truncate(CONTROL_PAGE_ENTRIES_MAX - entries.len());
+                    entries.extend(sessions.iter().map(entry));
                     return Ok(ControlResponse::Sessions(SessionPage { entries, has_more: true }));
                 }
-                entries.push(entry(session));
+                entries.extend(sessions.iter().map(entry));
             }
+            if is_last {
+                return Ok(ControlResponse::Sessions(SessionPage { entries, has_more: false }));
+            }
+            users = peers::loaded(&self.administration, behind, LOADED_PAGE).await?;
+            is_last = users.len() < LOADED_PAGE;
+            behind = users.last().cloned();
         }
-        Ok(ControlResponse::Sessions(SessionPage { entries, has_more: false }))
     }
 
     /// Writes a copy of the store, as of one moment, into a new file.

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod logging;
 mod member;
 mod overview;
+mod peers;
 pub mod serve;
 mod server;
 mod start;

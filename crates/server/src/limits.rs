@@ -35,6 +35,9 @@ pub const CONTROL_REPLY_BYTES_MAX: usize = 4 << 20;
 /// Entries of one page of a list.
 pub const CONTROL_PAGE_ENTRIES_MAX: usize = 500;
 
+/// Users of whose sessions a page is made, at once.
+pub const LOADED_PAGE: usize = 500;
+
 /// From one request to the next, and for writing a reply.
 pub const CONTROL_IDLE: Duration = Duration::from_secs(30);
 

@@ -25,7 +25,7 @@ use crate::limits::{DRAIN_CHECK, LEAVE_TIME, MOVE_TIME};
 use crate::logging::LogControl;
 use crate::member::{self, Ground};
 use crate::server::{Phase, Server};
-use crate::start;
+use crate::{peers, start};
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +108,7 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
     };
     let Ground { store, membership, joined } = ground;
     let runtime = Arc::new(start_runtime(&config, store, membership).await?);
+    runtime.shared().answer_by(peers::answer);
     let cluster = joined.map(|joined| joined.run(runtime.shared()));
     let services = services(&config, &runtime)?;
     let operator = operator(&config, &runtime, &services);

@@ -2,7 +2,7 @@
 
 use crate::members::ToMember;
 use stentor_cluster::wire::{Carried, Gatherer, Source};
-use stentor_engine::{Epoch, Key, SessionKey};
+use stentor_engine::{Ask, Epoch, Key, SessionKey};
 
 /// What one arbiter hands over at once: that which differs by whom it is for alone is one.
 #[derive(Debug, Default)]
@@ -45,6 +45,8 @@ impl Load {
                 Carried::Session { source, session, message }
             }
             ToMember::Reply(ask, reply) => Carried::Reply { ask, reply },
+            ToMember::Question(Ask(id), body) => Carried::Question { id, body },
+            ToMember::Answer(Ask(id), body) => Carried::Answer { id, body },
             // Who said it, and by which epoch, is not asked when it is routed anew.
             ToMember::Returned { version, key, event } => {
                 Carried::Returned { source: Source::Member, target: key, epoch: Epoch(0), event, version }
@@ -88,7 +90,9 @@ pub(super) fn open(carried: Carried, items: &mut Vec<ToMember>) {
         Carried::Returned { target, event, version, .. } => {
             items.push(ToMember::Returned { version, key: target, event });
         }
-        Carried::Peer(_) | Carried::Question { .. } | Carried::Answer { .. } => {}
+        Carried::Question { id, body } => items.push(ToMember::Question(Ask(id), body)),
+        Carried::Answer { id, body } => items.push(ToMember::Answer(Ask(id), body)),
+        Carried::Peer(_) => {}
     }
 }
 
@@ -97,7 +101,11 @@ pub(super) fn open(carried: Carried, items: &mut Vec<ToMember>) {
 pub(super) fn rerouted(version: u64, items: Vec<ToMember>) -> Vec<ToMember> {
     let again = |item| match item {
         ToMember::Event { key, event, .. } => Some(ToMember::Returned { version, key, event }),
-        ToMember::Session { .. } | ToMember::Reply(..) | ToMember::Returned { .. } => None,
+        ToMember::Session { .. }
+        | ToMember::Reply(..)
+        | ToMember::Question(..)
+        | ToMember::Answer(..)
+        | ToMember::Returned { .. } => None,
     };
     items.into_iter().filter_map(again).collect()
 }

@@ -1,11 +1,13 @@
 //! Members come, go, and answer for each other.
 
 use crate::world::{EMPTY, World, create, settled, until, users};
+use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stentor_cluster::Ending;
 use stentor_engine::{Command, Reply};
 use stentor_runtime::cluster::{EndingError, JoinError, Liveness};
+use stentor_xmpp::BareJid;
 
 #[actix_rt::test]
 async fn members_share_the_slots_and_answer_for_each_other() {
@@ -106,6 +108,35 @@ async fn nothing_moves_while_the_store_is_away() {
     assert_eq!(waiting.await.expect("it ran"), Some(EMPTY), "it waited for the lease");
     settled(&[a, b]).await;
     assert_eq!(a.handle.table(), before);
+}
+
+#[actix_rt::test]
+async fn members_answer_for_themselves() {
+    let world = World::new();
+    let members = world.of(&["a", "b", "c"]).await;
+    let [a, b, c] = members.as_slice() else { panic!("three") };
+    for user in users() {
+        assert_eq!(a.ask(&user, create()).await, Some(Reply::Done));
+    }
+    let administration = a.runtime.administration();
+    let answers = administration.ask_members(Bytes::from_static(b"who is there?")).await;
+    let mut found = administration.loaded(None, usize::MAX).await;
+    assert!(!found.is_empty());
+    for (name, answer) in answers {
+        let answer = answer.unwrap_or_else(|| panic!("{name} does not answer"));
+        let there = std::str::from_utf8(&answer).expect("addresses").split(' ');
+        found.extend(there.map(|user| BareJid::parse(user).expect("an address")));
+    }
+    found.sort();
+    let mut all: Vec<_> = users().iter().map(|user| user.jid().clone()).collect();
+    all.sort();
+    assert_eq!(found, all);
+    // Whoever does not answer, and whoever is gone, holds nobody up.
+    let nothing = |name: &str| (name.into(), None);
+    assert_eq!(administration.ask_members(Bytes::new()).await, [nothing("b"), nothing("c")]);
+    b.handle.leave();
+    settled(&[a, c]).await;
+    assert_eq!(administration.ask_members(Bytes::new()).await, [nothing("c")]);
 }
 
 #[actix_rt::test]

@@ -3,14 +3,15 @@
 use crate::authority::Authority;
 use bytes::Bytes;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use stentor_cluster::GossipKeys;
 use stentor_engine::{Command, Key, MemberId, RegisterReply, RegisterRequest, Reply, Slot, Table};
 use stentor_entities::{Host, Hosts, UserLimits};
-use stentor_runtime::Runtime;
 use stentor_runtime::cluster::{Cluster, ClusterConfig, ClusterHandle, ClusterStatus, Endpoint, JoinError};
+use stentor_runtime::{Administration, Runtime};
 use stentor_store::{LaneId, MemoryBackend, Register, Shared, Store};
 use stentor_xmpp::BareJid;
 use zeroize::Zeroizing;
@@ -98,6 +99,7 @@ impl World {
         let hosts = Arc::new(Hosts::new(vec![host], UserLimits::default(), "0", 0));
         let runtime = Runtime::start(2, joined.membership(), hosts, store, Arc::new(|_| None)).await;
         let runtime = runtime.expect("it starts");
+        runtime.shared().answer_by(answer);
         let handle = joined.run(runtime.shared());
         Ok(Member { id, handle, runtime })
     }
@@ -139,6 +141,17 @@ pub(crate) async fn settled(members: &[&Member]) {
         is_settled
     })
     .await;
+}
+
+/// To whoever asks a member itself: users that are loaded there. Silence is the answer to nothing.
+fn answer(administration: Administration, question: Bytes) -> Pin<Box<dyn Future<Output = Bytes> + Send>> {
+    Box::pin(async move {
+        if question.is_empty() {
+            return std::future::pending().await;
+        }
+        let users = administration.loaded(None, usize::MAX).await;
+        users.iter().map(BareJid::as_str).collect::<Vec<_>>().join(" ").into()
+    })
 }
 
 impl Member {

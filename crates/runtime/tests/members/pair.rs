@@ -42,6 +42,8 @@ impl Peers for Direct {
             ToMember::Event { .. } => "event",
             ToMember::Session { .. } => "session",
             ToMember::Reply(..) => "reply",
+            ToMember::Question(..) => "question",
+            ToMember::Answer(..) => "answer",
             ToMember::Returned { .. } => "returned",
         };
         self.log.lock().expect("nobody panics with it").extend(items.iter().map(kind));

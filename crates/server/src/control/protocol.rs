@@ -64,7 +64,7 @@ pub enum ControlRequest {
         #[serde(with = "address")]
         jid: BareJid,
     },
-    /// A page of the bound sessions, in the order of their addresses.
+    /// A page of the bound sessions, in the order of their accounts' addresses and then of their own.
     SessionList {
         /// Only those of this account.
         #[serde(default, with = "optional_address", skip_serializing_if = "Option::is_none")]

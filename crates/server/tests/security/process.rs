@@ -289,3 +289,31 @@ fn sessions_on_different_arbiters() {
         }
     }
 }
+
+/// Each account with its sessions, also those that are not loaded.
+#[test]
+fn accounts_and_sessions_are_listed() {
+    let server = Server::start(&[]);
+    let jids = ["away@example.org", "juliet@example.net", "juliet@example.org", "romeo@example.org"];
+    jids.iter().for_each(|jid| server.account(jid));
+    let server = server.kill_and_restart();
+    let here = ["juliet@example.net/b", "juliet@example.org/a", "juliet@example.org/c"];
+    let _clients = here.map(|jid| Client::online(&server, address("lists"), jid));
+    let list = |arguments: &[&str]| {
+        let output = server.command(&[arguments, &["--json"]].concat());
+        let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        list.as_array().unwrap().clone()
+    };
+    let users = list(&["user", "list"]);
+    let users: Vec<_> = users
+        .iter()
+        .map(|user| (user["jid"].as_str().unwrap(), user["sessions"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(users, [(jids[0], 0), (jids[1], 1), (jids[2], 2), (jids[3], 0)]);
+    let sessions = list(&["session", "list"]);
+    let sessions: Vec<_> = sessions.iter().map(|session| session["jid"].as_str().unwrap()).collect();
+    assert_eq!(sessions, here);
+    assert_eq!(list(&["session", "list", "--user", "romeo@example.org"]).len(), 0);
+    let nobody = server.command(&["session", "list", "--user", "nobody@example.org"]);
+    assert_eq!(nobody.status.code(), Some(1));
+}
