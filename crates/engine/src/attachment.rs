@@ -1,7 +1,7 @@
 //! The session's half of an attachment to its user: numbers, and copies that make either side expendable.
 
 use crate::limits::{INBOUND_BYTES_MAX, INBOUND_STANZAS_MAX, TAKEN_KEPT};
-use crate::{Attach, FromSession, LogId, OutboundCopy, Snapshot, StreamId, ToSession, Unconfirmed};
+use crate::{Attach, FromSession, LogId, OutboundCopy, Resumed, Snapshot, StreamId, ToSession, Unconfirmed};
 use bytes::Bytes;
 use core::net::IpAddr;
 use std::collections::VecDeque;
@@ -27,10 +27,10 @@ impl Asking {
 
     /// Whether this answers it. What was asked again may be answered twice.
     pub fn is_answered_by(&self, message: &ToSession) -> bool {
-        use ToSession::{BindRefused, Bound, ResumeFailed, Resumed};
+        use ToSession::{BindRefused, Bound, ResumeFailed};
         match self {
             Self::Bind(_) => matches!(message, Bound { .. } | BindRefused(_)),
-            Self::Resume(..) => matches!(message, Resumed { .. } | ResumeFailed { .. }),
+            Self::Resume(..) => matches!(message, ToSession::Resumed(_) | ResumeFailed { .. }),
         }
     }
 }
@@ -96,26 +96,18 @@ impl Attachment {
         }
     }
 
-    /// A stream that goes on: see [`crate::ToSession::Resumed`]. What was not acknowledged is counted as sent.
-    pub fn resumed(
-        number: u64,
-        jid: FullJid,
-        stream: StreamId,
-        (handled, unmanaged): (u64, u64),
-        acknowledged: Counter,
-        again: &[OutboundCopy],
-        taken: Vec<LogId>,
-    ) -> Self {
-        let mut copies = Unacknowledged::starting_at(acknowledged);
-        for copy in again {
+    /// A stream that goes on. What was not acknowledged is counted as sent.
+    pub fn resumed(resumed: &Resumed) -> Self {
+        let mut copies = Unacknowledged::starting_at(resumed.acknowledged);
+        for copy in &resumed.again {
             copies.push(copy.clone(), copy.stanza.len());
         }
-        let managed = Outbound { stream: Some(stream), unmanaged, copies };
-        let mut attachment = Self::bound(number, jid);
-        attachment.received = handled;
-        attachment.confirmed = handled;
+        let managed = Outbound { stream: Some(resumed.stream), unmanaged: resumed.unmanaged, copies };
+        let mut attachment = Self::bound(resumed.attachment, resumed.jid.clone());
+        attachment.received = resumed.handled;
+        attachment.confirmed = resumed.handled;
         attachment.managed = Some(Box::new(managed));
-        attachment.taken = taken.into();
+        attachment.taken = resumed.taken.iter().copied().collect();
         attachment
     }
 

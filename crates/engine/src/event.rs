@@ -214,26 +214,7 @@ pub enum ToSession {
     /// No resource.
     BindRefused(StanzaError),
     /// The stream goes on here.
-    Resumed {
-        /// Number of the attachment.
-        attachment: u64,
-        /// The address of the resource.
-        jid: FullJid,
-        /// The stream's name, as before.
-        stream: StreamId,
-        /// Inbound stanzas since the bind that are handled and durable, and how many of them came before
-        /// `<enable/>`.
-        handled: u64,
-        /// See `handled`.
-        unmanaged: u64,
-        /// What the client has not acknowledged, to be sent again in order, the count of the one before, and its
-        /// bytes.
-        acknowledged: Counter,
-        /// See `acknowledged`.
-        again: Vec<OutboundCopy>,
-        /// Entries of the log that clients have taken and that may still stand there.
-        taken: Vec<LogId>,
-    },
+    Resumed(Resumed),
     /// The stream is not to be had (XEP-0198 5); the client may bind.
     ResumeFailed {
         /// What of it was handled, if it is known.
@@ -289,6 +270,27 @@ pub enum ToSession {
     Reattach,
     /// The stream ends.
     End(StreamError),
+}
+
+/// A stream that goes on with another session: what [`crate::Attachment::resumed`] begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// Number of the attachment.
+    pub attachment: u64,
+    /// The address of the resource.
+    pub jid: FullJid,
+    /// The stream's name, as before.
+    pub stream: StreamId,
+    /// Inbound stanzas since the bind that are handled and durable.
+    pub handled: u64,
+    /// How many of them came before `<enable/>`.
+    pub unmanaged: u64,
+    /// The last outbound stanza that the client has acknowledged.
+    pub acknowledged: Counter,
+    /// Those behind it, to be sent again in order.
+    pub again: Vec<OutboundCopy>,
+    /// Entries of the log that clients have taken and that may still stand there.
+    pub taken: Vec<LogId>,
 }
 
 /// Who asked, so that the answer finds back; given by whoever drives the entity.

@@ -24,8 +24,8 @@ pub use attachment::{Asking, Attachment};
 pub use effects::{Effects, Password, Sent};
 pub use entity::{Entity, Now};
 pub use event::{
-    Ask, Command, Confirm, Event, Forward, ForwardName, FromSession, Outcome, Reply, SessionInfo, StreamId,
-    ToSession,
+    Ask, Command, Confirm, Event, Forward, ForwardName, FromSession, Outcome, Reply, Resumed, SessionInfo,
+    StreamId, ToSession,
 };
 pub use gate::{Gate, Refused};
 pub use handover::{Attach, Expected, Managed, OutboundCopy, Snapshot, TakenOver, Unconfirmed};

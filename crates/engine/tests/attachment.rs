@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use stentor_engine::limits::{INBOUND_BYTES_MAX, INBOUND_STANZAS_MAX};
 use stentor_engine::{
-    Attach, Attachment, FromSession, LogId, Managed, OutboundCopy, Snapshot, StreamId, Unconfirmed,
+    Attach, Attachment, FromSession, LogId, Managed, OutboundCopy, Resumed, Snapshot, StreamId, Unconfirmed,
 };
 use stentor_xmpp::{Counter, FullJid, MessageType, PresenceType, Stanza};
 
@@ -148,9 +148,16 @@ fn what_was_not_sent_cannot_be_acknowledged() {
 #[test]
 fn a_resumed_stream_goes_on_counting() {
     let jid = FullJid::parse("a@example.org/x").expect("an address");
-    let again = [copy("again", None)];
-    let mut attachment =
-        Attachment::resumed(2, jid, StreamId(7), (10, 4), Counter(20), &again, vec![LogId(3)]);
+    let mut attachment = Attachment::resumed(&Resumed {
+        attachment: 2,
+        jid,
+        stream: StreamId(7),
+        handled: 10,
+        unmanaged: 4,
+        acknowledged: Counter(20),
+        again: vec![copy("again", None)],
+        taken: vec![LogId(3)],
+    });
     assert_eq!(attachment.handled(), Counter(6));
     assert_eq!(first(&attachment.receive(stanzas(1))), 11);
     assert!(attachment.acknowledged(Counter(22)).is_err());

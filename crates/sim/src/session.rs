@@ -191,7 +191,7 @@ impl Session {
             message,
             ToSession::Bound { .. }
                 | ToSession::BindRefused(_)
-                | ToSession::Resumed { .. }
+                | ToSession::Resumed(_)
                 | ToSession::ResumeFailed { .. }
         );
         if answers && self.asking.take_if(|asking| asking.is_answered_by(&message)).is_none() {
@@ -226,29 +226,12 @@ impl Session {
                 self.is_waiting = false;
                 self.write(FromServer::BindRefused, stage);
             }
-            ToSession::Resumed {
-                attachment,
-                jid,
-                stream,
-                handled,
-                unmanaged,
-                acknowledged,
-                again,
-                taken,
-            } => {
+            ToSession::Resumed(resumed) => {
                 self.is_waiting = false;
-                let attached = Attachment::resumed(
-                    attachment,
-                    jid,
-                    stream,
-                    (handled, unmanaged),
-                    acknowledged,
-                    &again,
-                    taken,
-                );
+                let attached = Attachment::resumed(&resumed);
                 self.write(FromServer::Resumed(attached.handled()), stage);
                 self.attachment = Some(attached);
-                for copy in again {
+                for copy in resumed.again {
                     self.write(FromServer::Stanza(copy.stanza, 0), stage);
                 }
                 self.consider_request(stage);

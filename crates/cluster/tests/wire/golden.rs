@@ -10,8 +10,8 @@ use stentor_cluster::wire::{
 };
 use stentor_engine::{
     Ask, Attach, Command, Confirm, Epoch, Event, Forward, ForwardName, FromSession, Key, LogId, Managed,
-    MemberId, OutboundCopy, Outcome, Reply, SessionInfo, SessionKey, Slot, Snapshot, StreamId, ToSession,
-    Unconfirmed,
+    MemberId, OutboundCopy, Outcome, Reply, Resumed, SessionInfo, SessionKey, Slot, Snapshot, StreamId,
+    ToSession, Unconfirmed,
 };
 use stentor_xmpp::{
     BareJid, Condition, Counter, FullJid, Jid, Stanza, StanzaError, StreamCondition, StreamError,
@@ -158,7 +158,7 @@ fn sessions() -> Vec<(&'static str, Carried)> {
         ("to session: bind refused", to(ToSession::BindRefused(Condition::Conflict.into()))),
         (
             "to session: resumed",
-            to(ToSession::Resumed {
+            to(ToSession::Resumed(Resumed {
                 attachment,
                 jid: romeo(),
                 stream,
@@ -167,7 +167,7 @@ fn sessions() -> Vec<(&'static str, Carried)> {
                 acknowledged: h,
                 again: copies(),
                 taken: vec![LogId(5)],
-            }),
+            })),
         ),
         ("to session: resume failed", to(ToSession::ResumeFailed { handled: Some(h) })),
         (

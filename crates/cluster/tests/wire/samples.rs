@@ -11,8 +11,8 @@ use stentor_cluster::PeerMessage;
 use stentor_cluster::wire::{Carried, Outbounds, Relays, Source};
 use stentor_engine::{
     Ask, Attach, Command, Confirm, Epoch, Event, Forward, ForwardName, FromSession, Key, LogId, Managed,
-    MemberId, OutboundCopy, Outcome, Reply, SessionInfo, SessionKey, Slot, Snapshot, StreamId, ToSession,
-    Unconfirmed,
+    MemberId, OutboundCopy, Outcome, Reply, Resumed, SessionInfo, SessionKey, Slot, Snapshot, StreamId,
+    ToSession, Unconfirmed,
 };
 use stentor_xmpp::{
     BareJid, Condition, Counter, FullJid, Jid, Stanza, StanzaError, StreamCondition, StreamError,
@@ -192,7 +192,16 @@ fn to_session() -> BoxedStrategy<ToSession> {
         (n(), full()).prop_map(|(attachment, jid)| ToSession::Bound { attachment, jid }),
         stanza_error().prop_map(ToSession::BindRefused),
         resumed.prop_map(|(attachment, jid, stream, handled, unmanaged, acknowledged, again, taken)| {
-            ToSession::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, again, taken }
+            ToSession::Resumed(Resumed {
+                attachment,
+                jid,
+                stream,
+                handled,
+                unmanaged,
+                acknowledged,
+                again,
+                taken,
+            })
         }),
         option::of(h()).prop_map(|handled| ToSession::ResumeFailed { handled }),
         (option::of(stream()), any::<u32>())

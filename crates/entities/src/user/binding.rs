@@ -5,7 +5,7 @@ use super::load::Over;
 use super::resource::{Management, Pending, Resource, Source};
 use super::{User, timer};
 use core::net::IpAddr;
-use stentor_engine::{Effects, FromSession, Now, Planted, SessionKey, StreamId, ToSession};
+use stentor_engine::{Effects, FromSession, Now, Planted, Resumed, SessionKey, StreamId, ToSession};
 use stentor_xmpp::{Condition, Counter, StreamCondition, StreamError, Unacknowledged};
 
 impl User {
@@ -144,7 +144,7 @@ impl User {
         let Some(resource) = self.resources.get_mut(index) else { return };
         let Some(management) = &mut resource.management else { return };
         let resends = !self.hosts.planted.is_on(Planted::RESUME_WITHOUT_RESENDING);
-        let resumed = ToSession::Resumed {
+        let resumed = Resumed {
             attachment,
             jid: resource.jid.clone(),
             stream,
@@ -155,7 +155,7 @@ impl User {
             taken,
         };
         self.note_handled(now, index, effects);
-        effects.session(session, resumed);
+        effects.session(session, ToSession::Resumed(resumed));
         if let Some(resource) = self.resources.get(index) {
             resource.show(effects);
         }

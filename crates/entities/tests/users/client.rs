@@ -24,23 +24,12 @@ impl Client {
             ToSession::BindRefused(error) => {
                 self.got.push(format!("no resource: {}", error.condition.name()))
             }
-            ToSession::Resumed {
-                attachment,
-                jid,
-                stream,
-                handled,
-                unmanaged,
-                acknowledged,
-                again,
-                taken,
-            } => {
-                let h = handled - unmanaged;
+            ToSession::Resumed(resumed) => {
+                let attached = Attachment::resumed(&resumed);
+                let (h, acknowledged) = (attached.handled(), resumed.acknowledged);
                 self.got.push(format!("resumed, handled {h}, acknowledged {acknowledged}"));
-                self.got.extend(again.iter().map(|copy| text(&copy.stanza)));
-                let counts = (handled, unmanaged);
-                let resumed =
-                    Attachment::resumed(attachment, jid, stream, counts, acknowledged, &again, taken);
-                self.attachment = Some(resumed);
+                self.got.extend(resumed.again.iter().map(|copy| text(&copy.stanza)));
+                self.attachment = Some(attached);
             }
             ToSession::ResumeFailed { handled } => {
                 let handled = handled.map_or("unknown".to_owned(), |h| h.to_string());

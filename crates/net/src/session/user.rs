@@ -64,28 +64,11 @@ impl Session {
                 self.after(self.limits.idle, token::IDLE);
             }
             ToSession::BindRefused(error) => stream.bind_refused(&error, output),
-            ToSession::Resumed {
-                attachment,
-                jid,
-                stream: id,
-                handled,
-                unmanaged,
-                acknowledged,
-                again,
-                taken,
-            } => {
-                let attached = Attachment::resumed(
-                    attachment,
-                    jid,
-                    id,
-                    (handled, unmanaged),
-                    acknowledged,
-                    &again,
-                    taken,
-                );
+            ToSession::Resumed(resumed) => {
+                let attached = Attachment::resumed(&resumed);
                 stream.resumed(attached.jid(), attached.handled().0, output);
                 self.attachment = Some(attached);
-                for copy in &again {
+                for copy in &resumed.again {
                     output.extend_from_slice(&copy.stanza);
                 }
                 self.excused = output.len();

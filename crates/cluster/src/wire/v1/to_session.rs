@@ -6,7 +6,7 @@ use super::error::{get_stanza_error, get_stream_error, put_stanza_error, put_str
 use super::handover;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use stentor_engine::{LogId, StreamId, ToSession};
+use stentor_engine::{self as engine, LogId, StreamId, ToSession};
 use stentor_xmpp::{Counter, FullJid};
 
 const BOUND: u8 = 1;
@@ -69,7 +69,7 @@ struct Outbound<'a> {
 pub(super) fn bytes(message: &ToSession) -> usize {
     match message {
         ToSession::Outbound { stanza, .. } => stanza.len(),
-        ToSession::Resumed { again, .. } => handover::copies_bytes(again),
+        ToSession::Resumed(resumed) => handover::copies_bytes(&resumed.again),
         ToSession::Snapshot { snapshot, .. } => handover::snapshot_bytes(snapshot),
         _ => 0,
     }
@@ -85,13 +85,14 @@ pub(super) fn put(message: &ToSession, writer: &mut Writer) {
             writer.put(&BIND_REFUSED);
             put_stanza_error(error, writer);
         }
-        ToSession::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, again, taken } => {
+        ToSession::Resumed(resumed) => {
+            let engine::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, .. } = resumed;
             writer.put(&RESUMED);
             let (attachment, jid, stream) = (*attachment, jid.as_str(), stream.0);
             let (handled, unmanaged, acknowledged) = (*handled, *unmanaged, acknowledged.0);
             writer.put(&Resumed { attachment, jid, stream, handled, unmanaged, acknowledged });
-            handover::put_copies(again, writer);
-            writer.list(taken, |writer, id| writer.put(&id.0));
+            handover::put_copies(&resumed.again, writer);
+            writer.list(&resumed.taken, |writer, id| writer.put(&id.0));
         }
         ToSession::ResumeFailed { handled } => {
             writer.put(&RESUME_FAILED);
@@ -143,7 +144,16 @@ pub(super) fn get(reader: &mut Reader<'_>) -> Result<ToSession, WireError> {
             let (jid, stream, acknowledged) = (full(jid)?, StreamId(stream), Counter(acknowledged));
             let (again, taken) =
                 (handover::get_copies(reader)?, reader.list(|reader| reader.get().map(LogId))?);
-            ToSession::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, again, taken }
+            ToSession::Resumed(engine::Resumed {
+                attachment,
+                jid,
+                stream,
+                handled,
+                unmanaged,
+                acknowledged,
+                again,
+                taken,
+            })
         }
         RESUME_FAILED => {
             let ResumeFailed { handled } = reader.get()?;
