@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::config::{self, Config, StoreTls, read_gossip_keys, settings_digest};
 use crate::limits::LEAVE_TIME;
-use crate::serve::ServeError;
+use crate::serve::{ServeError, listen_hint};
 use crate::start::{Unusable, chain, unusable};
 
 /// What the runtime is started on.
@@ -153,12 +153,14 @@ pub(crate) async fn leave(handle: &ClusterHandle) {
 }
 
 /// What to do about a cluster that does not have this member.
-pub(crate) fn join_hint(error: &JoinError) -> &'static str {
+pub(crate) fn join_hint(error: &JoinError) -> String {
     match error {
         JoinError::Ended(EndingError(Ending::SettingsDiffer { .. })) => {
             "; `stentor check` on both tells the number of these settings, and docs/cluster.md which they are"
+                .to_owned()
         }
-        _ => "",
+        JoinError::Bind(address, why) => listen_hint(*address, why, "cluster.link or cluster.gossip"),
+        _ => String::new(),
     }
 }
 
@@ -171,4 +173,19 @@ pub(crate) fn begin_anew() -> std::io::Error {
     let program = std::env::current_exe().ok().filter(|path| path.exists());
     let program = program.unwrap_or_else(|| "/proc/self/exe".into());
     Command::new(program).arg0(name).args(arguments).exec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_of_the_cluster_that_is_taken_is_told_with_what_to_do() {
+        let error = JoinError::Bind(([10, 0, 0, 1], 5280).into(), std::io::ErrorKind::AddrInUse.into());
+        let told = ServeError::from(error).to_string();
+        let expected = "cluster: the cluster's address 10.0.0.1:5280 cannot be bound: address in use. \
+                        `ss -tulnp 'sport = :5280'`, as root, tells which process has the port; end that one, or name \
+                        another port in cluster.link or cluster.gossip";
+        assert_eq!(told, expected);
+    }
 }

@@ -213,11 +213,11 @@ fn open_listeners(config: &Config) -> Result<Vec<Listener>, ServeError> {
 }
 
 /// What whoever starts the server can do about a port that it cannot have.
-fn listen_hint(address: SocketAddr, why: &io::Error, setting: &str) -> String {
+pub(crate) fn listen_hint(address: SocketAddr, why: &io::Error, setting: &str) -> String {
     let port = address.port();
     match why.kind() {
         io::ErrorKind::AddrInUse => format!(
-            ". `ss -ltnp 'sport = :{port}'`, as root, tells which process has the port; end that one, or name another \
+            ". `ss -tulnp 'sport = :{port}'`, as root, tells which process has the port; end that one, or name another \
              port in {setting}"
         ),
         io::ErrorKind::PermissionDenied if port < 1_024 => format!(

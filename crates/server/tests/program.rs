@@ -160,7 +160,7 @@ fn a_port_that_cannot_be_had_is_told_with_its_setting() {
     let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = other.local_addr().expect("it has one");
     for (setting, address, hint) in [
-        ("LISTEN__C2S", taken.to_string(), format!("`ss -ltnp 'sport = :{}'`", taken.port())),
+        ("LISTEN__C2S", taken.to_string(), format!("`ss -tulnp 'sport = :{}'`", taken.port())),
         ("LISTEN__C2S_TLS", taken.to_string(), "name another port in listen.c2s_tls".to_owned()),
         ("LISTEN__C2S", "192.0.2.1:5222".to_owned(), "No interface of this machine".to_owned()),
     ] {
