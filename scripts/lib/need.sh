@@ -29,10 +29,11 @@ need_program() {
     $install >/dev/null 2>&1 || { $apt update >/dev/null && $install >/dev/null; } || give_up "cannot install $*"
 }
 
-# need_oracles: Python with lxml in target/oracles, for the parsers that ours is compared with. Without it those tests
-# are skipped and say so.
+# need_oracles: Python with lxml in target/oracles, and Java, for the parsers that ours is compared with. Without them
+# those tests are skipped and say so.
 need_oracles() {
     local folder=${CARGO_TARGET_DIR:-$PWD/target}/oracles list=crates/xml/tests/differential/requirements.txt
+    command -v javac >/dev/null || (need_program javac default-jdk-headless) || true
     cmp --silent "$list" "$folder/installed" && return
     command -v python3 >/dev/null || (need_program python3 python3) || return 0
     # Debian keeps a part of the module in a package of its own.

@@ -1,30 +1,17 @@
 //! What the framer accepts is read the same by other parsers, and so is what an element writes of it.
 
-#[path = "differential/programs.rs"]
+#[path = "differential/clients.rs"]
+mod clients;
+#[path = "support/programs.rs"]
 mod programs;
+#[path = "support/said.rs"]
+mod said;
 mod support;
 
-use roxmltree::{Document, ParsingOptions};
 use rxml::Parse;
-use std::collections::BTreeSet;
+use said::{Said, push_text, roxmltree};
 use stentor_xml::{Content, Element, Frame, Framer, Limits, Node};
 use support::{HEADER, Random, damage, stanza};
-
-/// What a parser says of a document, so that two can be compared.
-#[derive(Debug, PartialEq, Eq)]
-enum Said {
-    Start(String, String, BTreeSet<(String, String, String)>),
-    Text(String),
-    End,
-}
-
-fn push_text(said: &mut Vec<Said>, text: &str) {
-    match said.last_mut() {
-        _ if text.is_empty() => {}
-        Some(Said::Text(before)) => before.push_str(text),
-        _ => said.push(Said::Text(text.to_owned())),
-    }
-}
 
 fn ours(node: Node<'_>, said: &mut Vec<Said>) {
     let attributes =
@@ -69,30 +56,6 @@ type Read = fn(&str) -> Option<Vec<Said>>;
 /// Whether a parser knows what is in a document: roxmltree binds `xml` for attributes alone.
 fn knows(name: &str, document: &str) -> bool {
     name != "roxmltree" || !document.contains("<xml:")
-}
-
-/// What roxmltree says of a document; `None` if it refuses it.
-fn roxmltree(document: &str) -> Option<Vec<Said>> {
-    fn walk(node: roxmltree::Node<'_, '_>, said: &mut Vec<Said>) {
-        let name = node.tag_name();
-        let attributes = node.attributes().map(|a| {
-            (a.namespace().unwrap_or_default().to_owned(), a.name().to_owned(), a.value().to_owned())
-        });
-        let namespace = name.namespace().unwrap_or_default().to_owned();
-        said.push(Said::Start(namespace, name.name().to_owned(), attributes.collect()));
-        for child in node.children() {
-            if child.is_element() {
-                walk(child, said);
-            } else {
-                push_text(said, child.text().unwrap_or_default());
-            }
-        }
-        said.push(Said::End);
-    }
-    let document = Document::parse_with_options(document, ParsingOptions::default()).ok()?;
-    let mut said = Vec::new();
-    walk(document.root_element(), &mut said);
-    Some(said)
 }
 
 /// Reads a fragment in a stream. `None` if the framer refuses it or it is not exactly one element.

@@ -1,8 +1,11 @@
 //! Section C behind authentication: binding, passwords, resumption, what is stored, registration.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use crate::Row;
 use crate::client::Client;
-use crate::scram::Binding;
+use crate::scram::{self, Binding};
 use crate::server::{PASSWORD, Server, address};
 
 pub(crate) const ROWS: &[Row] = &[
@@ -92,6 +95,12 @@ fn resume_hijack(server: &Server) {
         let failed = thief.until("</failed>");
         assert!(failed.contains("<item-not-found") && !failed.contains(" h="), "{previd}: {failed}");
     }
+    // Nor before anybody is authenticated, which in clear is in `nothing_before_tls`.
+    let (mut stranger, _) = Client::starttls(server, from, "example.org");
+    stranger.send(&format!("<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='0'/>"));
+    let _ = stranger.send_bytes(b"</stream:stream>");
+    let end = stranger.rest();
+    assert!(end.contains("<unexpected-request") && !end.contains("<resumed"), "{end}");
     owner.settle();
     // The id of a stream that was closed.
     owner.send("</stream:stream>");
@@ -120,6 +129,33 @@ fn what_is_stored(server: &Server) {
         }
     }
     assert!(files > 0);
+    // What a copy of the store has of the account: keys of SCRAM, made by many rounds.
+    let path = server.folder().join("s068");
+    assert!(server.command(&["backup", path.to_str().unwrap()]).status.success());
+    let export = std::fs::read_to_string(&path).unwrap();
+    assert!(!export.contains(PASSWORD));
+    let row = export.lines().find(|line| line.contains("s068@example.org") && line.contains("stored_key"));
+    let row = row.expect("its credentials").replace("\\\"", "\"");
+    let after = |name: &str| -> Vec<String> {
+        let name = format!("\"{name}\":");
+        let values = row.split(&name).skip(1).map(|rest| rest.trim_start_matches('"'));
+        values.map(|rest| rest.split(['"', ',', '}']).next().unwrap().to_owned()).collect()
+    };
+    let iterations: Vec<u32> = after("iterations").iter().map(|count| count.parse().unwrap()).collect();
+    assert!(!iterations.is_empty() && iterations.iter().all(|count| *count >= 10_000), "{iterations:?}");
+    // None of it is what one logs in with.
+    let kept: Vec<String> = ["stored_key", "server_key", "salt"].into_iter().flat_map(after).collect();
+    assert_eq!(kept.len(), 3 * iterations.len(), "{row}");
+    for (n, text) in kept.iter().enumerate() {
+        let from = address(&format!("S068 {n}"));
+        let (mut client, _) = Client::starttls(server, from, "example.org");
+        let plain = BASE64.encode(format!("\0s068\0{text}"));
+        client.send(&format!(
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{plain}</auth>"
+        ));
+        let failure = scram::answer(&mut client).unwrap_err();
+        assert!(failure.contains("<not-authorized"), "{failure}");
+    }
 }
 
 fn registration(server: &Server) {

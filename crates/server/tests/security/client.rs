@@ -45,6 +45,11 @@ impl TlsSetup {
     }
 
     pub(crate) fn connection(&self) -> ClientConnection {
+        let name = ServerName::try_from(self.server_name.clone()).expect("a name");
+        ClientConnection::new(Arc::new(self.config()), name).expect("a connection")
+    }
+
+    pub(crate) fn config(&self) -> ClientConfig {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(self.versions)
@@ -58,8 +63,7 @@ impl TlsSetup {
                 .expect("a certificate with its key"),
         };
         config.alpn_protocols = self.alpn.clone();
-        let name = ServerName::try_from(self.server_name.clone()).expect("a name");
-        ClientConnection::new(Arc::new(config), name).expect("a connection")
+        config
     }
 }
 
@@ -91,18 +95,30 @@ impl Client {
 
     /// TLS from the first byte; no stream yet.
     pub(crate) fn direct(server: &Server, from: IpAddr, setup: &TlsSetup) -> io::Result<Self> {
-        let mut client = Self::clear(server, from);
-        client.wire = Wire::Clear(connect(server.direct, from));
-        client.secure(setup)?;
+        Self::direct_with(server, from, setup.connection())
+    }
+
+    /// TLS from the first byte, by a connection that was set up elsewhere.
+    pub(crate) fn direct_with(
+        server: &Server,
+        from: IpAddr,
+        connection: ClientConnection,
+    ) -> io::Result<Self> {
+        let wire = Wire::Clear(connect(server.direct, from));
+        let mut client = Self { wire, read: String::new(), domain: "example.org".to_owned() };
+        client.secure_with(connection)?;
         Ok(client)
     }
 
     /// Does the handshake.
     pub(crate) fn secure(&mut self, setup: &TlsSetup) -> io::Result<()> {
+        self.secure_with(setup.connection())
+    }
+
+    fn secure_with(&mut self, mut connection: ClientConnection) -> io::Result<()> {
         let Wire::Clear(mut socket) = std::mem::replace(&mut self.wire, Wire::Gone) else {
             panic!("it has TLS already")
         };
-        let mut connection = setup.connection();
         while connection.is_handshaking() {
             connection.complete_io(&mut socket)?;
         }

@@ -3,7 +3,8 @@
 
 use crate::Row;
 use crate::client::Client;
-use crate::server::{Server, address};
+use crate::scram::Binding;
+use crate::server::{PASSWORD, Server, address};
 
 pub(crate) const ROWS: &[Row] = &[
     ("S090 S092 spellings of an address", spellings),
@@ -27,6 +28,38 @@ fn spellings(server: &Server) {
         let message = client.until("</message>");
         assert!(message.contains("<body>same"), "{to}: {message}");
     }
+    // One account, whoever asks for it by what name: at login, in administration, on a roster, as a contact.
+    for (n, name) in ["S090", "s\u{ff10}90", "\u{ff33}090"].into_iter().enumerate() {
+        let (mut other, _) = Client::starttls(server, address(&format!("S090 {n}")), "example.org");
+        other.log_in("SCRAM-SHA-256", name, PASSWORD, &Binding::None).unwrap();
+        let bound = other.bind("b");
+        assert!(bound.contains(">s090@example.org/b<"), "{name}: {bound}");
+        let jid = format!("{name}@EXAMPLE.org");
+        assert!(server.command(&["user", "show", &jid]).status.success(), "{jid}");
+        assert!(!server.command(&["user", "add", &jid, "--password", "x"]).status.success(), "{jid}");
+        client.send(&format!(
+            "<iq type='set' id='set'><query xmlns='jabber:iq:roster'>\
+             <item jid='{name}friend@EXAMPLE.org' name='n{n}'/></query></iq>"
+        ));
+        client.until("id='set'");
+    }
+    client.send("<iq type='get' id='get'><query xmlns='jabber:iq:roster'/></iq>");
+    let roster = client.until("id='get'") + &client.until("</iq>");
+    let roster = roster.rsplit("<iq").next().unwrap();
+    assert_eq!(roster.matches("<item").count(), 1, "{roster}");
+    assert!(roster.contains("jid='s090friend@example.org'") && roster.contains("name='n2'"), "{roster}");
+    // A subscription is asked for by one spelling, approved by another, and withdrawn by a third.
+    server.account("s090friend@example.org");
+    let mut friend = Client::online(server, from, "s090friend@example.org/A");
+    client.send("<presence to='S090FRIEND@example.org' type='subscribe'/>");
+    friend.until("type='subscribe'");
+    friend.send("<presence to='\u{ff33}090@Example.Org' type='subscribed'/>");
+    client.until("type='subscribed'");
+    friend.send("<presence><status>seen</status></presence>");
+    client.until("<status>seen</status>");
+    friend.send("<presence to='S090@example.org.' type='unsubscribed'/>");
+    client.until("type='unsubscribed'");
+    client.settle();
     // Resources differ by case; addresses that are none are answered with an error.
     client.send("<iq type='get' id='q' to='s090@example.org/a'><x xmlns='urn:x'/></iq>");
     assert!(client.until("</iq>").contains("<service-unavailable"));
@@ -108,7 +141,7 @@ fn log_injection(server: &Server) {
     let from = address("S096");
     let (mut client, _) = Client::starttls(server, from, "example.org");
     let name = "a\u{1b}[31m\n{\"level\":\"FORGED\"}";
-    let failure = client.log_in("SCRAM-SHA-256", name, "x", &crate::scram::Binding::None);
+    let failure = client.log_in("SCRAM-SHA-256", name, "x", &Binding::None);
     assert!(failure.is_err());
     for line in server.log() {
         assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{line}");

@@ -1,8 +1,11 @@
 //! Section B: connections and TLS.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use rustix::process::Signal;
+use rustls::ClientConnection;
+use rustls_pki_types::ServerName;
 
 use crate::Row;
 use crate::client::{Client, TlsSetup, connect, header};
@@ -179,13 +182,22 @@ fn fragmented_hello(server: &Server) {
     }
 }
 
+/// A client that comes back with a ticket, and would send data with it: RFC 8446 4.2.10 lets a client do so only with a
+/// ticket that says how much.
 fn early_data(server: &Server) {
-    let setup = TlsSetup::new("example.org");
-    let mut client = Client::direct(server, address("S037"), &setup).unwrap();
-    client.open();
-    client.until("</stream:features>");
-    assert!(!client.tls().conn.is_early_data_accepted());
-    assert!(client.tls().conn.early_data().is_none());
+    let mut config = TlsSetup::new("example.org").config();
+    config.enable_early_data = true;
+    let config = Arc::new(config);
+    for _ in 0..3 {
+        let name = ServerName::try_from("example.org").unwrap();
+        let mut connection = ClientConnection::new(Arc::clone(&config), name).unwrap();
+        assert!(connection.early_data().is_none(), "a ticket that lets data be sent again by others");
+        let mut client = Client::direct_with(server, address("S037"), connection).unwrap();
+        client.open();
+        // Tickets have come before that.
+        client.until("</stream:features>");
+        assert!(!client.tls().conn.is_early_data_accepted());
+    }
 }
 
 fn hosts(server: &Server) {

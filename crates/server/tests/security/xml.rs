@@ -243,6 +243,9 @@ fn limits_of_strangers(server: &Server) {
     assert!(features.contains("<max-bytes>8192</max-bytes>"), "{features}");
 }
 
+/// In an attribute, or in text.
+const ODD: &str = "&quot;&apos;&lt;&gt;&amp;&#10;";
+
 fn quoting(server: &Server) {
     let from = address("S024");
     server.account("s024@example.org");
@@ -252,10 +255,31 @@ fn quoting(server: &Server) {
     client.send(&format!("<message to='s024@example.org/a'>{payload}</message>"));
     let message = client.until("</message>");
     let sent = roxmltree::Document::parse(payload).unwrap();
-    let read = roxmltree::Document::parse(message.trim()).unwrap();
-    let x = read.descendants().find(|node| node.has_tag_name(("urn:x", "x"))).unwrap();
-    assert_eq!(x.text_storage_all(), sent.root_element().text_storage_all(), "{message}");
-    assert_eq!(x.attribute("a"), sent.root_element().attribute("a"), "{message}");
+    let is_as_sent = |message: &str| {
+        let read = roxmltree::Document::parse(message.trim()).unwrap();
+        let x = read.descendants().find(|node| node.has_tag_name(("urn:x", "x"))).unwrap();
+        assert_eq!(x.text_storage_all(), sent.root_element().text_storage_all(), "{message}");
+        assert_eq!(x.attribute("a"), sent.root_element().attribute("a"), "{message}");
+    };
+    is_as_sent(&message);
+    // Kept for who is away, and on a roster.
+    server.account("away24@example.org");
+    client.send(&format!(
+        "<message to='away24@example.org' type='chat'>{payload}<body>&lt;&amp;&quot;&#10;</body></message>"
+    ));
+    client.settle();
+    let mut away = Client::bound(server, from, "away24@example.org/a");
+    away.send("<presence/>");
+    let waited = away.until("<body>") + &away.until("</message>");
+    assert!(waited.contains("<body>&lt;&amp;\"\n<") || waited.contains("<body>&lt;&amp;&quot;"), "{waited}");
+    is_as_sent(waited.split_at(waited.find("<message").unwrap()).1);
+    away.send(&format!("<iq type='set' id='s'><query xmlns='jabber:iq:roster'><item jid='a@b.example' name='{ODD}'><group>{ODD}</group></item></query></iq>"));
+    away.send("<iq type='get' id='g'><query xmlns='jabber:iq:roster'/></iq>");
+    let roster = away.until("id='g'") + &away.until("</iq>");
+    let roster = roxmltree::Document::parse(roster.split_at(roster.rfind("<iq").unwrap()).1.trim()).unwrap();
+    let item = roster.descendants().find(|node| node.has_tag_name(("jabber:iq:roster", "item"))).unwrap();
+    assert_eq!(item.attribute("name"), Some("\"'<>&\n"));
+    assert_eq!(item.text_storage_all(), "\"'<>&\n");
     // And in what the server writes of it by itself: an address in an error, an id.
     client.send("<iq type='get' id='&quot;&apos;&lt;&gt;&amp;&#10;' to='s024@example.org/a&quot;&amp;&apos;'><x xmlns='urn:x'/></iq>");
     let answer = client.until("</iq>");

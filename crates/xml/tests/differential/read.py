@@ -1,4 +1,4 @@
-"""What other parsers read in documents: the oracle of programs.rs.
+"""What other parsers read in documents: the oracle of support/programs.rs.
 
 Reads documents from the standard input, each behind its length (a line), and writes a line for each: what the parser
 named by the argument says of it, or "refused". Fields and events stand apart by control characters, which no document
