@@ -1,7 +1,7 @@
 //! Starting the arbiters, and what all of them share.
 
 use crate::asks::{Asker, Asks};
-use crate::limits::{ASK_TIME, DERIVING_MAX, SENDERS_PAGE};
+use crate::limits::{ASK_TIME, DERIVING_MAX};
 use crate::members::{Peers, Report, ToMember};
 use crate::questions::Answering;
 use crate::router::{Count, Install, Parcel, Parcels, Router, RouterAddress, Wind};
@@ -12,8 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use stentor_engine::{Ask, Command, Event, Key, MemberId, Reply, Slot, Table};
 use stentor_entities::Hosts;
-use stentor_store::{Fault, Having, Store};
-use stentor_xmpp::BareJid;
+use stentor_store::Store;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 /// Derives the keys of a password: blocking work, with salts of the system's generator. None if it cannot be one.
@@ -145,28 +144,6 @@ impl Administration {
         tokio::time::timeout(ASK_TIME, answered).await.ok()?.ok()
     }
 
-    /// Wakes the users whose logs are not empty: what was on its way when the process ended goes on, without waiting
-    /// for its sender to come back. One at a time, each with what it finds sent again before the next is loaded.
-    ///
-    /// # Errors
-    /// The store could not be read through; some may have been woken.
-    pub async fn wake_senders(&self) -> Result<(), Fault> {
-        let mut after = None;
-        loop {
-            let store = self.shared.store.clone();
-            let page = move || store.owners(after.as_ref(), SENDERS_PAGE, Having::Entry);
-            let page = tokio::task::spawn_blocking(page).await;
-            let page = page.map_err(|error| Fault::Engine(error.to_string()))??;
-            for jid in page.iter().filter_map(|owner| BareJid::parse(&owner.address).ok()) {
-                self.ask(Key::User(jid), Command::Settle).await;
-            }
-            after = match page.last() {
-                Some(last) if page.len() == SENDERS_PAGE => Some(last.clone()),
-                _ => return Ok(()),
-            };
-        }
-    }
-
     /// Derives the keys of a password.
     pub async fn derive(&self, password: String) -> Option<Bytes> {
         self.shared.derive(password).await
@@ -214,7 +191,7 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// No cluster: this process owns every slot.
+    /// No cluster: this process owns every slot, and users who have something under way are woken.
     pub fn alone() -> Self {
         let member = MemberId(1);
         Self { member, table: Arc::new(Table::alone(member)), peers: None }
@@ -284,10 +261,8 @@ impl Runtime {
         for router in &shared.routers {
             router.0.send(Install(Arc::clone(&shared))).await.map_err(|_| StartError::Arbiter)?;
         }
-        if shared.peers.is_some() {
-            let ours = Slot::all().filter(|slot| shared.table.owner(*slot).member == Some(member));
-            waking::wake(&shared, ours);
-        }
+        let ours = Slot::all().filter(|slot| shared.table.owner(*slot).member == Some(member));
+        waking::wake(&shared, ours);
         Ok(Self { shared })
     }
 

@@ -1,5 +1,5 @@
-//! Wakes users of slots that became this member's and that nothing else loads: those with something under way, and those
-//! whose contacts may not know that they are gone.
+//! Wakes users of slots that became this process's and that nothing else loads: those with something under way, which goes
+//! on without waiting for its sender to come back, and in a cluster those whose contacts may not know that they are gone.
 
 use crate::asks::Asker;
 use crate::limits::{ASK_TIME, SENDERS_PAGE, WAKE_AGAIN, WAKE_ATTEMPTS_MAX, WAKING_MAX};
@@ -55,7 +55,8 @@ pub(crate) fn wake(shared: &Arc<Shared>, slots: impl IntoIterator<Item = Slot>) 
 
 async fn wake_all(shared: &Arc<Shared>, slots: Arc<[Slot]>) {
     let mut asleep = Vec::new();
-    for having in [Having::Record(ONLINE), Having::Entry] {
+    let online = shared.hosts().is_clustered.then_some(Having::Record(ONLINE));
+    for having in online.into_iter().chain([Having::Entry]) {
         let mut after = None;
         loop {
             let Some(page) = page_at_last(shared, &slots, after.clone(), having).await else { break };

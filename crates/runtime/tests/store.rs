@@ -109,7 +109,6 @@ async fn what_was_on_its_way_goes_on_without_its_sender() {
     backend.restore(rows).expect("an empty store takes rows");
     let runtime = over(Box::new(backend)).await;
     let administration = runtime.administration();
-    administration.wake_senders().await.expect("the store can be read");
     // The answer of a user comes behind what it has handled before; bob's message may still be on its way to him.
     let delivered = Some(Reply::Account { contacts: 0, waiting: 1 });
     while administration.ask(user("bob"), Command::Describe).await != delivered {

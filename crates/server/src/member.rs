@@ -1,4 +1,4 @@
-//! This server as one of several: what it needs to become a member, and how it ends as one.
+//! What the server stands on: its store, and in a cluster its membership; and how it ends as a member.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
+use stentor_auth::ServerSecret;
 use stentor_cluster::{Ending, GossipKeys};
 use stentor_runtime::Membership;
 use stentor_runtime::cluster::{
@@ -22,7 +23,7 @@ use tokio::sync::oneshot;
 use crate::config::{self, Config, StoreTls, read_gossip_keys, settings_digest};
 use crate::limits::LEAVE_TIME;
 use crate::serve::{ServeError, listen_hint};
-use crate::start::{Unusable, chain, unusable};
+use crate::start::{self, Unusable, chain, unusable};
 
 /// What the runtime is started on.
 pub(crate) struct Ground {
@@ -30,24 +31,31 @@ pub(crate) struct Ground {
     pub(crate) membership: Membership,
     /// Of a member, to be told of the runtime.
     pub(crate) joined: Option<Joined>,
+    /// The same for all that serve from this store.
+    pub(crate) secret: ServerSecret,
 }
 
-/// Opens the store; where it is shared, by becoming a member first. That takes as long as the store does not answer, or
-/// a dead member of this name holds its lease.
+/// Opens the store; a member of a cluster joins first. That takes as long as a database does not answer, or a dead member
+/// of this name holds its lease.
 pub(crate) async fn ground(config: &Config) -> Result<Ground, ServeError> {
     if let Some(embedded) = config.store.embedded() {
         let store = Store::open(&embedded)?;
-        return Ok(Ground { store, membership: Membership::alone(), joined: None });
+        let secret = start::secret(&config.data)?;
+        return Ok(Ground { store, membership: Membership::alone(), joined: None, secret });
     }
-    // The rules of the configuration let nothing else be without an engine of its own.
-    let Some(member) = &config.cluster else {
-        return Err(ServeError::Broken(
-            "there is neither a store of this server's own nor a cluster".to_owned(),
-        ));
-    };
     let database = database(config)?;
+    let offered = start::offered_secret(&config.data)?;
     tracing::info!(url = config.store.url, "opening the store");
-    let postgres = blocking(move || Postgres::open(&database)).await??;
+    let opened = blocking(move || {
+        let postgres = Postgres::open(&database)?;
+        let secret = ServerSecret::new(postgres.secret(offered)?);
+        Ok::<_, ServeError>((postgres, secret))
+    });
+    let (postgres, secret) = opened.await??;
+    let Some(member) = &config.cluster else {
+        let store = blocking(move || Ok::<_, ServeError>(Store::over(postgres.alone()?)?)).await??;
+        return Ok(Ground { store, membership: Membership::alone(), joined: None, secret });
+    };
     let joining = cluster(config, member)?;
     tracing::info!(name = member.name, cluster = member.id, "joining");
     let joined = Cluster::join(joining, Box::new(postgres.clone())).await?;
@@ -56,7 +64,7 @@ pub(crate) async fn ground(config: &Config) -> Result<Ground, ServeError> {
     let store = blocking(move || {
         Store::over(postgres.backend(lane).map_err(ServeError::Lane)?).map_err(ServeError::from)
     });
-    Ok(Ground { store: store.await??, membership: joined.membership(), joined: Some(joined) })
+    Ok(Ground { store: store.await??, membership: joined.membership(), joined: Some(joined), secret })
 }
 
 /// Runs what waits for the store beside the signals: on a thread of its own, which nobody waits for if one of them ends

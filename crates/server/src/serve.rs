@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use stentor_auth::ServerSecret;
 use stentor_cluster::Ending;
 use stentor_net::{Addresses, Certificates, Listener, Security, Services};
 use stentor_runtime::cluster::{ClusterHandle, JoinError};
@@ -106,14 +107,14 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
             return Ok(());
         }
     };
-    let Ground { store, membership, joined } = ground;
+    let Ground { store, membership, joined, secret } = ground;
     let runtime = Arc::new(start_runtime(&config, store, membership).await?);
     runtime.shared().answer_by(peers::answer);
     let cluster = joined.map(|joined| joined.run(runtime.shared()));
-    let services = services(&config, &runtime)?;
+    let services = services(&config, &runtime, secret.clone())?;
     let operator = operator(&config, &runtime, &services);
     let (server, mut phase) =
-        Server::new(config, source, logs, operator, Arc::clone(&services), cluster.clone());
+        Server::new(config, source, logs, operator, Arc::clone(&services), secret, cluster.clone());
     let server = Arc::new(server);
     let mut ended = phase.clone();
     let control = tokio::spawn(socket.run(Arc::clone(&server), async move {
@@ -121,12 +122,10 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
         let _ = ended.wait_for(|phase| *phase != Phase::Running).await;
     }));
     let accepting = accept(listeners, &runtime, &services);
-    let waking = tokio::task::spawn_local(wake_senders(runtime.administration()));
     tracing::info!("ready");
     run(&mut phase, &mut signals, &server, &runtime, cluster.as_ref()).await?;
     tracing::info!("ending");
     accepting.iter().for_each(JoinHandle::abort);
-    waking.abort();
     let drain = match *phase.borrow() {
         Phase::Ending => Duration::ZERO,
         Phase::Draining | Phase::Running => server.drain_time(),
@@ -238,8 +237,7 @@ async fn start_runtime(config: &Config, store: Store, membership: Membership) ->
     Ok(Runtime::start(arbiters, membership, start::hosts(config), store, start::derive(config)).await?)
 }
 
-fn services(config: &Config, runtime: &Runtime) -> Result<Arc<Services>, ServeError> {
-    let secret = start::secret(&config.data)?;
+fn services(config: &Config, runtime: &Runtime, secret: ServerSecret) -> Result<Arc<Services>, ServeError> {
     Ok(Arc::new(Services::new(
         start::stream_settings(config, secret),
         Certificates::new(start::certificates(config)?, start::oldest_tls(config))?,
@@ -261,13 +259,6 @@ fn accept(listeners: Vec<Listener>, runtime: &Arc<Runtime>, services: &Arc<Servi
         tokio::task::spawn_local(async move { listener.run(&runtime, &services).await })
     };
     listeners.into_iter().map(run).collect()
-}
-
-/// Beside everything else, since a large store takes a while to read through.
-async fn wake_senders(administration: Administration) {
-    if let Err(error) = administration.wake_senders().await {
-        tracing::error!(%error, "the store could not be read through; senders go on when they log in");
-    }
 }
 
 /// Sessions are told, and get some time to go; then everything that is in memory is written.

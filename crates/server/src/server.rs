@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use stentor_auth::ServerSecret;
 use stentor_net::Services;
 use stentor_runtime::cluster::ClusterHandle;
 use tokio::sync::watch;
@@ -34,6 +35,7 @@ pub(crate) struct Server {
     logs: LogControl,
     operator: Operator,
     services: Arc<Services>,
+    secret: ServerSecret,
     phase: watch::Sender<Phase>,
     cluster: Option<ClusterHandle>,
 }
@@ -45,11 +47,13 @@ impl Server {
         logs: LogControl,
         operator: Operator,
         services: Arc<Services>,
+        secret: ServerSecret,
         cluster: Option<ClusterHandle>,
     ) -> (Self, watch::Receiver<Phase>) {
         let (phase, observed) = watch::channel(Phase::Running);
         let config = Mutex::new(config);
-        (Self { started: Instant::now(), source, config, logs, operator, services, phase, cluster }, observed)
+        let started = Instant::now();
+        (Self { started, source, config, logs, operator, services, secret, phase, cluster }, observed)
     }
 
     /// How long sessions may take to end.
@@ -71,14 +75,13 @@ impl Server {
         let changes = Config::diff(&config, &loaded.config);
         let next = config.reloaded(&loaded.config);
         let hosts = start::certificates(&next).map_err(|error| refused(error.to_string()))?;
-        let secret = start::secret(&next.data).map_err(|error| refused(error.to_string()))?;
         self.logs.set_filter(&next.log.filter).map_err(|error| refused(error.to_string()))?;
         let replaced = self.services.certificates.replace(hosts, start::oldest_tls(&next));
         replaced.map_err(|error| refused(error.to_string()))?;
         if let (Some(handle), Some(config)) = (&self.cluster, &next.cluster) {
             member::renew(handle, config).map_err(|error| refused(error.to_string()))?;
         }
-        self.services.settings.store(Arc::new(start::stream_settings(&next, secret)));
+        self.services.settings.store(Arc::new(start::stream_settings(&next, self.secret.clone())));
         self.services.limits.store(Arc::new(start::session_limits(&next)));
         self.services.addresses.set_limits(start::address_limits(&next));
         *config = next;

@@ -200,24 +200,44 @@ pub(crate) fn address_limits(config: &Config) -> AddressLimits {
     }
 }
 
-/// The secret of this server, made at its first start and kept: it makes the salts of accounts that do not exist,
-/// which must not change.
+/// The secret of a server with a store of its own, made at its first start and kept: it makes the salts of accounts that
+/// do not exist, which must not change.
 pub(crate) fn secret(data: &Path) -> Result<ServerSecret, Unusable> {
-    let path = data.join("secret");
-    let secret = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make_secret(&path).map_err(|error| unusable(&path, error))?
-        }
-        Err(error) => return Err(unusable(&path, error)),
+    let path = data.join(SECRET);
+    let secret = match kept_secret(&path)? {
+        Some(secret) => secret,
+        None => make_secret(&path).map_err(|error| unusable(&path, error))?,
     };
-    let secret = <[u8; 32]>::try_from(secret).map_err(|_| unusable(&path, "it does not have 32 bytes"))?;
     Ok(ServerSecret::new(secret))
 }
 
-fn make_secret(path: &Path) -> io::Result<Vec<u8>> {
-    let mut secret = vec![0; 32];
+/// What a server whose store is a database offers for that secret, which is kept there: its own, if it had a store of its
+/// own before.
+pub(crate) fn offered_secret(data: &Path) -> Result<[u8; 32], Unusable> {
+    let path = data.join(SECRET);
+    let kept = kept_secret(&path)?;
+    kept.map_or_else(|| random_secret().map_err(|error| unusable(&path, error)), Ok)
+}
+
+/// The file in the data folder.
+const SECRET: &str = "secret";
+
+fn kept_secret(path: &Path) -> Result<Option<[u8; 32]>, Unusable> {
+    match fs::read(path) {
+        Ok(bytes) => bytes.try_into().map(Some).map_err(|_| unusable(path, "it does not have 32 bytes")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unusable(path, error)),
+    }
+}
+
+fn random_secret() -> io::Result<[u8; 32]> {
+    let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(secret)
+}
+
+fn make_secret(path: &Path) -> io::Result<[u8; 32]> {
+    let secret = random_secret()?;
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(&secret)?;
     file.sync_all()?;

@@ -14,7 +14,7 @@ use super::tree::{Node, Table};
 pub enum StoreEngine {
     /// An engine within this process, for a server alone.
     Embedded(Engine),
-    /// PostgreSQL, or what speaks its protocol: the store that members of a cluster share.
+    /// PostgreSQL, or what speaks its protocol: for a server alone, or the members of a cluster, which share it.
     Postgres,
 }
 

@@ -26,7 +26,7 @@ use crate::backend::{Backend, Fault};
 use crate::register::{LaneId, Register, Shared};
 use config::Target;
 use lane::PostgresLane;
-use session::{Live, Purpose, Session, outside};
+use session::{Live, Purpose, Session, Trouble, outside};
 use std::fmt;
 use std::sync::Arc;
 use stentor_engine::{MemberId, RegisterReply, RegisterRequest};
@@ -60,12 +60,34 @@ impl Postgres {
     /// [`PostgresError::HasMembers`], or the database failed.
     pub fn alone(&self) -> Result<Box<dyn Backend>, PostgresError> {
         let mut session = Session::new(Arc::clone(&self.target), Purpose::Lane)?;
-        let taken = outside(|| session.retry(self.target.patience, take_alone)).map_err(|trouble| {
-            PostgresError::Database { place: self.target.place.clone(), reason: trouble.to_string() }
-        })?;
+        let taken = outside(|| session.retry(self.target.patience, take_alone));
+        let taken = taken.map_err(|trouble| self.failed(&trouble))?;
         let lane = LaneId { member: MemberId(register::ALONE.unsigned_abs()), lane: 0 };
         let moves = taken.map_err(PostgresError::HasMembers)?;
         Ok(Box::new(PostgresLane::alone(Arc::clone(&self.target), session, lane, moves)))
+    }
+
+    /// The secret of all who open this store, which the first of them offered: whoever comes later gets that one.
+    ///
+    /// # Errors
+    /// The database failed, or holds something that is no such secret.
+    pub fn secret(&self, offered: [u8; 32]) -> Result<[u8; 32], PostgresError> {
+        let mut session = Session::new(Arc::clone(&self.target), Purpose::Register)?;
+        let agreed = outside(|| {
+            session.retry(self.target.patience, async |live| {
+                let agree = "UPDATE cluster SET secret = coalesce(secret, $1) RETURNING secret";
+                live.client.query_one(agree, &[&offered.as_slice()]).await?.try_get::<_, Vec<u8>>(0)
+            })
+        });
+        let agreed = agreed.map_err(|trouble| self.failed(&trouble))?;
+        agreed.try_into().map_err(|_| PostgresError::Database {
+            place: self.target.place.clone(),
+            reason: "the secret in its table \"cluster\" does not have 32 bytes".to_owned(),
+        })
+    }
+
+    fn failed(&self, trouble: &Trouble) -> PostgresError {
+        PostgresError::Database { place: self.target.place.clone(), reason: trouble.to_string() }
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use stentor_store::postgres::PostgresConfig;
+use stentor_store::postgres::{Postgres, PostgresConfig};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/lib/postgres.sh");
 
@@ -95,4 +95,15 @@ fn it_ends_with_who_asked_for_it() {
     postgres.end();
     assert!(TcpStream::connect(postgres.address()).is_err());
     assert!(!Path::new(&postgres.directory).exists());
+}
+
+#[test]
+fn whoever_opens_it_has_the_secret_of_the_first() {
+    let Some(postgres) = Server::shared() else { return };
+    let config = postgres.config();
+    for offered in 1..4 {
+        let store = Postgres::open(&config).unwrap();
+        assert_eq!(store.secret([offered; 32]).unwrap(), [1; 32]);
+        assert_eq!(store.clone().secret([9; 32]).unwrap(), [1; 32]);
+    }
 }

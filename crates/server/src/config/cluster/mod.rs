@@ -155,13 +155,7 @@ impl Rule<Option<ClusterConfig>> for Membership {
 
 /// What must go together: each is told where it is written.
 pub(super) fn check(config: &Config, root: &Table, reader: &mut Reader) {
-    let Some(cluster) = &config.cluster else {
-        if config.store.engine == StoreEngine::Postgres && root.get("cluster").is_none() {
-            let allowed = "with a [cluster] section, of one member or more";
-            reader.at(root, &["store", "engine"], "is \"postgres\", the store of clusters", allowed);
-        }
-        return;
-    };
+    let Some(cluster) = &config.cluster else { return };
     if config.store.engine != StoreEngine::Postgres {
         let what = "needs a store that its members share";
         reader.at(root, &["cluster"], what, "with engine = \"postgres\" in [store]");

@@ -34,6 +34,7 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
         assert_eq!(found.lines().collect::<Vec<_>>(), expected, "{text}");
     };
     check(&member(|text| text), &[]);
+    check(&format!("{HOST}{STORE}"), &[]);
     check(
         "HOST\n[cluster]\n",
         &[
@@ -51,12 +52,8 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
     );
     check(
         "HOST\n[store]\nengine = 'postgres'\n",
-        &[
-            "/etc/s.toml:6:10: store.engine: is \"postgres\", which lacks its url; allowed: url, such as \
-             \"postgresql://stentor@db.example.org:5432/stentor\"",
-            "/etc/s.toml:6:10: store.engine: is \"postgres\", the store of clusters; allowed: with a [cluster] \
-             section, of one member or more",
-        ],
+        &["/etc/s.toml:6:10: store.engine: is \"postgres\", which lacks its url; allowed: url, such as \
+             \"postgresql://stentor@db.example.org:5432/stentor\""],
     );
     check(
         "HOST\n[store]\nurl = 'postgresql://a@b/c'\ntls = 'off'\n",

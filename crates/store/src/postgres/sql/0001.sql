@@ -1,11 +1,13 @@
 -- Version 1. Names and keys are bytes, so that their order is that of the program and any character fits; the views at
 -- the end show them as text. Members, slots and lanes are those of docs/decisions/0009-leases-and-take-over.md.
 
--- One row: the routing table's version, and the last id that a member was given.
+-- One row: the routing table's version, the last id that a member was given, and what all who serve from this store have
+-- to agree on and nobody else may know: their answers about accounts that do not exist are made with it.
 CREATE TABLE cluster (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     version bigint NOT NULL,
-    last_member bigint NOT NULL
+    last_member bigint NOT NULL,
+    secret bytea
 );
 INSERT INTO cluster (version, last_member) VALUES (0, 0);
 

@@ -1,85 +1,10 @@
 //! The program as a process: its life, its signals, its exit codes.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+mod postgres;
+mod process;
 
-use rustix::process::{Pid, Signal, kill_process};
-
-/// `stentor` with these arguments, in `folder`, with nothing of our environment that it would read.
-fn stentor(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stentor"));
-    command.args(arguments).current_dir(folder).stdin(Stdio::null());
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("STENTOR") {
-            command.env_remove(name);
-        }
-    }
-    command.env("STENTOR__LISTEN__C2S", "[]").env("STENTOR__LISTEN__C2S_TLS", "[]");
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    stentor(folder, arguments).output().expect("it runs")
-}
-
-fn initialised() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    assert!(run(folder.path(), &["init", "example.org"]).status.success());
-    folder
-}
-
-/// A running server and its log. It ends with the test.
-struct Server {
-    process: Child,
-    log: BufReader<ChildStderr>,
-}
-
-impl Server {
-    fn start(folder: &Path) -> Self {
-        let mut server = Self::of(&mut stentor(folder, &["serve"]));
-        server.wait_for("ready");
-        server
-    }
-
-    fn of(command: &mut Command) -> Self {
-        let mut process = command.stderr(Stdio::piped()).spawn().expect("it runs");
-        let log = BufReader::new(process.stderr.take().expect("it is piped"));
-        Self { process, log }
-    }
-
-    /// Reads the log up to the event with this message.
-    fn wait_for(&mut self, message: &str) -> serde_json::Value {
-        let mut line = String::new();
-        loop {
-            line.clear();
-            assert!(self.log.read_line(&mut line).expect("UTF-8") > 0, "the server ended before {message:?}");
-            let event: serde_json::Value = serde_json::from_str(&line).expect("the log is JSON");
-            if event.get("message").is_some_and(|found| found == message) {
-                return event;
-            }
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.process);
-        kill_process(pid, signal).expect("it runs");
-    }
-
-    /// Waits for the end, and says with what code.
-    fn end(mut self) -> Option<i32> {
-        self.wait_for("ended");
-        self.process.wait().expect("it ends").code()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It has ended already where the test went well.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use process::{Server, initialised, run, stentor};
+use rustix::process::Signal;
 
 #[test]
 fn a_server_lives_and_ends() {
@@ -310,34 +235,5 @@ fn a_backup_is_restored_into_an_empty_store() {
     assert!(other.status.success(), "another engine");
     let server = Server::start(folder);
     assert!(run(folder, &["stop"]).status.success());
-    assert_eq!(server.end(), Some(0));
-}
-
-/// A member waits for its database, and can be told to stop waiting.
-#[test]
-fn a_member_that_waits_for_the_store_ends_at_once() {
-    let folder = initialised();
-    let folder = folder.path();
-    assert!(run(folder, &["cluster", "init", "cluster", "--member", "a"]).status.success());
-    let mut command = stentor(folder, &["serve"]);
-    for (setting, value) in [
-        ("STORE__ENGINE", "postgres"),
-        // Nobody listens there.
-        ("STORE__URL", "postgresql://stentor@127.0.0.1:1/stentor"),
-        ("STORE__TLS", "off"),
-        ("CLUSTER__ID", "test"),
-        ("CLUSTER__NAME", "a"),
-        ("CLUSTER__LINK", "127.0.0.1:0"),
-        ("CLUSTER__GOSSIP", "127.0.0.1:0"),
-        ("CLUSTER__AUTHORITY", "cluster/authority.crt"),
-        ("CLUSTER__CERTIFICATE", "cluster/a.crt"),
-        ("CLUSTER__KEY", "cluster/a.key"),
-        ("CLUSTER__GOSSIP_KEYS", "cluster/gossip.keys"),
-    ] {
-        command.env(format!("STENTOR__{setting}"), value);
-    }
-    let mut server = Server::of(&mut command);
-    server.wait_for("opening the store");
-    server.signal(Signal::TERM);
     assert_eq!(server.end(), Some(0));
 }
