@@ -131,9 +131,11 @@ fn what_init_writes_has_no_mistake() {
     let domains: Vec<_> = loaded.config.hosts.iter().map(|host| host.domain.as_str()).collect();
     assert_eq!(domains, ["example.org", "bücher.example", "10.0.0.1"]);
 
-    let again =
-        arguments::InitArguments { domains: vec!["other".to_owned()], folder: folder.path().to_owned() };
-    let failure = init::run(&again, &Output { is_json: true }).expect_err("nothing is written over");
+    let again = arguments::InitArguments {
+        domains: vec!["other".to_owned()],
+        folder: Some(folder.path().to_owned()),
+    };
+    let failure = init::run(&again, None, &Output { is_json: true }).expect_err("nothing is written over");
     assert!(failure.message.contains("stentor.toml"), "{}", failure.message);
 }
 
