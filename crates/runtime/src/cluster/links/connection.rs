@@ -145,11 +145,13 @@ impl Drive {
     fn turn(&self, context: &mut Context<'_>, connection: u64, pipe: &mut Pipe) -> io::Result<Option<u64>> {
         let (mut deadline, mut bytes) = (None, 0);
         loop {
-            let read = pipe.poll_read(context)?;
-            if read == 0 && deadline.is_some() {
+            let read = pipe.poll_read(context);
+            if matches!(read, Ok(0)) && deadline.is_some() {
                 return Ok(deadline);
             }
+            // Also if the connection is over: what came before its end counts.
             deadline = self.step(context, connection, pipe)?;
+            let read = read?;
             bytes += read;
             if deadline.is_none() || read == 0 {
                 return Ok(deadline);
