@@ -12,9 +12,7 @@ use crate::row::OwnedRow;
 use std::sync::Arc;
 use stentor_engine::{Batch, CommitError};
 use tokio_postgres::Error;
-use tokio_postgres::types::ToSql;
 
-const COMMIT: &str = include_str!("sql/commit.sql");
 const LANE: &str = "SELECT number, moves, fenced, conflict FROM lanes WHERE member = $1 AND lane = $2";
 
 /// Why a lane takes nothing any more.
@@ -94,13 +92,11 @@ impl PostgresLane {
         let is_alone = self.alone.is_some();
         if let Some(moves) = self.moves {
             let session = &mut self.session;
-            let answer = rows.with_parameters(|columns| {
-                let first: [&(dyn ToSql + Sync); 5] = [&member, &lane, &n, &moves, &is_alone];
-                let all: Vec<_> = first.iter().chain(columns).copied().collect();
-                session.run(self.target.answer_time, async |live| {
-                    let statement = live.prepared(COMMIT).await?;
-                    live.client.query_opt(&statement, &all).await
-                })
+            let shape = rows.shape();
+            let parameters = rows.parameters(shape, vec![&member, &lane, &n, &moves, &is_alone]);
+            let answer = session.run(self.target.answer_time, async |live| {
+                let statement = live.prepared(shape.statement()).await?;
+                live.client.query_opt(&statement, &parameters).await
             })?;
             if let Some(row) = answer {
                 return verdict(&row, 0).map(Outcome::Done);

@@ -2,7 +2,7 @@
 //!
 //! - `sql/`: the tables, and the statement that commits a batch. A batch is one statement, one round trip; why it is safe
 //!   stands in `docs/decisions/0012-postgresql.md`.
-//! - `fold.rs`, `rows.rs`: a batch as the parameters of that statement.
+//! - `statement.rs`: of that statement, what a batch needs. `fold.rs`, `rows.rs`: a batch as its parameters.
 //! - `lane.rs`, `reader.rs`, `export.rs`, `restore.rs`: the backend. `register.rs`: leases and the table.
 //! - `session.rs`: a connection that is made again when it was lost; `config.rs`: where, and by which TLS.
 //!
@@ -19,6 +19,7 @@ mod register;
 mod restore;
 mod rows;
 mod session;
+mod statement;
 
 pub use config::{PostgresConfig, PostgresError};
 
