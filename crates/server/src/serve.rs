@@ -61,7 +61,10 @@ pub enum ServeError {
     #[error("cluster: {}", Ending::Fenced)]
     Fenced,
     /// The store failed while the server ran. What was acknowledged is in it; nothing else can be.
-    #[error("the store failed, and the server ends so that it is opened anew: {0}")]
+    #[error(
+        "the store failed, and the server ends: {0}. What was acknowledged is kept; see to the disk or the database, and \
+         start the server again"
+    )]
     StoreFailed(String),
     /// A port cannot be had.
     #[error("{setting}: {address} cannot be listened on: {source}{}", listen_hint(*address, source, setting))]

@@ -26,6 +26,7 @@ mod scram;
 mod secrets;
 mod server;
 mod spoofs;
+mod stores;
 mod streams;
 #[path = "../../../xml/tests/support/mod.rs"]
 mod support;

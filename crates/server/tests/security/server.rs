@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, KeyPair};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tempfile::TempDir;
@@ -22,6 +22,8 @@ use crate::certificates::Authority;
 
 /// What every account here has.
 pub(crate) const PASSWORD: &str = "pencil-8f3a1c";
+
+const STENTOR: &str = env!("CARGO_BIN_EXE_stentor");
 
 /// Only against hanging.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -60,7 +62,9 @@ impl Server {
         authority: Arc<Authority>,
         settings: BTreeMap<&'static str, String>,
     ) -> Self {
-        let mut process = stentor(folder.path(), &["serve"])
+        // Where a file may not grow, that is an error, and no signal.
+        let mut process = in_folder(Command::new("sh"), folder.path())
+            .args(["-c", "trap '' XFSZ; exec \"$0\" serve", STENTOR])
             .envs(&settings)
             .stderr(Stdio::piped())
             .spawn()
@@ -102,6 +106,26 @@ impl Server {
         let restored = self.command(&["restore", export.to_str().expect("UTF-8")]);
         assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
         Self::run(Arc::clone(&self.folder), Arc::clone(&self.authority), self.settings.clone())
+    }
+
+    /// `kill -9`, then another process with other settings, on the store that they name and that is restored.
+    pub(crate) fn kill_and_move(mut self, settings: Vec<(&'static str, String)>, export: &Path) -> Self {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it ends");
+        self.settings.extend(settings);
+        let export = export.to_str().expect("UTF-8");
+        let restored = self.command(&["restore", export]);
+        assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+        let again = self.command(&["restore", export]);
+        let told = String::from_utf8_lossy(&again.stderr);
+        assert!(!again.status.success() && told.contains("has accounts already"), "{told}");
+        Self::run(Arc::clone(&self.folder), Arc::clone(&self.authority), self.settings.clone())
+    }
+
+    /// From now on no file takes anything more.
+    pub(crate) fn fill_disk(&self) {
+        let nothing = Rlimit { current: Some(0), maximum: None };
+        prlimit(Some(Pid::from_child(&self.process)), Resource::Fsize, nothing).expect("it runs");
     }
 
     /// Another process on the same data, once this one has ended.
@@ -192,8 +216,13 @@ pub(crate) fn wait_for(what: &str, is_so: impl Fn() -> bool) {
 }
 
 fn stentor(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stentor"));
-    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    let mut command = in_folder(Command::new(STENTOR), folder);
+    command.args(arguments);
+    command
+}
+
+fn in_folder(mut command: Command, folder: &Path) -> Command {
+    command.current_dir(folder).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("STENTOR") {
             command.env_remove(name);
