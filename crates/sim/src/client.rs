@@ -175,6 +175,7 @@ impl Client {
 
     fn write(&self, what: FromClient, stage: &mut Stage) {
         if let Some((connection, _)) = self.connection {
+            stage.coverage.said += 1;
             stage.trace(|| format!("client {} writes {what:?}", self.index));
             stage.wire(self.place, connection, what);
         }

@@ -37,6 +37,7 @@ macro_rules! coverage {
 
 coverage! {
     steps: Any "steps",
+    said: Any "stanzas and questions of clients",
     messages: Any "messages sent",
     acknowledged: Any "messages acknowledged",
     delivered: Any "deliveries",
@@ -64,6 +65,7 @@ coverage! {
     requests: Any "acknowledgements asked for",
     subscriptions: Any "changes of subscriptions",
     refused_events: Several "events refused for want of room",
+    faults: Several "faults that began",
     kills: Any "members killed",
     pauses: Several "members that stood still",
     cuts: Several "links cut",

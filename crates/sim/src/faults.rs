@@ -60,6 +60,10 @@ impl Stage {
     /// What of a fault concerns the network and the store alone. Each ends some time.
     pub(crate) fn trouble(&mut self, fault: Fault) {
         self.trace(|| format!("{fault:?}"));
+        self.coverage.faults += u64::from(matches!(
+            fault,
+            Fault::Cut(..) | Fault::Part(..) | Fault::Storeless(..) | Fault::Store(..)
+        ));
         match fault {
             Fault::Cut(a, b) => {
                 for connection in self.network.between(a, b) {

@@ -135,7 +135,7 @@ impl Plan {
             idle: random.between(2_000, 60_000),
             link_most: *random.pick(&[1, 10, 100]).unwrap_or(&1),
             link_limits: if random.chance(300) { small } else { LinkLimits::default() },
-            faults: random.between(5, 9),
+            faults: random.between(6, 10),
         }
     }
 

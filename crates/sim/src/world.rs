@@ -246,6 +246,7 @@ impl World {
                 let is_meant = running.is_some() && incarnation.is_none_or(|this| running == Some(this));
                 if is_meant && !self.stage.is_ending {
                     self.stage.coverage.kills += 1;
+                    self.stage.coverage.faults += 1;
                     self.die(at);
                 }
             }
@@ -257,6 +258,7 @@ impl World {
                 let Some(process) = self.processes.get_mut(at).and_then(Option::as_mut) else { return };
                 if process.paused.is_none() && !self.stage.is_ending {
                     self.stage.coverage.pauses += 1;
+                    self.stage.coverage.faults += 1;
                     process.paused = Some(VecDeque::new());
                     self.stage.queue.after(long, Happening::Fault(Fault::Continue(process.place)));
                 }

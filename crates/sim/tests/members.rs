@@ -1,16 +1,22 @@
-//! The promises hold with several members that share a store, while nothing fails but a connection now and then. With
-//! members that die, stand still and lose each other they do not hold for every seed yet: `./scripts/sim --members 3`.
+//! The promises hold with several members that share a store: while nothing fails but a connection now and then, and in
+//! 200 runs with members that die, stand still and lose each other and the store; and these come across everything that
+//! is worth checking.
 
 use stentor_sim::{Coverage, Options, run};
 
+const SEEDS: u64 = 200;
+
 /// Runs these seeds on two threads; what they came across.
-fn check(seeds: u64, options: Options) -> Coverage {
+fn check(seeds: u64, options: Options, judge: impl Fn(u64, &Coverage) + Copy + Send + 'static) -> Coverage {
     let half = |part: u64| {
         std::thread::spawn(move || {
             let mut coverage = Coverage::default();
             for seed in (0..seeds).filter(|seed| seed % 2 == part) {
                 match run(seed, options) {
-                    Ok(covered) => coverage.add(&covered),
+                    Ok(covered) => {
+                        judge(seed, &covered);
+                        coverage.add(&covered);
+                    }
                     Err(failure) => panic!("{failure}"),
                 }
             }
@@ -27,8 +33,19 @@ fn check(seeds: u64, options: Options) -> Coverage {
 
 #[test]
 fn clients_of_three_members_come_and_go() {
-    let coverage = check(20, Options { members: 3, is_calm: true, ..Options::default() });
+    let options = Options { members: 3, is_calm: true, ..Options::default() };
+    let coverage = check(20, options, |_, _| {});
     assert!(coverage.moved > 0 && coverage.resumes > 0, "{coverage}");
+}
+
+#[test]
+fn members_die_stand_still_and_lose_each_other() {
+    let options = Options { members: 3, ..Options::default() };
+    let coverage = check(SEEDS, options, |seed, covered| {
+        let is_enough = covered.said >= 1_000 && covered.faults >= 5 && covered.kills > 0;
+        assert!(is_enough, "seed {seed} shows too little:\n{covered}");
+    });
+    assert_eq!(coverage.missing(3), Vec::<&str>::new(), "never came about");
 }
 
 #[test]

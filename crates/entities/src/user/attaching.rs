@@ -125,7 +125,7 @@ impl User {
             self.record_online(now, index, false, effects);
             self.read_on(index, effects);
         }
-        self.exchange_soon(now, effects);
+        self.exchange_soon(effects);
         for event in gathering.deferred {
             self.take(now, event, effects);
         }
@@ -177,7 +177,7 @@ impl User {
             self.broadcast(&stanza, effects);
         }
         self.record_online(now, index, false, effects);
-        self.exchange_soon(now, effects);
+        self.exchange_soon(effects);
         self.read_on(index, effects);
     }
 

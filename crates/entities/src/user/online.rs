@@ -2,8 +2,8 @@
 //! comes back without anybody, and its contacts with it.
 //!
 //! A resource that others see has a record, written with what shows it. A record that no resource has, once all have
-//! attached that will, is of one that is gone: contacts are told. The record goes only a moment later, also where a
-//! resource ends in the ordinary way: so a member that dies before it has told everybody has its successor repeat it.
+//! attached that will, is of one that is gone: contacts are told. The record goes only a while later, also where a
+//! resource ends in the ordinary way: so a member that dies before all have heard it has its successor repeat it.
 
 use super::collection::ONLINE;
 use super::rfc_6121_presence::bare_presence;
@@ -14,8 +14,9 @@ use std::sync::Arc;
 use stentor_engine::{Effects, Now, Record};
 use stentor_xmpp::{Jid, PresenceType};
 
-/// Milliseconds for which a record stays after contacts were told that its resource is gone.
-const STAYS: u64 = 5_000;
+/// Milliseconds for which a record stays after contacts were told that its resource is gone: longer than a link between
+/// members may be down before its sessions are given up, and what is on it can be lost.
+const STAYS: u64 = 30_000;
 /// Of those to whom a resource has sent presence directly, so many are on record; others do not hear that it went with
 /// its member. The record is written anew with each of them.
 const DIRECTED_RECORDED_MAX: usize = 50;

@@ -7,7 +7,7 @@
 
 use super::rfc_6121_presence::bare_presence;
 use super::{User, timer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use stentor_engine::{Effects, Now};
 use stentor_xmpp::{BareJid, Condition, FullJid, Jid, PresenceType, Stanza, ns};
 
@@ -18,8 +18,9 @@ pub(crate) const AGAIN: &str = "once-more";
 const OWED_AFTER: u64 = 2_000;
 /// Milliseconds over which those whose owner was lost are spread.
 const EXCHANGE_WITHIN: u64 = 4_000;
-/// Milliseconds after a take-over within which contacts may say twice that a resource is gone: of themselves, and asked.
-const TWICE_WITHIN: u64 = 15_000;
+/// Milliseconds within which a contact may say again that a resource is gone: because it is asked, or because its owner died
+/// and the next cannot know who has heard it. Longer than a record of it stays ([`super::online`]).
+const AGAIN_WITHIN: u64 = 45_000;
 /// Resources of which that is borne in mind.
 const GONE_MAX: usize = 256;
 /// Resources that ended of which contacts are told once more that they did.
@@ -36,34 +37,32 @@ impl Owed {
     }
 }
 
-/// Of whom clients were told that they are gone since the owner before was lost, so that they are told once.
+/// Of whom clients were told lately that they are gone, so that they are told once.
 #[derive(Debug, Default)]
 pub(crate) struct Gone {
-    until: u64,
-    /// Of whom, and to whom.
-    told: Vec<(FullJid, Jid)>,
+    /// When, by the monotonic clock, of whom, and to whom.
+    told: VecDeque<(u64, FullJid, Jid)>,
 }
 
 impl Gone {
     /// Whether clients know it by now; presence from anybody is to be shown to this.
     pub(crate) fn knows(&mut self, now: Now, presence: &Stanza) -> bool {
-        if now.monotonic >= self.until {
-            self.told = Vec::new();
-            return false;
-        }
+        let is_over = |(at, ..): &mut (u64, FullJid, Jid)| *at + AGAIN_WITHIN <= now.monotonic;
+        while self.told.pop_front_if(is_over).is_some() {}
         let Some((from, to)) = presence.from().and_then(Jid::to_full).zip(presence.to()) else {
             return false;
         };
         match presence.presence_type() {
-            PresenceType::Available => self.told.retain(|(told, _)| *told != from),
+            PresenceType::Available => self.told.retain(|(_, told, _)| *told != from),
             PresenceType::Unavailable => {
-                let mut told = self.told.iter().filter(|(told, _)| *told == from);
-                if told.any(|(_, all)| all.is_bare() || all == to) {
+                let mut told = self.told.iter().filter(|(_, told, _)| *told == from);
+                if told.any(|(_, _, whom)| whom.is_bare() || whom == to) {
                     return true;
                 }
-                if self.told.len() < GONE_MAX {
-                    self.told.push((from, to.clone()));
+                if self.told.len() >= GONE_MAX {
+                    self.told.pop_front();
                 }
+                self.told.push_back((now.monotonic, from, to.clone()));
             }
             _ => {}
         }
@@ -97,10 +96,11 @@ impl User {
 
     /// What this user and its contacts sent each other may have been lost with the owner before. Not all users of a slot
     /// say it at once.
-    pub(crate) fn exchange_soon(&mut self, now: Now, effects: &mut Effects) {
+    pub(crate) fn exchange_soon(&mut self, effects: &mut Effects) {
         if self.hosts.is_clustered && self.resources.iter().any(|resource| resource.presence.is_some()) {
             effects.timer(u64::from(self.jid_number()) % EXCHANGE_WITHIN, timer::PROBE);
-            self.gone = Gone { until: now.monotonic + TWICE_WITHIN, told: Vec::new() };
+            // Whoever has come from elsewhere was not told by this user.
+            self.gone = Gone::default();
         }
     }
 
@@ -120,6 +120,12 @@ impl User {
             probe.set_id(Some(AGAIN));
             self.send_to(self.roster.subscriptions().filter(is_meant), &probe, effects);
         }
+    }
+
+    /// Whether clients know what this says: that somebody is gone, of whom they were told lately. A server alone says
+    /// nothing twice.
+    pub(crate) fn is_said_again(&mut self, now: Now, presence: &Stanza) -> bool {
+        self.hosts.is_clustered && self.gone.knows(now, presence)
     }
 
     /// That resources which ended lately did.

@@ -141,7 +141,7 @@ impl User {
                     && self.addressed(stanza).0 == Addressed::NoMatch => {}
             Some(subscription) => self.received_subscription(now, subscription, stanza, effects),
             None if kind == PresenceType::Probe => self.probed(now, stanza, effects),
-            None if self.owes(stanza, effects) || self.gone.knows(now, stanza) => {}
+            None if self.owes(stanza, effects) || self.is_said_again(now, stanza) => {}
             None => self.notified(stanza, effects),
         }
         Outcome::Accepted
