@@ -2,7 +2,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use stentor_xml::{Framer, Limits};
+use stentor_xml::{Frame, Framer, Limits};
 
 /// Counts the bytes that each thread holds, and the most it ever held.
 struct Counting;
@@ -115,4 +115,36 @@ fn s020_an_idle_stream_holds_its_declarations_only() {
     }
     let each = (HELD.get() - before) / 100;
     assert!(each <= 200, "S020: {each} bytes");
+}
+
+/// Beyond eight times its bytes, what the tree of a stanza with as many elements as it may have takes.
+const TREE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// What a request is looked into by. It is no connection's: an arbiter has one at a time, of one stanza, and it is gone
+/// with the answer. Small elements cost up to 32 times their bytes; the limit on their number bounds all of it.
+#[test]
+fn s021_a_tree_is_bounded_by_its_bytes() {
+    for unit in
+        ["<b/>", "<b></b>", "x<b/>", "<b c=''/>", "<b c='' d='' e='' f=''/>", "<b xmlns='c'/>", "x", "&lt;"]
+    {
+        let count = (200_000 / unit.len()).min(9_900);
+        // As in a request: few children are allowed at the first level.
+        let document = format!("{HEADER}<a><q>{}</q></a>", unit.repeat(count));
+        let mut framer = Framer::new(Limits::CLIENT);
+        let mut input = document.as_bytes();
+        framer.next(&mut input).expect("a header");
+        let Ok(Some(Frame::Element(raw))) = framer.next(&mut input) else { panic!("{unit}: no element") };
+        let before = HELD.get();
+        MOST.set(before);
+        let element = raw.to_element();
+        let most = usize::try_from(MOST.get() - before).expect("more than before");
+        drop(element);
+        assert_eq!(HELD.get(), before, "S021: {unit}: gone with the tree");
+        println!("S021: {unit}: {:.1} for each byte", most as f64 / document.len() as f64);
+        assert!(
+            most <= 8 * document.len() + TREE_BYTES_MAX,
+            "S021: {unit}: {} bytes, {most} held",
+            document.len()
+        );
+    }
 }

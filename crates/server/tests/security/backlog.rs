@@ -36,6 +36,16 @@ fn a_rate_holds_and_does_not_kill() {
     // 130 kB, of which 20 at once and a read of 16 beyond: the others take two seconds at least.
     assert!(sent > 120_000);
     assert!(begun.elapsed() > Duration::from_secs(1), "{:?}", begun.elapsed());
+    // S044: what is no stanza counts as well.
+    client.enable();
+    for flood in
+        [" ".repeat(120_000), format!("<r {SM}/>").repeat(4_800), format!("<a {SM} h='0'/>").repeat(3_500)]
+    {
+        let begun = Instant::now();
+        client.send(&flood);
+        client.settle();
+        assert!(begun.elapsed() > Duration::from_secs(1), "{:?} for {:?}", begun.elapsed(), &flood[..9]);
+    }
 }
 
 /// S042, S043: a client that does not read is held, then cut; it can resume, and nothing is lost.

@@ -171,6 +171,16 @@ fn from_of_a_client(server: &Server) {
             let end = client.rest();
             assert!(end.contains("<invalid-from") || end.contains("<jid-malformed"), "{from}: {end}");
             assert!(!end.contains("<body"), "{from}: {end}");
+            for other in [
+                "<presence from='FROM'/>",
+                "<iq type='get' id='q' from='FROM'><ping xmlns='urn:xmpp:ping'/></iq>",
+            ] {
+                let mut client = Client::online(server, address, "s100@example.org/a");
+                client.send(&other.replace("FROM", from));
+                let end = client.rest();
+                assert!(end.contains("<invalid-from") || end.contains("<jid-malformed"), "{from}: {end}");
+                assert!(!end.contains("id='q'"), "{from}: {end}");
+            }
         }
     }
 }
@@ -184,19 +194,23 @@ fn roster_of_another(server: &Server) {
     owner.until("</iq>");
     let mut mallory = Client::online(server, from, "mallory@example.org/a");
     let push = "<query xmlns='jabber:iq:roster'><item jid='evil@example.org' subscription='both'/></query>";
-    for (to, expected) in [("s101@example.org", "type='error'"), ("s101@example.org/a", "type='error'")] {
-        for kind in ["set", "get"] {
-            mallory.send(&format!("<iq type='{kind}' id='x' to='{to}'>{push}</iq>"));
-            if to.ends_with('a') {
-                // It is forwarded as any request between users is, with a stranger's 'from'; or it is refused.
-                let got = owner.settle();
-                assert!(!got.contains("evil") || got.contains("from='mallory@example.org/a'"), "{got}");
-                if got.contains("evil") {
-                    owner.send("<iq type='error' id='x' to='mallory@example.org/a'/>");
-                }
-            }
+    // A stranger, and then somebody who sees that the owner is there and whose other requests reach its clients.
+    for is_contact in [false, true] {
+        if is_contact {
+            let befriend = ["user", "befriend", "s101@example.org", "mallory@example.org"];
+            assert!(server.command(&befriend).status.success());
+            owner.until("mallory@example.org");
+            owner.settle();
+            mallory.send("<iq type='get' id='other' to='s101@example.org/a'><x xmlns='urn:x'/></iq>");
+            owner.until("id='other'");
+            owner.until("</iq>");
+        }
+        for (kind, to) in [("set", ""), ("get", ""), ("set", "/a"), ("get", "/a")] {
+            mallory.send(&format!("<iq type='{kind}' id='x' to='s101@example.org{to}'>{push}</iq>"));
             let answer = mallory.until("id='x'") + &mallory.until(">");
-            assert!(answer.contains(expected), "{to} {kind}: {answer}");
+            assert!(answer.contains("type='error'"), "{to} {kind}: {answer}");
+            let got = owner.settle();
+            assert!(!got.contains("evil"), "{to} {kind}: {got}");
         }
     }
     owner.send("<iq type='get' id='r2'><query xmlns='jabber:iq:roster'/></iq>");

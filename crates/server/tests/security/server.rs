@@ -182,8 +182,20 @@ impl Server {
 
     /// Resident memory in bytes.
     pub(crate) fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most resident memory in bytes while `run` ran.
+    pub(crate) fn peak(&self, run: impl FnOnce()) -> u64 {
+        // proc(5): 5 has the peak begin anew.
+        fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").expect("it is ours");
+        run();
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is there");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("it is there");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1_024
     }
 
