@@ -14,6 +14,7 @@ mod entities;
 mod entity_actor;
 pub mod limits;
 mod local;
+mod lookalikes;
 mod members;
 mod questions;
 mod router;

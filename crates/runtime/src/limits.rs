@@ -21,6 +21,8 @@ pub const MEMBER_ANSWER_TIME: Duration = Duration::from_secs(5);
 pub const MEMBER_QUESTIONS_MAX: usize = 16;
 /// Senders whose names are read from the store at once, when all of them are woken.
 pub const SENDERS_PAGE: usize = 1_024;
+/// Accounts whose names are read from the store at once, when a name is compared with all of them.
+pub const NAMES_PAGE: usize = 1_024;
 /// Users that are being woken at once: each is a load of the store's.
 pub const WAKING_MAX: usize = 16;
 /// How long after a failure to wake users it is tried once more, and how often.

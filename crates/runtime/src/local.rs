@@ -147,6 +147,7 @@ pub fn new_session(session: Recipient<SessionMessage>, user: Option<&Key>) -> Op
 pub fn forget_session(key: SessionKey) {
     with(|local| {
         local.sessions.remove(&key.serial);
+        local.timers.forget(key.serial);
         local.session_attached(key.serial);
     });
 }
@@ -158,7 +159,12 @@ pub fn reattached(key: SessionKey) {
 
 /// Tells a session of this arbiter, after so long.
 pub fn after(key: SessionKey, wait: Duration, token: u64) {
-    with(|local| local.timers.insert(wait, Timer::Session(key.serial, token)));
+    with(|local| {
+        // Of one that was forgotten nothing would take the timer back.
+        if local.sessions.contains_key(&key.serial) {
+            local.timers.insert(wait, Timer::Session(key.serial, token));
+        }
+    });
 }
 
 impl Local {

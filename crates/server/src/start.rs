@@ -109,6 +109,7 @@ fn stream_host(config: &Config, host: &HostConfig) -> stentor_stream::Host {
         ..stentor_auth::Settings::default()
     };
     stream.registration = host.registration == Registration::Open;
+    stream.refuse_lookalikes = host.refuse_lookalikes;
     stream.see_other_host.clone_from(&host.see_other_host);
     stream.features = vec![
         ElementBuilder::new("ver", ns::ROSTER_VERSIONING).build(),

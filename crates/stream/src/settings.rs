@@ -37,6 +37,8 @@ pub struct Host {
     pub stream_management: bool,
     /// XEP-0077: whether strangers may ask to register, inside TLS.
     pub registration: bool,
+    /// Whether a name is refused that looks like one that is taken, which is the caller's to find out.
+    pub refuse_lookalikes: bool,
     /// RFC 6120 4.9.3.19: where clients of this host are sent instead, once TLS protects the word:
     /// `host` or `host:port`.
     pub see_other_host: Option<String>,
@@ -51,6 +53,7 @@ impl Host {
             features: Vec::new(),
             stream_management: true,
             registration: false,
+            refuse_lookalikes: false,
             see_other_host: None,
         }
     }

@@ -90,6 +90,21 @@ async fn make(services: Arc<Services>, account: BareJid, password: String) -> Re
         return Err(Condition::Conflict);
     }
     let administration = &services.administration;
+    let is_refused =
+        services.settings.load().host(account.domain()).is_some_and(|host| host.refuse_lookalikes);
+    // Held until the account is there: of two at once that look alike, the second is refused. At two members at once they
+    // are not.
+    let _permit = if is_refused { services.lookalikes.acquire().await.ok() } else { None };
+    if is_refused {
+        match administration.has_lookalike(&account).await {
+            Ok(true) => return Err(Condition::Conflict),
+            Ok(false) => {}
+            Err(fault) => {
+                tracing::error!(%fault, "the names of accounts cannot be read");
+                return Err(Condition::InternalServerError);
+            }
+        }
+    }
     let keys = administration.derive(password).await.ok_or(Condition::NotAcceptable)?;
     match administration.ask(Key::User(account.clone()), Command::CreateAccount(keys)).await {
         Some(Reply::Done) => {

@@ -26,6 +26,7 @@ pub struct Services {
     /// Who makes accounts.
     pub administration: Administration,
     pub(super) checks: Semaphore,
+    pub(super) lookalikes: Semaphore,
 }
 
 /// What a connection may take.
@@ -73,6 +74,7 @@ impl Services {
             limits: ArcSwap::from_pointee(limits),
             administration,
             checks: Semaphore::new(CHECKS_MAX),
+            lookalikes: Semaphore::new(1),
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct HostConfig {
     pub keep: bool,
     /// Who may create an account.
     pub registration: Registration,
+    /// Whether nobody may create an account whose name looks like that of another.
+    pub refuse_lookalikes: bool,
     /// Where clients are told to connect instead: `host`, or `host:port` (RFC 6120 4.9.3.19).
     pub see_other_host: Option<String>,
     /// Whom to turn to.
@@ -53,6 +55,7 @@ impl Default for HostConfig {
             client_crls: Vec::new(),
             keep: true,
             registration: Registration::Off,
+            refuse_lookalikes: false,
             see_other_host: None,
             contact: ContactConfig::default(),
         }
@@ -78,6 +81,7 @@ impl Component for HostConfig {
                 OneOf(&[("off", Registration::Off), ("open", Registration::Open)]),
             ),
         ),
+        live("refuse_lookalikes", &At(|host: &mut Self| &mut host.refuse_lookalikes, Flag)),
         live("see_other_host", &At(|host: &mut Self| &mut host.see_other_host, Optional(OtherHost))),
         live("contact", &At(|host: &mut Self| &mut host.contact, Section)),
     ];

@@ -121,7 +121,8 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
         "HOST\nkeeep = false\n[log]\nfilter = '=='\nformat = 'jsn'\nlevel = 1\n",
         &[
             "/etc/s.toml:5:1: host.0.keeep: is no setting; did you mean keep?; allowed: domain, certificate, key, \
-         client_authorities, client_crls, keep, registration, see_other_host, contact",
+         client_authorities, client_crls, keep, registration, refuse_lookalikes, see_other_host, \
+         contact",
             "/etc/s.toml:7:10: log.filter: is \"==\": invalid filter directive; allowed: error, warn, info, debug or \
          trace, and exceptions such as \"info,stentor_net=debug\"",
             "/etc/s.toml:8:10: log.format: is \"jsn\"; did you mean \"json\"?; allowed: \"auto\", \"pretty\", \"json\"",

@@ -13,6 +13,7 @@ mod certificates;
 mod client;
 mod crowds;
 mod healthy;
+mod lookalikes;
 mod output;
 mod process;
 #[path = "../../../xml/tests/support/programs.rs"]
