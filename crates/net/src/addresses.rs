@@ -95,6 +95,11 @@ impl Addresses {
         self.counts().limits = limits;
     }
 
+    /// Streams that are open, of all addresses together.
+    pub fn streams(&self) -> usize {
+        self.counts().streams
+    }
+
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,8 +222,7 @@ mod tests {
         assert!(enter(&addresses, "192.0.2.1").is_some());
         drop(held);
         assert!(enter(&addresses, "2001:db8::3").is_some());
-        let counts = addresses.counts();
-        assert_eq!((counts.streams, counts.unauthenticated.len()), (0, 0));
+        assert_eq!((addresses.streams(), addresses.counts().unauthenticated.len()), (0, 0));
     }
 
     #[test]

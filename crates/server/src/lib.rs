@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod fuzz;
+mod http;
 pub mod limits;
 pub mod logging;
 mod member;

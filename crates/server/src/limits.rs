@@ -66,3 +66,7 @@ pub const MOVE_TIME: Duration = Duration::from_secs(60);
 /// For the store to take a member out that leaves, or to say that the others have: as long as it takes to answer, and
 /// longer than a lease runs.
 pub const LEAVE_TIME: Duration = Duration::from_secs(5);
+
+/// For the store to answer when somebody wants to know whether the server is ready: a login that takes longer is no
+/// service, and whoever asks is not to be kept from the figures that say so.
+pub const READY_TIME: Duration = Duration::from_secs(2);

@@ -14,6 +14,7 @@ use stentor_runtime::cluster::{ClusterHandle, JoinError};
 use stentor_runtime::{Administration, Membership, Runtime, StoreCredentials};
 use stentor_store::Store;
 use stentor_store::postgres::PostgresError;
+use stentor_xmpp::BareJid;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -22,6 +23,7 @@ use crate::administration::Operator;
 use crate::cli::ConfigSource;
 use crate::config::Config;
 use crate::control::{BindError, ControlServer};
+use crate::http::{Http, Running};
 use crate::limits::{DRAIN_CHECK, LEAVE_TIME, MOVE_TIME};
 use crate::logging::LogControl;
 use crate::member::{self, Ground};
@@ -76,6 +78,9 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
+    /// The thread of HTTP did not start.
+    #[error("http: {0}")]
+    Http(io::Error),
     /// A file that the configuration names, or one of the server's own, cannot be used.
     #[error(transparent)]
     Unusable(#[from] start::Unusable),
@@ -102,6 +107,7 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let socket = ControlServer::bind(&config.control.socket)?;
     let listeners = open_listeners(&config)?;
+    let http = Http::start(&config)?;
     let ground = tokio::select! {
         ground = member::ground(&config) => ground?,
         // Joining takes as long as the store is away.
@@ -116,6 +122,7 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
     let cluster = joined.map(|joined| joined.run(runtime.shared()));
     let services = services(&config, &runtime, secret.clone())?;
     let operator = operator(&config, &runtime, &services);
+    let somebody = config.hosts.first().and_then(|host| BareJid::parse(&host.domain).ok());
     let (server, mut phase) =
         Server::new(config, source, logs, operator, Arc::clone(&services), secret, cluster.clone());
     let server = Arc::new(server);
@@ -125,6 +132,9 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
         let _ = ended.wait_for(|phase| *phase != Phase::Running).await;
     }));
     let accepting = accept(listeners, &runtime, &services);
+    if let (Some(http), Some(somebody)) = (&http, somebody) {
+        http.tell(Running { services, phase: phase.clone(), cluster: cluster.clone(), somebody });
+    }
     tracing::info!("ready");
     run(&mut phase, &mut signals, &server, &runtime, cluster.as_ref()).await?;
     tracing::info!("ending");
@@ -142,6 +152,9 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
     }
     if let Some(cluster) = &cluster {
         member::leave(cluster).await;
+    }
+    if let Some(http) = &http {
+        http.stop().await;
     }
     runtime.stop().await;
     tracing::info!("ended");

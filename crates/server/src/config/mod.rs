@@ -8,6 +8,7 @@ mod certificate;
 mod cluster;
 mod control;
 mod host;
+mod http;
 mod limits;
 mod listen;
 mod log;
@@ -33,6 +34,7 @@ pub use cluster::{
 };
 pub use control::ControlConfig;
 pub use host::{ContactConfig, HostConfig, Registration};
+pub use http::HttpConfig;
 pub use limits::LimitsConfig;
 pub use listen::ListenConfig;
 pub use log::{LogConfig, LogFormat};
@@ -72,6 +74,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The control socket.
     pub control: ControlConfig,
+    /// Health and metrics over HTTP.
+    pub http: HttpConfig,
     /// The domains served, at least one.
     pub hosts: Vec<HostConfig>,
 }
@@ -89,6 +93,7 @@ impl Default for Config {
             stream_management: StreamManagementConfig::default(),
             log: LogConfig::default(),
             control: ControlConfig::default(),
+            http: HttpConfig::default(),
             hosts: Vec::new(),
         }
     }
@@ -106,6 +111,7 @@ impl Component for Config {
         live("stream_management", &At(|config: &mut Self| &mut config.stream_management, Section)),
         live("log", &At(|config: &mut Self| &mut config.log, Section)),
         live("control", &At(|config: &mut Self| &mut config.control, Section)),
+        live("http", &At(|config: &mut Self| &mut config.http, Section)),
         live("host", &At(|config: &mut Self| &mut config.hosts, host::Hosts)),
     ];
     const REQUIRED: &'static [&'static str] = &["host"];

@@ -113,7 +113,7 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
         "HOST\n[listn]\nc2s = []\n",
         &[
             "/etc/s.toml:5:2: listn: is no setting; did you mean listen?; allowed: data, listen, tls, auth, store, \
-         cluster, limits, stream_management, log, control, host",
+         cluster, limits, stream_management, log, control, http, host",
         ],
     );
     check("log = 3\nHOST\n", &["/etc/s.toml:1:7: log: is a number; allowed: a table"]);

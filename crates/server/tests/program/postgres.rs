@@ -2,7 +2,8 @@
 
 use crate::process::{Server, initialised, run, stentor};
 use rustix::process::Signal;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -79,7 +80,7 @@ fn with_certificates() -> tempfile::TempDir {
     folder
 }
 
-/// A member waits for its database, and can be told to stop waiting.
+/// A member waits for its database, says over HTTP that it does, and can be told to stop waiting.
 #[test]
 fn a_member_that_waits_for_the_store_ends_at_once() {
     let folder = with_certificates();
@@ -88,8 +89,17 @@ fn a_member_that_waits_for_the_store_ends_at_once() {
     let store = [("ENGINE", "postgres"), ("URL", "postgresql://stentor@127.0.0.1:1/stentor"), ("TLS", "off")];
     command.envs(store.map(|(setting, value)| (format!("STENTOR__STORE__{setting}"), value)));
     command.envs(MEMBER.iter().map(|(setting, value)| (format!("STENTOR__{setting}"), value)));
-    let mut server = Server::of(&mut command);
+    let mut server = Server::of(command.env("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']"));
+    let listening = server.wait_for("listening");
     server.wait_for("opening the store");
+    let mut http = TcpStream::connect(listening["address"].as_str().expect("text")).expect("it is there");
+    http.write_all(b"GET /ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    http.read_to_string(&mut answer).expect("it answers");
+    assert!(
+        answer.starts_with("HTTP/1.1 503") && answer.ends_with("\r\n\r\nthe server starts\n"),
+        "{answer}"
+    );
     server.signal(Signal::TERM);
     assert_eq!(server.end(), Some(0));
 }

@@ -14,6 +14,7 @@ mod client;
 mod crowds;
 mod healthy;
 mod lookalikes;
+mod operators;
 mod output;
 mod process;
 #[path = "../../../xml/tests/support/programs.rs"]

@@ -18,9 +18,14 @@ const MAY_NEED: &[(&str, &[&str])] = &[
     ("store", &["engine", "xmpp"]),
     ("runtime", &["auth", "cluster", "engine", "entities", "store", "xmpp"]),
     ("net", &["auth", "engine", "runtime", "stream", "xml", "xmpp"]),
+    // Of what the server is, it knows what it is told.
+    ("http", &[]),
     (
         "server",
-        &["auth", "cluster", "engine", "entities", "net", "runtime", "store", "stream", "xml", "xmpp"],
+        &[
+            "auth", "cluster", "engine", "entities", "http", "net", "runtime", "store", "stream", "xml",
+            "xmpp",
+        ],
     ),
     // Of the store, the backend in memory alone: it is compiled without any engine.
     ("sim", &["auth", "cluster", "engine", "entities", "store", "xml", "xmpp"]),
@@ -80,6 +85,7 @@ const IMPURE_NAMES: &[&str] = &[
 const NAMED_BY: &[(&str, &[&str], &[&str])] = &[
     ("actix", &["net", "runtime", "server"], &[]),
     ("actix-rt", &["net", "runtime", "server"], &[]),
+    ("actix-web", &["http"], &[]),
     ("bincode", &["cluster"], &[]),
     ("fjall", &["store"], &[]),
     ("quick-xml", &["xml"], &["xmpp"]),

@@ -1,0 +1,114 @@
+//! S172: what is told over HTTP to those who run the server, and to nobody else.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use rustix::process::Signal;
+
+use crate::client::Client;
+use crate::server::{DEADLINE, Server, address, wait_for};
+
+/// Where HTTP listens, by the log.
+fn http(server: &Server) -> Option<SocketAddr> {
+    let events = server.log();
+    let events = events.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut listening = events.filter(|event| event["setting"] == "http.listen");
+    listening.find_map(|event| event["address"].as_str()?.parse().ok())
+}
+
+/// The status and the body.
+fn get(address: SocketAddr, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes())
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.lines().next().unwrap().split(' ').nth(1).unwrap();
+    (status.to_owned(), body.to_owned())
+}
+
+/// How many are loaded.
+fn entities(http: SocketAddr) -> u32 {
+    let (_, metrics) = get(http, "/metrics");
+    let entities = metrics.lines().find_map(|line| line.strip_prefix("stentor_entities "));
+    entities.unwrap().parse().unwrap()
+}
+
+#[test]
+fn nothing_is_told_unless_an_address_is_named() {
+    let server = Server::start(&[]);
+    assert_eq!(http(&server), None);
+}
+
+/// Readiness ends with the first word of the end, when there are still clients to be seen off.
+#[test]
+fn operators_are_told_and_users_are_not_named() {
+    let mut server = Server::start(&[("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']")]);
+    let http = http(&server).unwrap();
+    let ok = |body: &str| ("200".to_owned(), body.to_owned());
+    assert_eq!(get(http, "/health"), ok("ok\n"));
+    assert_eq!(get(http, "/ready"), ok("ready\n"));
+    server.account("metered@example.org");
+    let client = Client::online(&server, address("metered"), "metered@example.org/a");
+    let (status, metrics) = get(http, "/metrics");
+    assert_eq!(status, "200");
+    for line in [
+        concat!("stentor_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        "# HELP stentor_ready Whether clients should be sent here, as /ready says it",
+        "# TYPE stentor_ready gauge",
+        "stentor_ready 1",
+        "stentor_connections 1",
+        "stentor_sessions 1",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
+    }
+    assert!(!metrics.contains("metered") && !metrics.contains("example"), "{metrics}");
+
+    server.signal(Signal::TERM);
+    // It is told, and does not close its stream yet.
+    let mut client = client;
+    client.until("</stream:stream>");
+    assert_eq!(get(http, "/health"), ok("ok\n"));
+    assert_eq!(get(http, "/ready"), ("503".to_owned(), "the server ends\n".to_owned()));
+    drop(client);
+    assert_eq!(server.ended(), Some(0));
+    assert!(TcpStream::connect(http).is_err());
+}
+
+/// S020: what is sent to names that nobody has is answered, and does not leave them in memory.
+#[test]
+fn those_who_do_not_exist_are_forgotten() {
+    let server = Server::start(&[("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']")]);
+    let http = http(&server).unwrap();
+    server.account("asks@example.org");
+    let mut client = Client::online(&server, address("asks"), "asks@example.org/a");
+    for n in 0..1_500 {
+        client.send(&format!(
+            "<iq type='get' id='{n}' to='nobody{n}@example.org'><ping xmlns='urn:xmpp:ping'/></iq>\
+             <message type='chat' id='m{n}' to='noone{n}@example.org'><body>are you there?</body></message>"
+        ));
+        for _ in 0..2 {
+            let answer = client.until("</error>");
+            assert!(answer.contains("<service-unavailable"), "{answer}");
+        }
+    }
+    // The user who asked, and perhaps the host.
+    wait_for("they are gone", || entities(http) <= 2);
+}
+
+/// Nobody is loaded to say that he is not there.
+#[test]
+fn lists_load_nobody() {
+    let server = Server::start(&[("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']")]);
+    let jids = ["juliet@example.org", "romeo@example.org"];
+    jids.iter().for_each(|jid| server.account(jid));
+    let server = server.kill_and_restart();
+    for list in ["user", "session"] {
+        let listed = server.command(&[list, "list"]);
+        assert_eq!(String::from_utf8_lossy(&listed.stdout).contains("romeo"), list == "user");
+    }
+    assert_eq!(entities(http(&server).unwrap()), 0);
+}
