@@ -4,12 +4,14 @@
 //! - [`proxy`] stands between a client and the server, and cuts the connection at command.
 //! - [`driver`] drives any client through the exchange that `clients/README.md` describes.
 //! - [`install`] installs the third-party clients into the target folder.
-//! - [`scenario`] leads two clients through one story and tallies its steps.
+//! - [`scenario`] leads two clients through one story and tallies its steps; [`members`] does so at two members of a
+//!   cluster, of which one after the other dies.
 //!
 //! Everything waits for a condition with a deadline; a child dies with the thread that started it.
 
 pub mod driver;
 pub mod install;
+pub mod members;
 pub mod process;
 pub mod proxy;
 pub mod scenario;

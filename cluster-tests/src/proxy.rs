@@ -18,6 +18,7 @@ pub enum Cut {
 
 #[derive(Clone, Copy, Debug)]
 struct Link {
+    server: SocketAddr,
     is_up: bool,
     cuts: u64,
     last: Cut,
@@ -37,12 +38,12 @@ impl Proxy {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        let (link, watched) = watch::channel(Link { is_up: true, cuts: 0, last: Cut::BothSides });
+        let (link, watched) = watch::channel(Link { server, is_up: true, cuts: 0, last: Cut::BothSides });
         // The thread ends with the channel, that is, with this proxy.
         thread::spawn(move || {
             runtime.block_on(async {
                 if let Ok(listener) = TcpListener::from_std(listener) {
-                    accept(listener, server, watched).await;
+                    accept(listener, watched).await;
                 }
             });
         });
@@ -56,7 +57,12 @@ impl Proxy {
 
     /// Resets every connection; new ones are accepted but wait until [`Proxy::restore`].
     pub fn cut(&self, cut: Cut) {
-        self.link.send_modify(|link| *link = Link { is_up: false, cuts: link.cuts + 1, last: cut });
+        self.link.send_modify(|link| *link = Link { is_up: false, cuts: link.cuts + 1, last: cut, ..*link });
+    }
+
+    /// Forwards connections to another server from now on: what a client does that knows several addresses.
+    pub fn redirect(&self, server: SocketAddr) {
+        self.link.send_modify(|link| link.server = server);
     }
 
     /// Lets connections through again.
@@ -65,11 +71,11 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, mut link: watch::Receiver<Link>) {
+async fn accept(listener: TcpListener, mut link: watch::Receiver<Link>) {
     loop {
         tokio::select! {
             accepted = listener.accept() => if let Ok((client, _)) = accepted {
-                tokio::spawn(forward(client, server, link.clone()));
+                tokio::spawn(forward(client, link.clone()));
             },
             changed = link.changed() => if changed.is_err() {
                 return;
@@ -78,8 +84,10 @@ async fn accept(listener: TcpListener, server: SocketAddr, mut link: watch::Rece
     }
 }
 
-async fn forward(mut client: TcpStream, server: SocketAddr, mut link: watch::Receiver<Link>) {
-    let Ok(cuts) = link.wait_for(|link| link.is_up).await.map(|link| link.cuts) else { return };
+async fn forward(mut client: TcpStream, mut link: watch::Receiver<Link>) {
+    let Ok(Link { cuts, server, .. }) = link.wait_for(|link| link.is_up).await.map(|link| *link) else {
+        return;
+    };
     let Ok(mut upstream) = TcpStream::connect(server).await else { return };
     let cut = tokio::select! {
         _ = copy_bidirectional(&mut client, &mut upstream) => return,

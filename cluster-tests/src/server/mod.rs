@@ -1,8 +1,11 @@
 //! The server under test.
 
 mod certificate;
+mod cluster;
 mod prosody;
 mod stentor;
+
+pub use cluster::{Cluster, NoCluster};
 
 use crate::process::free_address;
 use std::io;

@@ -1,0 +1,297 @@
+//! Several members of one cluster, with a PostgreSQL of their own.
+
+use super::{DOMAIN, Listeners, Server, Tls, certificate};
+use crate::process::{self, Process, until};
+use serde_json::Value;
+use std::fs::{self, File, Permissions};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/lib/postgres.sh");
+
+/// Against hanging alone: a member that died is out after some seconds.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A database that ends, and whose files go, once its input is closed: also when this process is killed.
+struct Database {
+    url: String,
+    password: String,
+    child: Child,
+}
+
+impl Database {
+    fn start() -> Result<Self, String> {
+        // Another user than this one may run it, who must be able to go there.
+        let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir();
+        let folder = folder.map_err(|e| e.to_string())?.keep();
+        let mut command = Command::new(SCRIPT);
+        command.arg("start").arg(&folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|e| format!("{SCRIPT}: {e}"))?;
+        let mut line = String::new();
+        let output = child.stdout.take().ok_or("no output")?;
+        BufReader::new(output).read_line(&mut line).map_err(|e| e.to_string())?;
+        let parts = line.trim_end().strip_prefix("postgresql://").and_then(|rest| {
+            let (user, place) = rest.split_once('@')?;
+            let (name, password) = user.split_once(':')?;
+            Some((format!("postgresql://{name}@{place}"), password.to_owned()))
+        });
+        let Some((url, password)) = parts else {
+            let _ = child.wait();
+            let _ = fs::remove_dir_all(&folder);
+            return Err("PostgreSQL cannot be had here; the reason stands above".to_owned());
+        };
+        Ok(Self { url, password, child })
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Why there is no cluster.
+#[derive(Debug)]
+pub enum NoCluster {
+    /// There is no PostgreSQL here: the test is skipped.
+    Absent(String),
+    /// Something of ours fails.
+    Broken(String),
+}
+
+impl From<String> for NoCluster {
+    fn from(reason: String) -> Self {
+        Self::Broken(reason)
+    }
+}
+
+/// A cluster, of members that run and others that do not.
+pub struct Cluster {
+    program: PathBuf,
+    files: certificate::Certificate,
+    members: Vec<Member>,
+    database: Database,
+    // Last: the folder goes when the processes have ended.
+    folder: TempDir,
+}
+
+struct Member {
+    name: &'static str,
+    listeners: Listeners,
+    folder: PathBuf,
+    log: PathBuf,
+    process: Option<Process>,
+}
+
+impl Cluster {
+    /// With members of these names, which do not run yet.
+    ///
+    /// # Errors
+    /// See [`NoCluster`].
+    pub fn new(names: &[&'static str]) -> Result<Self, NoCluster> {
+        let program = process::built("stentor-server", "stentor")?;
+        let database = Database::start().map_err(NoCluster::Absent)?;
+        let folder = TempDir::new().map_err(|e| e.to_string())?;
+        let path = folder.path();
+        let mut command = Command::new(&program);
+        command.current_dir(path).args(["cluster", "init", "members"]);
+        for name in names {
+            command.args(["--member", name]);
+        }
+        process::run(&mut command)?;
+        let files = certificate::create(path).map_err(|e| e.to_string())?;
+        write_private(&path.join("password"), &database.password)?;
+        let member = |name: &'static str| -> Result<Member, String> {
+            let folder = path.join(name);
+            fs::create_dir(&folder).map_err(|e| e.to_string())?;
+            let listeners = Listeners::free().map_err(|e| e.to_string())?;
+            Ok(Member { name, listeners, log: folder.join("log"), folder, process: None })
+        };
+        let members = names.iter().map(|name| member(name)).collect::<Result<_, _>>()?;
+        Ok(Self { program, files, members, database, folder })
+    }
+
+    /// Starts a member, and does not wait; `of_host` is added to the settings of its host.
+    pub fn launch(&mut self, name: &str, of_host: &str) -> Result<(), String> {
+        let text = self.configuration(name, of_host);
+        let program = self.program.clone();
+        let member = self.member_mut(name);
+        let file = member.folder.join("stentor.toml");
+        fs::write(&file, text).map_err(|e| e.to_string())?;
+        let log = File::options().create(true).append(true).open(&member.log).map_err(|e| e.to_string())?;
+        let mut command = process::bound_to_us(&program);
+        command.arg("--config").arg(&file).arg("serve").stderr(log);
+        member.process = Some(Process::spawn(&mut command).map_err(|e| e.to_string())?);
+        Ok(())
+    }
+
+    /// Starts members, and waits until they answer and see one another.
+    pub fn start(&mut self, names: &[&str]) -> Result<(), String> {
+        names.iter().try_for_each(|name| self.launch(name, ""))?;
+        let running: Vec<_> =
+            self.members.iter().filter(|member| member.process.is_some()).map(|member| member.name).collect();
+        self.settled(&running)
+    }
+
+    fn configuration(&self, name: &str, of_host: &str) -> String {
+        let Listeners { starttls, direct } = self.member(name).listeners;
+        let (chain, key, url) = (&self.files.chain, &self.files.key, &self.database.url);
+        format!(
+            r#"
+[[host]]
+domain = {DOMAIN:?}
+certificate = {chain:?}
+key = {key:?}
+{of_host}
+[listen]
+c2s = ["{starttls}"]
+c2s_tls = ["{direct}"]
+
+[store]
+engine = "postgres"
+url = "{url}"
+password_file = "../password"
+tls = "off"
+
+[cluster]
+id = "test"
+name = "{name}"
+link = "127.0.0.1:0"
+gossip = "127.0.0.1:0"
+authority = "../members/authority.crt"
+certificate = "../members/{name}.crt"
+key = "../members/{name}.key"
+gossip_keys = "../members/gossip.keys"
+
+[limits]
+unauthenticated_per_address_max = 100
+"#
+        )
+    }
+
+    fn member(&self, name: &str) -> &Member {
+        self.members.iter().find(|member| member.name == name).expect("it is one of those that were named")
+    }
+
+    fn member_mut(&mut self, name: &str) -> &mut Member {
+        self.members
+            .iter_mut()
+            .find(|member| member.name == name)
+            .expect("it is one of those that were named")
+    }
+
+    /// Sends its process a signal, such as `STOP`.
+    pub fn signal(&mut self, name: &str, signal: &str) -> Result<(), String> {
+        let process = self.member_mut(name).process.as_mut().ok_or("it does not run")?;
+        let number = process.child().id().to_string();
+        process::run(Command::new("kill").args(["-s", signal, &number])).map(drop)
+    }
+
+    /// Kills it, as a power cut would.
+    pub fn kill(&mut self, name: &str) {
+        self.member_mut(name).process = None;
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self, name: &str) -> Result<ExitStatus, String> {
+        let mut process = self.member_mut(name).process.take().ok_or("it does not run")?;
+        process.wait(DEADLINE).ok_or_else(|| format!("{name} does not end: {}", self.log_of(name)))
+    }
+
+    /// Runs a command of `stentor` about a member; what it answers.
+    ///
+    /// # Errors
+    /// What it says.
+    pub fn ask(&self, name: &str, arguments: &[&str]) -> Result<Value, String> {
+        let mut command = Command::new(&self.program);
+        command
+            .arg("--config")
+            .arg(self.member(name).folder.join("stentor.toml"))
+            .arg("--json")
+            .args(arguments);
+        let output = command.stdin(Stdio::null()).output().map_err(|e| e.to_string())?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        serde_json::from_slice(&output.stdout).map_err(|e| e.to_string())
+    }
+
+    /// The member that serves an account, as `name` knows it.
+    pub fn locate(&self, name: &str, localpart: &str) -> Result<String, String> {
+        let location = self.ask(name, &["cluster", "locate", &format!("{localpart}@{DOMAIN}")])?;
+        location["member"].as_str().map(str::to_owned).ok_or_else(|| format!("nobody: {location}"))
+    }
+
+    /// Waits until each of these sees exactly these, all linked and with slots, and every slot is served by one of them.
+    pub fn settled(&self, names: &[&str]) -> Result<(), String> {
+        let mut names = names.to_vec();
+        names.sort_unstable();
+        for name in &names {
+            let mut last = Err("it was not asked".to_owned());
+            let settled = until(DEADLINE, || {
+                last = self.ask(name, &["cluster", "status"]);
+                last.as_ref().is_ok_and(|report| is_settled(report, &names)).then_some(())
+            });
+            if settled.is_none() {
+                return Err(format!("{name} does not see {names:?}: {last:?}\n{}", self.log_of(name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The last lines of a member's log.
+    pub fn log_of(&self, name: &str) -> String {
+        let text = fs::read(&self.member(name).log).unwrap_or_default();
+        process::last_lines(&String::from_utf8_lossy(&text), 40)
+    }
+
+    /// Where clients reach one of its members.
+    pub fn address_of(&self, name: &str, tls: Tls) -> SocketAddr {
+        self.member(name).listeners.address(tls)
+    }
+}
+
+fn is_settled(report: &Value, names: &[&str]) -> bool {
+    let Some(members) = report["members"].as_array() else { return false };
+    let mut seen: Vec<_> = members.iter().filter_map(|member| member["name"].as_str()).collect();
+    seen.sort_unstable();
+    let slots: u64 = members.iter().filter_map(|member| member["slots"].as_u64()).sum();
+    let are_linked = members.iter().all(|member| member["is_linked"] == true && member["slots"] != 0);
+    seen == names && are_linked && slots == 4_096 && report["gathering"] == 0 && report["quiescing"] == 0
+}
+
+/// A client by STARTTLS is at the first member, one with TLS from the first byte at the second.
+impl Server for Cluster {
+    fn address(&self, tls: Tls) -> SocketAddr {
+        let member = match tls {
+            Tls::Starttls => self.members.first(),
+            Tls::Direct => self.members.get(1),
+        };
+        member.expect("it has two members at least").listeners.address(tls)
+    }
+
+    fn authority(&self) -> &Path {
+        &self.files.authority
+    }
+
+    fn log(&self) -> &Path {
+        self.members.first().map_or(self.folder.path(), |member| &member.log)
+    }
+
+    fn add_user(&self, localpart: &str, password: &str) -> Result<(), String> {
+        let running = self.members.iter().find(|member| member.process.is_some());
+        let name = running.ok_or("no member runs")?.name;
+        self.ask(name, &["user", "add", &format!("{localpart}@{DOMAIN}"), "--password", password]).map(drop)
+    }
+}
+
+fn write_private(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|e| e.to_string())?;
+    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|e| e.to_string())
+}
