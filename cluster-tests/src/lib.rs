@@ -4,15 +4,20 @@
 //! - [`proxy`] stands between a client and the server, and cuts the connection at command.
 //! - [`driver`] drives any client through the exchange that `clients/README.md` describes.
 //! - [`install`] installs the third-party clients into the target folder.
+//! - [`load`] has many clients, of the accounts that [`accounts`] makes, chat at the members of a cluster.
 //! - [`scenario`] leads two clients through one story and tallies its steps; [`members`] does so at two members of a
 //!   cluster, of which one after the other dies.
+//! - [`verdict`] tells whether a cluster kept what it promises to those that the load led.
 //!
 //! Everything waits for a condition with a deadline; a child dies with the thread that started it.
 
+pub mod accounts;
 pub mod driver;
 pub mod install;
+pub mod load;
 pub mod members;
 pub mod process;
 pub mod proxy;
 pub mod scenario;
 pub mod server;
+pub mod verdict;

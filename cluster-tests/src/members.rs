@@ -1,111 +1,119 @@
-//! Two clients at two members of a cluster of three: they befriend, chat, and lose nothing while members die.
+//! Pairs of clients at two members of a cluster of three: they befriend, chat, and lose nothing while members die.
 
 use crate::driver::Program;
-use crate::scenario::{Outcome, Side, befriend, change_presence, chat, leave, log_in, say};
+use crate::scenario::{Outcome, Side, Step, befriend, change_presence, chat, leave, log_in, say};
 use crate::server::{Cluster, Tls};
 use serde_json::json;
 
-/// The first client is at this member, the second at the next; the third serves the first one's account.
-pub const MEMBERS: [&str; 3] = ["a", "b", "c"];
+/// The first client of each pair is at this member, the second at the next; the third serves the first one's account.
+const MEMBERS: [&str; 3] = ["a", "b", "c"];
 
 /// Accounts are tried until one is where it is wanted: a third of them is.
 const TRIES: u32 = 64;
 
-/// Leads two clients, each its name and program, through the story.
+/// What each pair does while all members are there.
+const STORY: &[(&str, Step)] =
+    &[("log in", log_in), ("befriend", befriend), ("chat", chat), ("change presence", change_presence)];
+
+/// The names of a cluster's members for [`play`].
+pub const NAMES: &[&str] = &MEMBERS;
+
+/// A client's name and its program.
+pub type Client<'a> = (&'static str, &'a Program);
+
+struct Pair {
+    sides: [Side; 2],
+}
+
+/// Leads all pairs through the story at once, since each member dies for all.
 ///
 /// # Errors
 /// What came to pass that should not have.
-pub fn play(
-    cluster: &mut Cluster,
-    first: (&'static str, &Program),
-    second: (&'static str, &Program),
-) -> Result<(), String> {
+pub fn play(cluster: &mut Cluster, pairs: &[(Client<'_>, Client<'_>)]) -> Result<(), String> {
     cluster.start(&MEMBERS)?;
     let [member_a, member_b, member_c] = MEMBERS;
-    let localpart = account(cluster, first.0, member_c)?;
-    let mut a = Side::start(cluster, first.0, first.1, &localpart, Tls::Starttls)?;
-    let mut b = Side::start(cluster, second.0, second.1, &format!("{}-2", second.0), Tls::Direct)?;
-    for (name, step) in [
-        ("log in", log_in as crate::scenario::Step),
-        ("befriend", befriend),
-        ("chat", chat),
-        ("change presence", change_presence),
-    ] {
-        let outcome = step_of(step, &mut a, &mut b);
-        told(&a, &b, name, outcome)?;
+    let start = |(number, (first, second)): (usize, &(Client<'_>, Client<'_>))| -> Result<Pair, String> {
+        let one = account(cluster, &format!("{}-{number}", first.0), member_c)?;
+        let other = format!("{}-{number}-other", second.0);
+        let one = Side::start(cluster, first.0, first.1, &one, Tls::Starttls)?;
+        Ok(Pair { sides: [one, Side::start(cluster, second.0, second.1, &other, Tls::Direct)?] })
+    };
+    let mut pairs = pairs.iter().enumerate().map(start).collect::<Result<Vec<_>, _>>()?;
+    for (name, step) in STORY {
+        each(&mut pairs, name, |a, b| match step(a, b)? {
+            Outcome::Passed | Outcome::Skipped(_) => Ok(()),
+            Outcome::Failed(reason) => Err(reason),
+        })?;
     }
-    let died = connected_member_dies(cluster, &mut a, &mut b, (member_a, member_b));
-    told(&a, &b, "the member dies that the first is connected to", died)?;
+    each(&mut pairs, "before the member dies that the first is connected to", |a, b| {
+        exchange(a, b, "before the member died")?;
+        a.is_handled()
+    })?;
+    cluster.kill(member_a);
+    let elsewhere = cluster.address_of(member_b, Tls::Starttls);
+    each(&mut pairs, "the member dies that the first is connected to", |a, b| {
+        a.expect(json!({"event": "disconnected"}))?;
+        if can_resume(a) {
+            (0..5).try_for_each(|_| b.send(a, "while it was away"))?;
+        }
+        a.proxy.redirect(elsewhere);
+        a.expect(json!({"event": if can_resume(a) { "resumed" } else { "online" }}))?;
+        both_have_all(a, b)
+    })?;
     cluster.settled(&[member_b, member_c])?;
-    let died = serving_member_dies(cluster, &mut a, &mut b, member_c);
-    told(&a, &b, "the member dies that serves the first one's account", died)?;
-    let left = leave(&mut a, &mut b).map(drop);
-    told(&a, &b, "leave", left)
+    each(&mut pairs, "before the member dies that serves the first one's account", |a, b| {
+        exchange(a, b, "before the member died")
+    })?;
+    cluster.kill(member_c);
+    each(&mut pairs, "the member dies that serves the first one's account", |a, b| {
+        exchange(a, b, "while nobody served")?;
+        both_have_all(a, b)
+    })?;
+    each(&mut pairs, "leave", |a, b| leave(a, b).map(drop))
 }
 
-fn step_of(step: crate::scenario::Step, a: &mut Side, b: &mut Side) -> Result<(), String> {
-    match step(a, b)? {
-        Outcome::Passed | Outcome::Skipped(_) => Ok(()),
-        Outcome::Failed(reason) => Err(reason),
-    }
-}
-
-fn told(a: &Side, b: &Side, step: &str, outcome: Result<(), String>) -> Result<(), String> {
-    outcome.map_err(|reason| {
-        let logs = [a, b].map(|side| format!("\n--- log of {}:\n{}", side.name, side.driver.log()));
-        format!("{step}: {reason}{}", logs.concat())
+fn each(
+    pairs: &mut [Pair],
+    step: &str,
+    act: impl Fn(&mut Side, &mut Side) -> Result<(), String>,
+) -> Result<(), String> {
+    pairs.iter_mut().try_for_each(|Pair { sides: [a, b] }| {
+        act(a, b).map_err(|reason| {
+            let logs = [&a, &b].map(|side| format!("\n--- log of {}:\n{}", side.name, side.driver.log()));
+            format!("{} and {}: {step}: {reason}{}", a.name, b.name, logs.concat())
+        })
     })
+}
+
+/// A client that keeps no stream is promised nothing of what is under way when its connection or its account moves.
+fn can_resume(side: &Side) -> bool {
+    !side.driver.cannot("resume")
+}
+
+fn exchange(a: &mut Side, b: &mut Side, text: &str) -> Result<(), String> {
+    if !can_resume(a) {
+        return Ok(());
+    }
+    (0..5).try_for_each(|_| {
+        b.send(a, text)?;
+        a.send(b, text)
+    })
+}
+
+fn both_have_all(a: &mut Side, b: &mut Side) -> Result<(), String> {
+    a.has_all(b)?;
+    b.has_all(a)?;
+    say(a, b, &["with fewer members"])?;
+    say(b, a, &["with fewer members"])
 }
 
 /// A localpart whose account this member serves.
 fn account(cluster: &Cluster, name: &str, member: &str) -> Result<String, String> {
     for number in 0..TRIES {
-        let localpart = format!("{name}-1-{number}");
-        if cluster.locate(MEMBERS[0], &localpart)? == member {
+        let localpart = format!("{name}-{number}");
+        if cluster.locate("a", &localpart)? == member {
             return Ok(localpart);
         }
     }
     Err(format!("none of {TRIES} accounts is served by {member}"))
-}
-
-/// The first comes back at another member, resumes its stream there, and has all that was sent meanwhile.
-fn connected_member_dies(
-    cluster: &mut Cluster,
-    a: &mut Side,
-    b: &mut Side,
-    (dies, stays): (&str, &str),
-) -> Result<(), String> {
-    for _ in 0..5 {
-        b.send(a, "before the member died")?;
-        a.send(b, "before the member died")?;
-    }
-    a.is_handled()?;
-    cluster.kill(dies);
-    a.expect(json!({"event": "disconnected"}))?;
-    for _ in 0..5 {
-        b.send(a, "while it was away")?;
-    }
-    a.proxy.redirect(cluster.address_of(stays, Tls::Starttls));
-    a.expect(json!({"event": "resumed"}))?;
-    a.has_all(b)?;
-    b.has_all(a)?;
-    say(a, b, &["after the resumption"])?;
-    say(b, a, &["after the resumption"])
-}
-
-/// The connections stay; what was under way arrives once another member has taken over.
-fn serving_member_dies(cluster: &mut Cluster, a: &mut Side, b: &mut Side, dies: &str) -> Result<(), String> {
-    for _ in 0..5 {
-        b.send(a, "before the member died")?;
-        a.send(b, "before the member died")?;
-    }
-    cluster.kill(dies);
-    for _ in 0..5 {
-        b.send(a, "while nobody served")?;
-        a.send(b, "while nobody served")?;
-    }
-    a.has_all(b)?;
-    b.has_all(a)?;
-    say(a, b, &["after the take-over"])?;
-    say(b, a, &["after the take-over"])
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 /// How often a state of the outside world that sends no event is looked at.
@@ -57,19 +57,33 @@ impl Drop for Process {
     }
 }
 
-/// Builds a program of ours with the profile of the tests and names it; a build that is up to date is at once.
-pub fn built(package: &str, program: &str) -> Result<PathBuf, String> {
-    let tests = std::env::current_exe().map_err(|e| e.to_string())?;
-    let folder = tests.ancestors().nth(2).ok_or("the tests are not in a target folder")?;
-    let profile = match folder.file_name().and_then(|name| name.to_str()) {
-        Some("debug") | None => "dev",
-        Some(profile) => profile,
+/// The path of a program of ours, which is built if need be, with the profile of the tests.
+///
+/// It is built for a test that stands beside each program, and chosen out of the whole workspace, as all tests are:
+/// any other selection of packages has other features, and would compile their dependencies once more.
+pub fn built(program: &str) -> Result<PathBuf, String> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let build = || {
+        let tests = std::env::current_exe().map_err(|e| e.to_string())?;
+        let folder = tests.ancestors().nth(2).ok_or("the tests are not in a target folder")?;
+        let profile = match folder.file_name().and_then(|name| name.to_str()) {
+            Some("debug") | None => "test",
+            Some(profile) => profile,
+        };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+        // What cargo tells a test of its package: a build script asks for some of it, and would be run again.
+        for (name, _) in std::env::vars_os() {
+            let name_text = name.to_string_lossy();
+            if name_text.starts_with("CARGO_MANIFEST_") || name_text.starts_with("CARGO_PKG_") {
+                cargo.env_remove(&name);
+            }
+        }
+        cargo.args(["test", "--quiet", "--locked", "--workspace", "--test", "program", "--no-run"]);
+        run(cargo.args(["--profile", profile]))?;
+        Ok(folder.to_owned())
     };
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo.args(["build", "--quiet", "--package", package, "--bin", program, "--profile", profile]);
-    run(&mut cargo)?;
-    Ok(folder.join(program))
+    BUILT.get_or_init(build).clone().map(|folder| folder.join(program))
 }
 
 /// Runs `command` to its end; an error has the last lines of what it printed.

@@ -7,9 +7,9 @@ import time
 
 # Between the first message and the kill.
 BEFORE_SECONDS = 5
-# Longer than streams are kept, so that contacts are told.
-RESUME_SECONDS, AWAY_SECONDS = 15, 30
+# One of so many stays away, for longer than its stream is kept, so that contacts are told.
 STAY_AWAY = 10
+RESUME_SECONDS, AWAY_SECONDS = 15, 30
 
 
 def measure(server, clients):
@@ -17,7 +17,7 @@ def measure(server, clients):
     with server.running():
         command = server.load_command(
             "failover", "--clients", clients, "--rate", clients, "--seconds", BEFORE_SECONDS + AWAY_SECONDS + 10,
-            "--stay-away", STAY_AWAY, "--resume", RESUME_SECONDS, "--away", AWAY_SECONDS,
+            "--stay-away", STAY_AWAY, "--resume-away", RESUME_SECONDS, "--away", AWAY_SECONDS,
         )
         command.remove("--quiet")
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -45,7 +45,7 @@ def markdown(reports):
         ("of their streams: resumed; refused with the exact count handled; without", lambda report: "; ".join(
             str(report["failover"][kind]) for kind in ["resumed", "failed_with_h", "failed_without_h"])),
         ("contacts told once of those who stayed away", lambda report: "{once} of {expected}".format(
-            **report["failover"]["unavailable"])),
+            **report["failover"]["unavailable"]["away"])),
         ("first client back, with all it sent acknowledged",
          lambda report: milliseconds(report["failover"]["first_success_milliseconds"])),
         ("last client back", lambda report: milliseconds(report["failover"]["last_success_milliseconds"])),

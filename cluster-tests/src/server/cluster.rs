@@ -95,7 +95,7 @@ impl Cluster {
     /// # Errors
     /// See [`NoCluster`].
     pub fn new(names: &[&'static str]) -> Result<Self, NoCluster> {
-        let program = process::built("stentor-server", "stentor")?;
+        let program = process::built("stentor")?;
         let database = Database::start().map_err(NoCluster::Absent)?;
         let folder = TempDir::new().map_err(|e| e.to_string())?;
         let path = folder.path();
@@ -115,6 +115,32 @@ impl Cluster {
         };
         let members = names.iter().map(|name| member(name)).collect::<Result<_, _>>()?;
         Ok(Self { program, files, members, database, folder })
+    }
+
+    /// Puts a backup into the store, before any member has run.
+    pub fn restore(&self, backup: &str) -> Result<(), String> {
+        let Some(first) = self.members.first() else { return Err("there are no members".to_owned()) };
+        fs::write(first.folder.join("stentor.toml"), self.configuration(first.name, ""))
+            .map_err(|e| e.to_string())?;
+        let file = self.folder.path().join("accounts");
+        fs::write(&file, backup).map_err(|e| e.to_string())?;
+        process::run(self.command(first.name).arg("restore").arg(&file)).map(drop)
+    }
+
+    /// All that is in the store, as lines of JSON.
+    pub fn backup(&self, name: &str) -> Result<Vec<Value>, String> {
+        let file = self.member(name).folder.join("backup");
+        process::run(self.command(name).arg("backup").arg(&file))?;
+        let text = fs::read_to_string(&file).map_err(|e| e.to_string())?;
+        fs::remove_file(&file).map_err(|e| e.to_string())?;
+        text.lines().map(|line| serde_json::from_str(line).map_err(|e| e.to_string())).collect()
+    }
+
+    /// `stentor` with a member's configuration.
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--config").arg(self.member(name).folder.join("stentor.toml"));
+        command
     }
 
     /// Starts a member, and does not wait; `of_host` is added to the settings of its host.
@@ -169,6 +195,9 @@ certificate = "../members/{name}.crt"
 key = "../members/{name}.key"
 gossip_keys = "../members/gossip.keys"
 
+[auth]
+mechanisms = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
+
 [limits]
 unauthenticated_per_address_max = 100
 "#
@@ -209,13 +238,9 @@ unauthenticated_per_address_max = 100
     /// # Errors
     /// What it says.
     pub fn ask(&self, name: &str, arguments: &[&str]) -> Result<Value, String> {
-        let mut command = Command::new(&self.program);
-        command
-            .arg("--config")
-            .arg(self.member(name).folder.join("stentor.toml"))
-            .arg("--json")
-            .args(arguments);
-        let output = command.stdin(Stdio::null()).output().map_err(|e| e.to_string())?;
+        let mut command = self.command(name);
+        let output = command.arg("--json").args(arguments).stdin(Stdio::null()).output();
+        let output = output.map_err(|e| e.to_string())?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());
         }

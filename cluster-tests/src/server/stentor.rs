@@ -22,7 +22,7 @@ pub(super) struct Stentor {
 
 impl Stentor {
     pub(super) fn start(mechanisms: Mechanisms) -> Result<Self, String> {
-        let program = process::built("stentor-server", "stentor")?;
+        let program = process::built("stentor")?;
         let folder = TempDir::new().map_err(|e| e.to_string())?;
         let files = certificate::create(folder.path()).map_err(|e| e.to_string())?;
         let listeners = Listeners::free().map_err(|e| e.to_string())?;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::check::{Arrivals, Identity};
 use crate::due::Due;
 use crate::element;
-use crate::link::{Link, LinkError, Next, progress};
-use crate::run::{Group, Run};
+use crate::link::{Link, LinkError, Next};
+use crate::run::{Group, Run, progress};
 use crate::tally::Tally;
 
 /// How the messages of a run are made and sent.

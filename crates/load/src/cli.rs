@@ -13,7 +13,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use crate::failover;
 use crate::run::Quota;
 use crate::scram::KeyCache;
-use crate::target::{Mechanism, Target};
+use crate::target::{Mechanism, Resumption, Target};
 use crate::tls::{Trust, connector};
 
 /// Puts an XMPP server under load and checks that it loses nothing.
@@ -217,15 +217,26 @@ pub(crate) struct ComingBack {
     /// How many of one client's messages may not be acknowledged yet
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     window: u32,
-    /// So many of the clients that lose their connection first stay away, until --away has passed
+    /// One of so many clients stays away if it loses its connection, until its contacts have been told or --away has
+    /// passed; 0 for none. With a divisor in common with the number of members, those are not at every member
     #[arg(long, default_value_t = 0, value_name = "CLIENTS")]
-    stay_away: usize,
-    /// How long those stay away; their contacts are told only if --resume ends before
+    stay_away: u32,
+    /// How long those stay away at most
     #[arg(long, default_value = "60", value_name = "SECONDS")]
     away: Seconds,
-    /// How long a broken stream is to be resumable
+    /// How long the streams of those are to be resumable; then their contacts are told
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    resume_away: u32,
+    /// How long any other broken stream is to be resumable
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
-    pub(crate) resume: u32,
+    resume: u32,
+    /// Chat until the standard input ends, but no longer than --seconds
+    #[arg(long)]
+    pub(crate) until_eof: bool,
+    /// Send messages without an id by which a server recognises what is sent again (XEP-0359): what it says it has
+    /// handled must be exact then
+    #[arg(long)]
+    no_origin_ids: bool,
     /// Seconds that one attempt to come back may take
     #[arg(long, default_value = "10", value_name = "SECONDS")]
     attempt: Seconds,
@@ -240,12 +251,16 @@ pub(crate) struct ComingBack {
 impl ComingBack {
     pub(crate) fn plan(&self) -> failover::Plan {
         failover::Plan {
-            stay_away: self.stay_away,
+            resumption: self.resumption(),
             away: self.away.0,
             attempt: self.attempt.0,
             give_up: self.give_up.0,
             silence: self.silence.0,
         }
+    }
+
+    pub(crate) fn resumption(&self) -> Resumption {
+        Resumption { seconds: self.resume, stay_away: self.stay_away, away_seconds: self.resume_away }
     }
 
     /// How `clients` clients chat.
@@ -254,7 +269,8 @@ impl ComingBack {
     /// What is wrong with the rate.
     pub(crate) fn style(&self, clients: u32) -> Result<failover::Style, String> {
         let interval = interval(Some(self.rate), clients).ok_or("--rate must be above 0")?;
-        Ok(failover::Style { window: self.window, interval, clients })
+        let (window, has_origin_ids) = (self.window, !self.no_origin_ids);
+        Ok(failover::Style { window, interval, clients, has_origin_ids })
     }
 }
 
@@ -294,13 +310,13 @@ impl Common {
         }
     }
 
-    /// The target of clients that resume their streams for so many seconds.
+    /// The target of clients that resume their streams.
     ///
     /// # Errors
     /// As `target`.
-    pub(crate) fn resuming_target(&self, resume_seconds: u32) -> Result<Target, String> {
-        let (resume_seconds, stream_management) = (Some(resume_seconds), Some(self.ack_every));
-        Ok(Target { resume_seconds, stream_management, ..self.target()? })
+    pub(crate) fn resuming_target(&self, resumption: Resumption) -> Result<Target, String> {
+        let (resumption, stream_management) = (Some(resumption), Some(self.ack_every));
+        Ok(Target { resumption, stream_management, ..self.target()? })
     }
 
     pub(crate) fn target(&self) -> Result<Target, String> {
@@ -324,7 +340,7 @@ impl Common {
             next_source: AtomicUsize::new(0),
             mechanism: self.mechanism,
             keys: KeyCache::default(),
-            resume_seconds: None,
+            resumption: None,
             stream_management: self.sm.then_some(self.ack_every),
             login_timeout: self.login_timeout.0,
             user: self.user.clone(),

@@ -31,6 +31,8 @@ pub(crate) struct Style {
     pub(crate) interval: Duration,
     /// Clients in the run.
     pub(crate) clients: u32,
+    /// Messages have an id by which a server recognises what is sent again (XEP-0359).
+    pub(crate) has_origin_ids: bool,
 }
 
 /// Two clients that chat, each on its own: one may be away while the other goes on.
@@ -110,8 +112,7 @@ impl Group for Pair {
                     partner,
                     sends,
                     receives,
-                    window: self.style.window,
-                    interval: self.style.interval,
+                    style: self.style,
                     next_due: start + self.style.interval.mul_f64(part),
                     quota: run.share(number.into(), self.style.clients.into()),
                     deadline,
@@ -132,6 +133,11 @@ impl Group for Pair {
         Tally::add(&run.tally.lost, self.flows.iter().map(|flow| locked(flow).under_way()).sum());
         let unacknowledged = self.links.iter().map(|link| u64::from(link.unacknowledged()));
         Tally::add(&run.tally.unacknowledged, unacknowledged.sum());
+    }
+
+    fn witness(&self) -> impl FnMut(&str, &str) + Send + use<> {
+        let field = self.field.clone();
+        move |jid: &str, text: &str| field.reads(jid, text)
     }
 
     fn links(&mut self) -> &mut Vec<Link> {

@@ -379,19 +379,6 @@ fn poll_read<R: AsyncRead + Unpin>(
     std::pin::pin!(from.read_buf(into)).poll(cx)
 }
 
-/// Waits until one of `links` has read something, writing what is due on all of them. Pending output never
-/// keeps a link from reading, so a server that pushes back cannot lock the clients up.
-pub(crate) async fn progress(links: &mut [Link]) -> Result<(), LinkError> {
-    std::future::poll_fn(|cx| {
-        let mut is_ready = false;
-        for link in links.iter_mut() {
-            is_ready |= link.poll_progress(cx)?.is_ready();
-        }
-        if is_ready { Poll::Ready(Ok(())) } else { Poll::Pending }
-    })
-    .await
-}
-
 #[cfg(test)]
 #[path = "link_tests.rs"]
 mod tests;

@@ -12,7 +12,7 @@ use crate::run::{Event, Run};
 /// Quiet is not waited for longer than this.
 const SETTLE_MAX: Duration = Duration::from_secs(60);
 
-/// The line that tells a person how the run goes: rewritten on a terminal, now and then elsewhere.
+/// The line that tells a person how the run goes: rewritten on a terminal, one more elsewhere.
 pub(crate) struct ProgressLine<'a> {
     run: &'a Run,
     is_terminal: bool,
@@ -25,7 +25,7 @@ pub(crate) struct ProgressLine<'a> {
 impl<'a> ProgressLine<'a> {
     pub(crate) fn new(run: &'a Run) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
-        let mut ticks = tokio::time::interval(Duration::from_secs(if is_terminal { 1 } else { 5 }));
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         Self { run, is_terminal, ticks, started: Instant::now(), work_began: None, last: None }
     }
@@ -92,6 +92,10 @@ impl<'a> ProgressLine<'a> {
             load(&tally.doubled),
             load(&tally.out_of_order),
         );
+        let lost = load(&tally.lost_connections);
+        if lost > 0 {
+            line.push_str(&format!("  connections lost {lost}, back {}", load(&tally.came_back)));
+        }
         if usage.processes > 0 {
             let mebibytes = usage.resident_bytes >> 20;
             line.push_str(&format!("  server {share:.0} % cpu, {mebibytes} MiB"));

@@ -91,8 +91,11 @@ async fn perform(command: Command) -> Result<bool, String> {
         Command::Failover { common, coming_back } => {
             let (pairs, style) = (pairs(&common)?, coming_back.style(common.clients)?);
             let field = Arc::new(Field::new(coming_back.plan()));
+            if coming_back.until_eof {
+                field.end_with(std::io::stdin());
+            }
             let pair = |number| failover::Pair::new(number, common.first, style, field.clone());
-            let run = Run::new("failover", common.resuming_target(coming_back.resume)?, &common)
+            let run = Run::new("failover", common.resuming_target(coming_back.resumption())?, &common)
                 .map_err(|error| error.to_string())?;
             let report = conducted(run, (0..pairs).map(pair).collect(), "message").await;
             print(&report.with_outcome(Outcome::new(&field)), &common)

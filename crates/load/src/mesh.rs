@@ -5,8 +5,8 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use crate::element;
-use crate::link::{Link, LinkError, Next, progress};
-use crate::run::{Group, Run};
+use crate::link::{Link, LinkError, Next};
+use crate::run::{Group, Run, progress};
 use crate::tally::Tally;
 use crate::target::expect_result;
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::check::{Arrivals, Identity};
 use crate::element;
-use crate::link::{Link, LinkError, Next, progress};
+use crate::link::{Link, LinkError, Next};
 use crate::mesh::Mesh;
-use crate::run::{Group, Run};
+use crate::run::{Group, Run, progress};
 use crate::tally::Tally;
 
 /// A mesh with what each member sent.

@@ -118,7 +118,7 @@ impl Target {
             }
         }
         text = features;
-        self.bind(&mut link, Some(resource), &mut text).await?;
+        self.bind(&mut link, account, Some(resource), &mut text).await?;
         let unsent = suspended.take().map(|stream| stream.unsent()).unwrap_or_default();
         Ok((link, Return::Refused { h: handled, unsent }))
     }

@@ -3,11 +3,12 @@
 
 use std::future::Future;
 use std::sync::{Arc, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::link::{Link, LinkError, Next, progress};
+use crate::link::{Link, LinkError, Next};
 use crate::live::ProgressLine;
 use crate::process::{self, Process};
 use crate::tally::Tally;
@@ -108,6 +109,10 @@ pub(crate) trait Group: Send + 'static {
     fn work(&mut self, run: &Run) -> impl Future<Output = Result<(), LinkError>> + Send;
     /// Adds to the tally what is known at the end only.
     fn settle_accounts(&mut self, _run: &Run) {}
+    /// Sees each stanza that a client (the full JID) reads while nothing is to be done, until all leave.
+    fn witness(&self) -> impl FnMut(&str, &str) + Send + use<Self> {
+        |_, _| {}
+    }
     /// The clients' connections.
     fn links(&mut self) -> &mut Vec<Link>;
 }
@@ -202,33 +207,68 @@ async fn act<G: Group>(
 
 /// Reads and answers what arrives until the phase comes.
 async fn hold<G: Group>(group: &mut G, run: &Run, phase: &mut watch::Receiver<Phase>, wanted: Phase) {
-    let error = tokio::select! {
-        _ = phase.wait_for(|phase| *phase == wanted) => return,
-        error = drain(group.links(), run) => error,
+    let (mut witness, leaving) = (group.witness(), phase.clone());
+    let witness = |jid: &str, text: &str| {
+        if *leaving.borrow() != Phase::Leave {
+            witness(jid, text);
+        }
     };
-    run.tally.error(&error);
-    let _ = phase.wait_for(|phase| *phase == wanted).await;
+    tokio::select! {
+        _ = phase.wait_for(|phase| *phase == wanted) => {}
+        () = drain(group.links(), run, witness) => {}
+    }
 }
 
-/// Reads and answers what arrives, until a connection breaks.
-pub(crate) async fn drain(links: &mut [Link], run: &Run) -> LinkError {
+/// Reads and answers what arrives, for ever. A connection that breaks is counted and dropped; the others go on.
+pub(crate) async fn drain(links: &mut Vec<Link>, run: &Run, mut witness: impl FnMut(&str, &str)) {
     let mut text = String::new();
     loop {
-        for link in links.iter_mut() {
-            loop {
-                match link.next(&mut text) {
-                    Ok(Next::Element) => Tally::add(&run.tally.stanzas_read, 1),
-                    Ok(Next::Nothing) => break,
-                    Ok(Next::End) => return LinkError::Closed,
-                    Err(error) => return error,
-                }
+        let mut broken = links.iter_mut().map(|link| read(link, run, &mut text, &mut witness)).zip(0..);
+        let broken = match broken.find_map(|(read, index)| read.err().map(|error| (index, error))) {
+            Some(broken) => broken,
+            None => match progress_of_each(links).await {
+                Ok(()) => continue,
+                Err(broken) => broken,
+            },
+        };
+        run.tally.error(&broken.1);
+        links.remove(broken.0);
+    }
+}
+
+/// Takes all that one connection has brought.
+fn read(
+    link: &mut Link,
+    run: &Run,
+    text: &mut String,
+    witness: &mut impl FnMut(&str, &str),
+) -> Result<(), LinkError> {
+    loop {
+        match link.next(text)? {
+            Next::Element => {
+                Tally::add(&run.tally.stanzas_read, 1);
+                witness(&link.jid, text);
             }
-        }
-        if links.is_empty() {
-            std::future::pending::<()>().await;
-        }
-        if let Err(error) = progress(links).await {
-            return error;
+            Next::Nothing => return Ok(()),
+            Next::End => return Err(LinkError::Closed),
         }
     }
+}
+
+/// Waits until one of `links` has read something, writing what is due on all of them. Pending output never
+/// keeps a link from reading, so a server that pushes back cannot lock the clients up.
+pub(crate) async fn progress(links: &mut [Link]) -> Result<(), LinkError> {
+    progress_of_each(links).await.map_err(|(_, error)| error)
+}
+
+/// [`progress`], with the place of the link that broke.
+async fn progress_of_each(links: &mut [Link]) -> Result<(), (usize, LinkError)> {
+    std::future::poll_fn(|cx| {
+        let mut is_ready = false;
+        for (index, link) in links.iter_mut().enumerate() {
+            is_ready |= link.poll_progress(cx).map_err(|error| (index, error))?.is_ready();
+        }
+        if is_ready { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+    .await
 }

@@ -34,6 +34,9 @@ pub(crate) struct Tally {
     pub(crate) refused: AtomicU64,
     /// Not acknowledged at the end, with stream management.
     pub(crate) unacknowledged: AtomicU64,
+    /// Of a failover, by clients.
+    pub(crate) lost_connections: AtomicU64,
+    pub(crate) came_back: AtomicU64,
     latency: Mutex<Histogram<u64>>,
     errors: Mutex<BTreeMap<String, u64>>,
     pub(crate) tls: Mutex<Option<String>>,
@@ -56,6 +59,8 @@ impl Tally {
             corrupted: zero(),
             refused: zero(),
             unacknowledged: zero(),
+            lost_connections: zero(),
+            came_back: zero(),
             latency: Mutex::new(latency),
             errors: Mutex::new(BTreeMap::new()),
             tls: Mutex::new(None),

@@ -62,12 +62,33 @@ pub(crate) struct Target {
     pub(crate) keys: KeyCache,
     /// With stream management: ask for an acknowledgement after so many stanzas.
     pub(crate) stream_management: Option<u32>,
-    /// How long a broken stream is to be resumable, in seconds; `None` if it is never resumed.
-    pub(crate) resume_seconds: Option<u32>,
+    /// `None` if a broken stream is never resumed.
+    pub(crate) resumption: Option<Resumption>,
     pub(crate) login_timeout: Duration,
     /// `{}` stands for the account's number in both.
     pub(crate) user: String,
     pub(crate) password: String,
+}
+
+/// How long broken streams are to be resumable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resumption {
+    pub(crate) seconds: u32,
+    /// Every so many-th account, from account 0 on, stays away if it loses its connection; 0 for none.
+    pub(crate) stay_away: u32,
+    /// For how long the streams of those are.
+    pub(crate) away_seconds: u32,
+}
+
+impl Resumption {
+    /// Whether that account stays away if it loses its connection.
+    pub(crate) fn stays_away(self, account: u32) -> bool {
+        account.checked_rem(self.stay_away) == Some(0)
+    }
+
+    fn seconds(self, account: u32) -> u32 {
+        if self.stays_away(account) { self.away_seconds } else { self.seconds }
+    }
 }
 
 impl Target {
@@ -96,7 +117,7 @@ impl Target {
         let login = async {
             let mut text = String::new();
             let mut link = self.authenticated(self.home(account), account, &mut text).await?;
-            self.bind(&mut link, resource, &mut text).await?;
+            self.bind(&mut link, account, resource, &mut text).await?;
             Ok(link)
         };
         let timeout = self.login_timeout;
@@ -189,6 +210,7 @@ impl Target {
     pub(crate) async fn bind(
         &self,
         link: &mut Link,
+        account: u32,
         resource: Option<&str>,
         text: &mut String,
     ) -> Result<(), LinkError> {
@@ -210,14 +232,15 @@ impl Target {
             expect_result(link, "session", text).await?;
         }
         if let Some(ack_every) = self.stream_management {
-            let max = self.resume_seconds.map(|max| format!(" max='{max}'")).unwrap_or_default();
+            let max = self.resumption.map(|resumption| format!(" max='{}'", resumption.seconds(account)));
+            let max = max.unwrap_or_default();
             let enable = format!("<enable xmlns='urn:xmpp:sm:3' resume='true'{max}/>");
             link.raw().extend_from_slice(enable.as_bytes());
             // Counting begins at once: nothing is sent before the answer, and what comes after it counts.
             expect(link, "stream management", "enabled", text).await?;
             link.enable_stream_management(ack_every);
             let is_resumable = matches!(element::attribute(text, "resume"), Some("true" | "1"));
-            let id = element::attribute(text, "id").filter(|_| is_resumable && self.resume_seconds.is_some());
+            let id = element::attribute(text, "id").filter(|_| is_resumable && self.resumption.is_some());
             if let Some(id) = id {
                 link.keep_for_resumption(id.to_owned());
             }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::{Field, Flow, RESOURCE, locked};
+use super::{Field, Flow, RESOURCE, Style, locked};
 use crate::check::{Arrival, Identity};
 use crate::element;
 use crate::link::{Link, LinkError, Next};
@@ -25,8 +25,7 @@ pub(super) struct Client<'a> {
     pub(super) partner: u32,
     pub(super) sends: &'a Mutex<Flow>,
     pub(super) receives: &'a Mutex<Flow>,
-    pub(super) window: u32,
-    pub(super) interval: Duration,
+    pub(super) style: Style,
     pub(super) next_due: Instant,
     pub(super) quota: u64,
     pub(super) deadline: Option<Instant>,
@@ -70,7 +69,7 @@ impl Client<'_> {
         let mut last_progress = last_read;
         loop {
             let now = Instant::now();
-            if self.deadline.is_some_and(|deadline| now >= deadline) {
+            if self.field.is_over() || self.deadline.is_some_and(|deadline| now >= deadline) {
                 self.quota = 0;
             }
             self.send_due(now);
@@ -130,18 +129,23 @@ impl Client<'_> {
     /// Puts into the output what the window and the rate let pass.
     fn send_due(&mut self, now: Instant) {
         let mut flow = locked(self.sends);
-        while flow.sent < self.quota && self.next_due <= now && self.link.unacknowledged() < self.window {
+        while flow.sent < self.quota && self.next_due <= now && self.link.unacknowledged() < self.style.window
+        {
             let n = flow.sent;
             flow.sent += 1;
             flow.due.push(self.next_due);
-            self.next_due += self.interval;
+            self.next_due += self.style.interval;
             Tally::add(&self.run.tally.sent, 1);
             let identity = Identity { run: self.run.number, sender: self.account, stream: 0, n };
-            // Writing to a Vec cannot fail. XEP-0359: a server may recognise by the origin's id what is sent again.
+            let origin = if self.style.has_origin_ids {
+                format!("<origin-id xmlns='urn:xmpp:sid:0' id='{identity}'/>")
+            } else {
+                String::new()
+            };
+            // Writing to a Vec cannot fail.
             let _ = write!(
                 self.link.stanza(),
-                "<message type='chat' to='{}' id='{identity}'><body>on it goes</body>\
-                 <origin-id xmlns='urn:xmpp:sid:0' id='{identity}'/></message>",
+                "<message type='chat' to='{}' id='{identity}'><body>on it goes</body>{origin}</message>",
                 self.to
             );
             self.link.stanza_done();
@@ -172,9 +176,7 @@ impl Client<'_> {
         let tally = &self.run.tally;
         Tally::add(&tally.stanzas_read, 1);
         let kind = element::attribute(text, "type");
-        if element::name(text) == "presence" && kind == Some("unavailable") {
-            self.field.unavailable(element::attribute(text, "from").unwrap_or_default(), &self.link.jid);
-        }
+        self.field.reads(&self.link.jid, text);
         let identity = element::attribute(text, "id").and_then(Identity::parse);
         let Some(identity) = identity.filter(|identity| identity.run == self.run.number) else {
             return false;
@@ -205,9 +207,10 @@ impl Client<'_> {
     async fn come_back(&mut self, error: &LinkError) -> Result<(), LinkError> {
         let lost = Instant::now();
         self.asked = None;
-        let stays_away = self.field.lost(&self.link.jid, error, lost);
-        if stays_away {
-            tokio::time::sleep_until((lost + self.field.plan.away).into()).await;
+        Tally::add(&self.run.tally.lost_connections, 1);
+        let stays_away = self.field.lost(&self.link.jid, self.account, error, lost);
+        while stays_away && lost.elapsed() < self.field.plan.away && !self.field.is_told(&self.link.jid) {
+            tokio::time::sleep(BACKOFF).await;
         }
         let (began, target) = (Instant::now(), &self.run.target);
         let jid = self.link.jid.clone();
@@ -239,6 +242,7 @@ impl Client<'_> {
 
     /// On another connection: sends again what another stream needs.
     fn returned(&mut self, lost: Instant, how: Return, stayed_away: bool) {
+        Tally::add(&self.run.tally.came_back, 1);
         self.field.returned(&self.link.jid, lost, &how, stayed_away);
         self.returning = (!stayed_away).then_some(lost);
         let Return::Refused { unsent, .. } = how else { return };

@@ -1,13 +1,18 @@
 //! What the clients of a failover tell each other, and what the report needs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use crate::element;
 use crate::link::LinkError;
 use crate::resume::{H, Return};
+use crate::target::Resumption;
 
 /// Longer times count as this long.
 const MICROSECONDS_MAX: u64 = 3_600_000_000;
@@ -17,9 +22,9 @@ const ERROR_TEXTS_MAX: usize = 20;
 /// What clients do when they lose their connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    /// So many of those that lose it first stay away.
-    pub(crate) stay_away: usize,
-    /// For so long.
+    /// Who stays away.
+    pub(crate) resumption: Resumption,
+    /// For so long at most.
     pub(crate) away: Duration,
     /// One attempt to come back may take so long.
     pub(crate) attempt: Duration,
@@ -32,6 +37,7 @@ pub(crate) struct Plan {
 /// What all clients of a run share.
 pub(crate) struct Field {
     pub(crate) plan: Plan,
+    is_over: Arc<AtomicBool>,
     state: Mutex<State>,
 }
 
@@ -44,6 +50,8 @@ pub(super) struct State {
     /// Clients that lost one.
     pub(super) affected: BTreeSet<String>,
     pub(super) away: BTreeSet<String>,
+    /// How those that lost it came back, each time.
+    pub(super) returns: BTreeMap<String, Vec<&'static str>>,
     /// Those whose stream another one took the place of.
     pub(super) afresh: BTreeSet<String>,
     pub(super) resumed: u64,
@@ -61,8 +69,12 @@ pub(super) struct State {
     /// From the first connection lost until the first and the last such success of any client.
     pub(super) first_success: Option<Duration>,
     pub(super) last_success: Option<Duration>,
+    /// Who (first) was seen to be available by which contact (second).
+    pub(super) seen: BTreeSet<(String, String)>,
     /// How often a contact (second) was told that a client (first) is unavailable.
     pub(super) unavailable: BTreeMap<(String, String), u64>,
+    /// Those of these pairs in which that was the last that it was told.
+    pub(super) gone: BTreeSet<(String, String)>,
     /// Why connections were lost and attempts failed, with how often.
     pub(super) losses: BTreeMap<String, u64>,
     pub(super) failed_attempts: BTreeMap<String, u64>,
@@ -80,6 +92,7 @@ impl Field {
             connections_lost: 0,
             affected: BTreeSet::new(),
             away: BTreeSet::new(),
+            returns: BTreeMap::new(),
             afresh: BTreeSet::new(),
             resumed: 0,
             failed_with_h: 0,
@@ -92,15 +105,32 @@ impl Field {
             acknowledged: histogram(),
             first_success: None,
             last_success: None,
+            seen: BTreeSet::new(),
             unavailable: BTreeMap::new(),
+            gone: BTreeSet::new(),
             losses: BTreeMap::new(),
             failed_attempts: BTreeMap::new(),
         };
-        Self { plan, state: Mutex::new(state) }
+        Self { plan, is_over: Arc::default(), state: Mutex::new(state) }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The clients send nothing more once this ends, whatever is read until then.
+    pub(crate) fn end_with(&self, mut input: impl Read + Send + 'static) {
+        let is_over = self.is_over.clone();
+        // Nobody waits for this thread: the process ends with its runs.
+        thread::spawn(move || {
+            let _ = std::io::copy(&mut input, &mut std::io::sink());
+            is_over.store(true, Ordering::Relaxed);
+        });
+    }
+
+    /// Whether nothing more is to be sent.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
     }
 
     /// A client with its contacts.
@@ -109,13 +139,13 @@ impl Field {
     }
 
     /// A client lost its connection. Whether it is to stay away.
-    pub(super) fn lost(&self, jid: &str, error: &LinkError, now: Instant) -> bool {
+    pub(super) fn lost(&self, jid: &str, account: u32, error: &LinkError, now: Instant) -> bool {
         let mut state = self.state();
         state.first_lost.get_or_insert(now);
         state.connections_lost += 1;
         count(&mut state.losses, error);
         let is_first_time = state.affected.insert(bare(jid));
-        let stays_away = is_first_time && state.away.len() < self.plan.stay_away;
+        let stays_away = is_first_time && self.plan.resumption.stays_away(account);
         if stays_away {
             state.away.insert(bare(jid));
         }
@@ -132,18 +162,31 @@ impl Field {
         if !stayed_away {
             state.back.saturating_record(microseconds(lost.elapsed()));
         }
-        match how {
-            Return::Resumed => state.resumed += 1,
+        let word = match how {
+            Return::Resumed => {
+                state.resumed += 1;
+                "resumed"
+            }
             Return::Refused { h, unsent } => {
-                match h {
-                    Some(H::Possible) => state.failed_with_h += 1,
-                    Some(H::Impossible) => state.impossible_h += 1,
-                    None => state.failed_without_h += 1,
-                }
                 state.sent_again += u64::try_from(unsent.len()).unwrap_or(u64::MAX);
                 state.afresh.insert(bare(jid));
+                match h {
+                    Some(H::Possible) => {
+                        state.failed_with_h += 1;
+                        "failed with h"
+                    }
+                    Some(H::Impossible) => {
+                        state.impossible_h += 1;
+                        "failed with an impossible h"
+                    }
+                    None => {
+                        state.failed_without_h += 1;
+                        "failed without h"
+                    }
+                }
             }
-        }
+        };
+        state.returns.entry(bare(jid)).or_default().push(word);
     }
 
     /// All that a client had sent when it lost its connection then is acknowledged.
@@ -168,12 +211,40 @@ impl Field {
         self.state().repeated += 1;
     }
 
-    /// `to` was told that `from` is unavailable. Before the first loss, that is of no interest.
-    pub(super) fn unavailable(&self, from: &str, to: &str) {
+    /// A client reads a stanza: of interest is whether a contact is there. That one is not, who never was, is no news.
+    pub(super) fn reads(&self, jid: &str, text: &str) {
+        let is_available = match (element::name(text), element::attribute(text, "type")) {
+            ("presence", None) => true,
+            ("presence", Some("unavailable")) => false,
+            _ => return,
+        };
+        let pair = (bare(element::attribute(text, "from").unwrap_or_default()), bare(jid));
         let mut state = self.state();
-        if state.first_lost.is_some() {
-            *state.unavailable.entry((bare(from), bare(to))).or_default() += 1;
+        if is_available {
+            state.gone.remove(&pair);
+            state.seen.insert(pair);
+        } else if state.seen.contains(&pair) {
+            state.gone.insert(pair.clone());
+            *state.unavailable.entry(pair).or_default() += 1;
         }
+    }
+
+    /// Whether all contacts were told that this one is unavailable.
+    pub(super) fn is_told(&self, jid: &str) -> bool {
+        let (state, from) = (self.state(), bare(jid));
+        state.to_be_told(&from).all(|to| state.unavailable.contains_key(&(from.clone(), to.to_owned())))
+    }
+}
+
+impl State {
+    /// The contacts of that client who should be told that it is unavailable: those that saw it and stayed, or resumed. Who came back afresh is told who is there, not who is not.
+    pub(super) fn to_be_told(&self, jid: &str) -> impl Iterator<Item = &str> {
+        let contacts = self.contacts.get(jid).into_iter().flatten();
+        contacts.map(String::as_str).filter(|contact| {
+            self.seen.contains(&(jid.to_owned(), (*contact).to_owned()))
+                && !self.away.contains(*contact)
+                && !self.afresh.contains(*contact)
+        })
     }
 }
 

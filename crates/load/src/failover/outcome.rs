@@ -38,6 +38,8 @@ pub(crate) struct Outcome {
     first_success_milliseconds: Option<f64>,
     last_success_milliseconds: Option<f64>,
     unavailable: Unavailable,
+    /// How each client that lost its connection came back, each time.
+    returns: BTreeMap<String, Vec<&'static str>>,
     losses: BTreeMap<String, u64>,
     failed_attempts: BTreeMap<String, u64>,
 }
@@ -45,15 +47,28 @@ pub(crate) struct Outcome {
 /// What contacts were told of clients that lost their connection.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct Unavailable {
-    /// Clients that stayed away, and their contacts that stayed, or resumed: each should be told once of each.
-    away: usize,
+    /// Of clients that stayed away.
+    away: Told,
+    /// Of others whose stream was not resumed.
+    afresh: Told,
+    /// Told of clients that resumed their stream, who were never gone.
+    of_resumed: u64,
+    /// Told of clients that never lost their connection.
+    of_others: u64,
+    /// The last that a contact was told of a client that came back, or never went.
+    last: usize,
+}
+
+/// How often contacts were told that clients are unavailable.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Told {
+    clients: usize,
+    /// Pairs of these and their contacts that stayed, or resumed: each should be told once.
     expected: usize,
     once: usize,
     never: usize,
     /// Twice or more.
     repeatedly: usize,
-    /// Told of clients that resumed their stream, who were never gone.
-    of_resumed: u64,
 }
 
 impl Outcome {
@@ -76,6 +91,7 @@ impl Outcome {
             first_success_milliseconds: state.first_success.map(milliseconds),
             last_success_milliseconds: state.last_success.map(milliseconds),
             unavailable: Unavailable::new(&state),
+            returns: state.returns.clone(),
             losses: state.losses.clone(),
             failed_attempts: state.failed_attempts.clone(),
         }
@@ -89,30 +105,46 @@ impl Outcome {
 
 impl Unavailable {
     fn new(state: &State) -> Self {
-        let mut told = Self { away: state.away.len(), ..Self::default() };
-        for away in &state.away {
-            for contact in state.contacts.get(away).into_iter().flatten() {
-                // Who came back afresh is told who is there, not who is not.
-                let was_there = state.contacts.contains_key(contact)
-                    && !state.away.contains(contact)
-                    && !state.afresh.contains(contact);
-                if !was_there {
-                    continue;
-                }
+        let is_afresh = |who: &&String| !state.away.contains(*who);
+        let count = |is_one: &dyn Fn(&str) -> bool| {
+            state.unavailable.iter().filter(|((from, _), _)| is_one(from)).map(|(_, count)| count).sum()
+        };
+        let is_resumed = |who: &str| {
+            state.affected.contains(who) && !state.away.contains(who) && !state.afresh.contains(who)
+        };
+        let is_there = |who: &str| !state.away.contains(who) || state.returns.contains_key(who);
+        Self {
+            away: Told::new(state, state.away.iter()),
+            afresh: Told::new(state, state.afresh.iter().filter(is_afresh)),
+            of_resumed: count(&is_resumed),
+            of_others: count(&|who| !state.affected.contains(who)),
+            last: state.gone.iter().filter(|(from, _)| is_there(from)).count(),
+        }
+    }
+}
+
+impl Told {
+    fn new<'a>(state: &State, clients: impl Iterator<Item = &'a String>) -> Self {
+        let mut told = Self::default();
+        for from in clients {
+            told.clients += 1;
+            for to in state.to_be_told(from) {
                 told.expected += 1;
-                match state.unavailable.get(&(away.clone(), contact.clone())) {
+                match state.unavailable.get(&(from.clone(), to.to_owned())) {
                     None => told.never += 1,
                     Some(1) => told.once += 1,
                     Some(_) => told.repeatedly += 1,
                 }
             }
         }
-        let is_resumed = |who: &str| {
-            state.affected.contains(who) && !state.away.contains(who) && !state.afresh.contains(who)
-        };
-        let of_resumed = state.unavailable.iter().filter(|((from, _), _)| is_resumed(from));
-        told.of_resumed = of_resumed.map(|(_, count)| count).sum();
         told
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { clients, expected, once, never, repeatedly } = self;
+        write!(out, "{clients}: {expected} to be told, {once} once, {repeatedly} repeatedly, {never} never")
     }
 }
 
@@ -144,11 +176,12 @@ impl fmt::Display for Outcome {
                 "  success, ms      first {first:.0}, last {last:.0}, since the first loss of all"
             )?;
         }
-        let Unavailable { away, expected, once, never, repeatedly, of_resumed } = &self.unavailable;
+        let Unavailable { away, afresh, of_resumed, of_others, last } = &self.unavailable;
+        writeln!(out, "  unavailable      stayed away {away}")?;
+        writeln!(out, "                   came back afresh {afresh}")?;
         writeln!(
             out,
-            "  unavailable      {away} stayed away: {expected} to be told, {once} once, {repeatedly} repeatedly, {never} \
-             never; {of_resumed} of clients that resumed"
+            "                   {of_resumed} of clients that resumed, {of_others} of others, {last} for good"
         )?;
         for (title, texts) in [("loss", &self.losses), ("attempt", &self.failed_attempts)] {
             for (text, count) in texts {
@@ -167,36 +200,49 @@ mod tests {
     use super::*;
     use crate::link::LinkError;
     use crate::resume::Return;
+    use crate::target::Resumption;
 
     /// Of four contacts of one another, the first two lose their connections and the first stays away.
     #[test]
     fn contacts_are_told_once() {
         let no = Duration::ZERO;
-        let plan = Plan { stay_away: 1, away: no, attempt: no, give_up: no, silence: no };
+        let resumption = Resumption { seconds: 1, stay_away: 10, away_seconds: 1 };
+        let plan = Plan { resumption, away: no, attempt: no, give_up: no, silence: no };
         let field = Field::new(plan);
         let all = ["a@x", "b@x", "c@x", "d@x"];
         for own in all {
             let others: Vec<_> = all.iter().filter(|jid| **jid != own).map(|jid| (*jid).to_owned()).collect();
             field.knows(&format!("{own}/load"), &others);
         }
-        field.unavailable("a@x/load", "b@x/load");
         let now = Instant::now();
-        assert!(field.lost("a@x/load", &LinkError::Closed, now));
-        assert!(!field.lost("b@x/load", &LinkError::Closed, now));
+        assert!(field.lost("a@x/load", 10, &LinkError::Closed, now));
+        assert!(!field.lost("b@x/load", 11, &LinkError::Closed, now));
         field.returned("b@x/load", now, &Return::Resumed, false);
         field.settled(now);
-        for (from, to) in [("a", "b"), ("a", "c"), ("a", "c"), ("b", "c")] {
-            field.unavailable(&format!("{from}@x/load"), &format!("{to}@x/load"));
+        let tell = |from: &str, to: &str, is_available| {
+            let kind = if is_available { "" } else { " type='unavailable'" };
+            field.reads(&format!("{to}@x/load"), &format!("<presence from='{from}@x/load'{kind}/>"));
+        };
+        tell("a", "b", false);
+        for (from, to) in all.into_iter().flat_map(|from| all.map(|to| (from, to))) {
+            tell(&from[..1], &to[..1], true);
         }
+        for (from, to) in [("a", "b"), ("a", "c"), ("a", "c"), ("b", "c"), ("c", "d")] {
+            assert!(!field.is_told("a@x/load"));
+            tell(from, to, false);
+        }
+        tell("b", "c", true);
+        let away = Told { clients: 1, expected: 3, once: 1, never: 1, repeatedly: 1 };
+        let expected = Unavailable { away, of_resumed: 1, of_others: 1, last: 1, ..Unavailable::default() };
         let outcome = Outcome::new(&field);
-        assert_eq!(
-            outcome.unavailable,
-            Unavailable { away: 1, expected: 3, once: 1, never: 1, repeatedly: 1, of_resumed: 1 }
-        );
+        assert_eq!(outcome.unavailable, expected);
+        tell("a", "d", false);
+        assert!(field.is_told("a@x/load"));
         assert_eq!((outcome.affected, outcome.connections_lost, outcome.resumed), (2, 2, 1));
         assert!(outcome.first_success_milliseconds.is_some() && outcome.is_clean());
         field.returned("a@x/load", now, &Return::Refused { h: None, unsent: vec![Vec::new()] }, true);
         let outcome = Outcome::new(&field);
         assert_eq!((outcome.failed_without_h, outcome.sent_again), (1, 1));
+        assert_eq!(outcome.unavailable.last, 4);
     }
 }

@@ -1,0 +1,221 @@
+//! Members of a cluster as processes, as their operator and many clients meet them: they join, are killed, hang, leave
+//! and are refused.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Instant;
+use stentor_cluster_tests::accounts;
+use stentor_cluster_tests::load::Load;
+use stentor_cluster_tests::server::{Cluster, DOMAIN, NoCluster};
+use stentor_cluster_tests::verdict::{self, Archives, FAILED, RESUMED};
+
+type Result<T = ()> = std::result::Result<T, String>;
+
+const MEMBERS: [&str; 3] = ["a", "b", "c"];
+const CLIENTS: u32 = 300;
+/// Each is a contact of the others in its group.
+const GROUP: u32 = 11;
+/// One of so many stays away if it loses its connection.
+const AWAY: u32 = 7;
+
+fn cluster(names: &[&'static str]) -> Result<Option<Cluster>> {
+    match Cluster::new(names) {
+        Ok(cluster) => Ok(Some(cluster)),
+        Err(NoCluster::Absent(reason)) => {
+            println!("skipped: {reason}");
+            Ok(None)
+        }
+        Err(NoCluster::Broken(reason)) => Err(reason),
+    }
+}
+
+/// Chapters that need no member but those that are there; they leave them as they found them.
+const FAULTS: &[(&str, fn(&mut Cluster, usize) -> Result<u64>)] =
+    &[("one is killed", one_is_killed), ("one hangs", one_hangs)];
+
+/// One story, since each chapter needs the members of the one before it.
+#[test]
+fn members_serve_die_hang_and_leave() -> Result {
+    let Some(mut cluster) = cluster(&MEMBERS)? else { return Ok(()) };
+    cluster.restore(&accounts::backup(CLIENTS, GROUP)?)?;
+    cluster.start(&MEMBERS)?;
+    any_member_answers(&cluster)?;
+    sessions_are_listed_and_ended(&cluster)?;
+    let rounds = std::env::var("STENTOR_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1);
+    let faults = FAULTS.iter().cycle().take(rounds * FAULTS.len());
+    let last: (&str, fn(&mut Cluster, usize) -> Result<u64>) = ("one is drained", one_is_drained);
+    let mut messages = 0;
+    for ((name, chapter), place) in faults.chain([&last]).zip([1, 2, 0].into_iter().cycle()) {
+        let start = Instant::now();
+        messages += chapter(&mut cluster, place).map_err(|error| {
+            let logs = MEMBERS.map(|name| format!("\n--- log of {name}:\n{}", cluster.log_of(name)));
+            format!("{name}: {error}{}", logs.concat())
+        })?;
+        println!("{name}: {:.1} s", start.elapsed().as_secs_f64());
+        let archives = Archives::new(&cluster.backup(other_than(place))?);
+        archives.hold(messages).map_err(|error| format!("{name}: {error}"))?;
+    }
+    one_starts_alone(&mut cluster)
+}
+
+fn at(place: usize) -> &'static str {
+    MEMBERS.get(place % MEMBERS.len()).copied().unwrap_or_default()
+}
+
+fn other_than(place: usize) -> &'static str {
+    at(place + 1)
+}
+
+/// Waits until the members other than that one have all slots.
+fn settled_without(cluster: &Cluster, place: usize) -> Result {
+    cluster.settled(&[at(place + 1), at(place + 2)])
+}
+
+fn any_member_answers(cluster: &Cluster) -> Result {
+    let new = format!("new@{DOMAIN}");
+    cluster.ask("a", &["user", "add", &new, "--password", "secret"])?;
+    let again = cluster.ask("c", &["user", "add", &new, "--password", "x"]).expect_err("it is there");
+    assert!(again.contains("there is an account"), "{again}");
+    cluster.ask("c", &["user", "befriend", &new, &accounts::jid(0)])?;
+    for number in 0..8 {
+        let account = accounts::jid(number);
+        cluster.ask("b", &["user", "show", &account])?;
+        let locate = |name| cluster.ask(name, &["cluster", "locate", &account]);
+        assert_eq!((locate("a")?, locate("b")?), (locate("b")?, locate("c")?));
+    }
+    let users = cluster.ask("c", &["user", "list"])?;
+    assert_eq!(users.as_array().map(Vec::len), Some(CLIENTS as usize + 1));
+    assert_eq!(cluster.ask("b", &["session", "list"])?, json!([]));
+    assert_eq!(cluster.ask("a", &["cluster", "slots"])?.as_array().map(Vec::len), Some(4_096));
+    Ok(())
+}
+
+/// The addresses of the sessions that a member lists.
+fn sessions(cluster: &Cluster, name: &str, more: &[&str]) -> Result<Vec<String>> {
+    let listed = cluster.ask(name, &[&["session", "list"], more].concat())?;
+    let jid = |session: &Value| session.get("jid").and_then(Value::as_str).map(str::to_owned);
+    Ok(listed.as_array().into_iter().flatten().filter_map(jid).collect())
+}
+
+fn sessions_are_listed_and_ended(cluster: &Cluster) -> Result {
+    const FEW: u32 = 9;
+    let load = ["--contacts", "8", "--seconds", "600", "--settle", "0"];
+    let mut load = Load::start(cluster, &MEMBERS, "idle", FEW, &load)?;
+    load.wait_until("logged in", FEW.into())?;
+    let all: Vec<_> = (0..FEW).map(|number| format!("{}/load", accounts::jid(number))).collect();
+    for name in MEMBERS {
+        assert_eq!(sessions(cluster, name, &[])?, all, "{name}");
+    }
+    assert_eq!(sessions(cluster, "c", &["--user", &accounts::jid(4)])?, all.get(4..5).unwrap_or_default());
+    // Each member ends sessions of each: client N is at member N modulo 3.
+    for (name, number) in [("a", 0), ("a", 1), ("b", 5), ("c", 6)] {
+        let jid = format!("{}/load", accounts::jid(number));
+        cluster.ask(name, &["session", "kick", &jid, "--reason", "off you go"])?;
+        assert_eq!(sessions(cluster, name, &["--user", &accounts::jid(number)])?, [""; 0]);
+    }
+    for name in MEMBERS {
+        assert_eq!(sessions(cluster, name, &[])?.len(), FEW as usize - 4, "{name}");
+    }
+    drop(load);
+    Ok(())
+}
+
+/// Who is expected to come back how, if that member is gone: of its clients, those on another stream who stay away for
+/// longer than theirs is kept, and, if it does not move its accounts first, those whose account it serves as well.
+fn affected(cluster: &Cluster, place: usize, moves_accounts: bool) -> Result<BTreeMap<u32, &'static str>> {
+    let of_it = (0..CLIENTS).filter(|number| *number as usize % MEMBERS.len() == place);
+    of_it
+        .map(|number| {
+            let is_lost = !moves_accounts && cluster.locate("a", &format!("load{number}"))? == at(place);
+            Ok((number, if is_lost || number % AWAY == 0 { FAILED } else { RESUMED }))
+        })
+        .collect()
+}
+
+/// Clients that chat, without ids by which the server would know what they send again.
+fn chat(cluster: &Cluster) -> Result<Load> {
+    let away = AWAY.to_string();
+    let arguments = ["--rate", "300", "--seconds", "600", "--until-eof", "--no-origin-ids"];
+    let away = ["--stay-away", &away, "--resume-away", "2", "--silence", "10"];
+    let mut load = Load::start(cluster, &MEMBERS, "failover", CLIENTS, &[&arguments[..], &away].concat())?;
+    load.wait_until("sent", 300)?;
+    Ok(load)
+}
+
+/// Ends the chat, in which all must have gone as it should; how many messages there were.
+fn verdict(load: Load, expected: &BTreeMap<u32, &str>) -> Result<u64> {
+    let report = load.finish()?;
+    verdict::holds(&report, expected)?;
+    report.pointer("/check/sent").and_then(Value::as_u64).ok_or_else(|| "nothing was counted".to_owned())
+}
+
+fn one_is_killed(cluster: &mut Cluster, place: usize) -> Result<u64> {
+    let expected = affected(cluster, place, false)?;
+    let slots = |cluster: &Cluster| -> Result<Vec<Value>> {
+        let slots = cluster.ask(other_than(place), &["cluster", "slots"])?;
+        Ok(slots.as_array().into_iter().flatten().filter_map(|slot| slot.get("member").cloned()).collect())
+    };
+    let before = slots(cluster)?;
+    let load = chat(cluster)?;
+    cluster.kill(at(place));
+    settled_without(cluster, place)?;
+    // It comes back amid the chat, and takes its share.
+    cluster.start(&[at(place)])?;
+    assert_eq!(slots(cluster)?, before);
+    verdict(load, &expected)
+}
+
+/// A member's process and its id in the cluster.
+fn incarnation(cluster: &Cluster, name: &str) -> Result<(Value, Value)> {
+    let of = |arguments: &[&str], key: &str| -> Result<Value> {
+        Ok(cluster.ask(name, arguments)?.get(key).cloned().unwrap_or_default())
+    };
+    Ok((of(&["status"], "process")?, of(&["cluster", "status"], "member")?))
+}
+
+/// It stands still for longer than its lease lasts, with what clients go on sending to it, and then goes on.
+fn one_hangs(cluster: &mut Cluster, place: usize) -> Result<u64> {
+    let expected = affected(cluster, place, false)?;
+    let before = incarnation(cluster, at(place))?;
+    let mut load = chat(cluster)?;
+    cluster.signal(at(place), "STOP")?;
+    settled_without(cluster, place)?;
+    load.wait_until("back", expected.len() as u64)?;
+    cluster.signal(at(place), "CONT")?;
+    cluster.settled(&MEMBERS)?;
+    let after = incarnation(cluster, at(place))?;
+    assert_eq!(before.0, after.0, "the process is the same");
+    assert_ne!(before.1, after.1, "the incarnation is another");
+    verdict(load, &expected)
+}
+
+/// Its accounts move first, so that all its clients can resume, and nobody else notices anything.
+fn one_is_drained(cluster: &mut Cluster, place: usize) -> Result<u64> {
+    let expected = affected(cluster, place, true)?;
+    let load = chat(cluster)?;
+    cluster.ask(at(place), &["cluster", "drain"])?;
+    assert_eq!(cluster.ended(at(place))?.code(), Some(0));
+    settled_without(cluster, place)?;
+    verdict(load, &expected)
+}
+
+/// All die; one that starts later has it all.
+fn one_starts_alone(cluster: &mut Cluster) -> Result {
+    MEMBERS.iter().for_each(|name| cluster.kill(name));
+    cluster.start(&["b"])?;
+    let all = (0..CLIENTS).step_by(30);
+    all.map(accounts::jid).try_for_each(|jid| cluster.ask("b", &["user", "show", &jid]).map(drop))
+}
+
+#[test]
+fn a_member_with_other_settings_is_refused() -> Result {
+    let Some(mut cluster) = cluster(&["a", "b"])? else { return Ok(()) };
+    cluster.start(&["a"])?;
+    cluster.launch("b", "keep = false")?;
+    assert_eq!(cluster.ended("b")?.code(), Some(1));
+    let log = cluster.log_of("b");
+    let why = "the settings that all members must share differ between \"b\" and the member \"a\"";
+    assert!(log.contains(why), "{log}");
+    assert!(log.contains("`stentor check` on both tells the number"), "{log}");
+    cluster.settled(&["a"])
+}
