@@ -250,7 +250,11 @@ unauthenticated_per_address_max = 100
     /// The member that serves an account, as `name` knows it.
     pub fn locate(&self, name: &str, localpart: &str) -> Result<String, String> {
         let location = self.ask(name, &["cluster", "locate", &format!("{localpart}@{DOMAIN}")])?;
-        location["member"].as_str().map(str::to_owned).ok_or_else(|| format!("nobody: {location}"))
+        location
+            .get("member")
+            .and_then(|member| member.as_str())
+            .map(str::to_owned)
+            .ok_or_else(|| format!("nobody: {location}"))
     }
 
     /// Waits until each of these sees exactly these, all linked and with slots, and every slot is served by one of them.
