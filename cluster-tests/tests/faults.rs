@@ -29,9 +29,11 @@ fn cluster(names: &[&'static str]) -> Result<Option<Cluster>> {
     }
 }
 
+/// A chapter's name, and what it does to the member in that place; answers with the messages that were acknowledged.
+type Fault = (&'static str, fn(&mut Cluster, usize) -> Result<u64>);
+
 /// Chapters that need no member but those that are there; they leave them as they found them.
-const FAULTS: &[(&str, fn(&mut Cluster, usize) -> Result<u64>)] =
-    &[("one is killed", one_is_killed), ("one hangs", one_hangs)];
+const FAULTS: &[Fault] = &[("one is killed", one_is_killed), ("one hangs", one_hangs)];
 
 /// One story, since each chapter needs the members of the one before it.
 #[test]
@@ -43,7 +45,7 @@ fn members_serve_die_hang_and_leave() -> Result {
     sessions_are_listed_and_ended(&cluster)?;
     let rounds = std::env::var("STENTOR_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1);
     let faults = FAULTS.iter().cycle().take(rounds * FAULTS.len());
-    let last: (&str, fn(&mut Cluster, usize) -> Result<u64>) = ("one is drained", one_is_drained);
+    let last: Fault = ("one is drained", one_is_drained);
     let mut messages = 0;
     for ((name, chapter), place) in faults.chain([&last]).zip([1, 2, 0].into_iter().cycle()) {
         let start = Instant::now();
