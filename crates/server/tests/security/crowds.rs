@@ -52,7 +52,7 @@ fn come_and_go(server: &Server) {
     };
     // What a second crowd leaves behind that is as large as the first: nothing. What a process has for as many at once,
     // it has by then; three times, for others come and go as well.
-    let count = many(100, 12_500) * STAGES;
+    let count = many(100, 3_125) * STAGES;
     let round = || {
         let before = server.resident();
         (0..count).for_each(stage);
