@@ -3,10 +3,11 @@
 //!
 //! One for each arbiter, which asks it before every event. A slot that has become ours is *gathering* until every
 //! other member has had its sessions attach: until then only attachments go in, since whatever else is decided
-//! depends on who is there. A slot that is to be moved is *quiescing*: nothing goes in until it is another's.
+//! depends on who is there. A slot that is to be moved is *quiescing*: nothing goes in until it is another's. What is for
+//! a slot of nobody, as all are before the first table, waits for the table that gives it to somebody.
 
 use crate::limits::HELD_EVENTS_MAX;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use stentor_engine::{Epoch, Event, FromSession, Key, MemberId, Slot, Table};
 
@@ -19,7 +20,7 @@ pub enum Admission {
     There(MemberId, Epoch, Event),
     /// It waits here until the slot is gathered, or another's.
     Held,
-    /// It would wait, but so many do already; or nobody owns the slot. The caller gives the stated answer.
+    /// It would wait, but so many do already. The caller gives the stated answer.
     Refused(Event),
 }
 
@@ -29,16 +30,29 @@ pub struct Moved {
     /// Slots with another owner than before: sessions of their users attach anew.
     pub slots: HashSet<Slot>,
     /// Of them, those that were ours: their entities are over, and nothing of them may leave.
-    pub lost: HashSet<Slot>,
-    /// Events that were held for slots that are another's now: they are to be sent there, in order. Without timers,
-    /// which mean nothing to any other entity than that which set them.
+    pub lost: BTreeSet<Slot>,
+    /// Events that were held for them: they are to be admitted anew, in order. Without timers, which mean nothing to any
+    /// other entity than that which set them.
     pub released: Vec<(Key, Event)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Gathers,
+    Quiesces,
+    IsNobodys,
+}
+
+#[derive(Debug)]
 struct Held {
-    is_quiescing: bool,
+    why: Why,
     events: Vec<(Key, Event)>,
+}
+
+impl Held {
+    fn new(why: Why) -> Self {
+        Self { why, events: Vec::new() }
+    }
 }
 
 /// See the module.
@@ -46,7 +60,7 @@ struct Held {
 pub struct Slots {
     me: MemberId,
     table: Arc<Table>,
-    /// Slots of ours that are not simply open.
+    /// Slots of ours that are not simply open, and slots of nobody for which something waits.
     held: HashMap<Slot, Held>,
     waiting: usize,
 }
@@ -77,26 +91,29 @@ impl Slots {
     pub fn admit(&mut self, key: &Key, event: Event) -> Admission {
         let slot = key.slot();
         let owner = self.table.owner(slot);
-        match owner.member {
-            None => Admission::Refused(event),
-            Some(member) if member != self.me => Admission::There(member, owner.epoch, event),
-            Some(_) => match self.held.get_mut(&slot) {
-                None => Admission::Here(owner.epoch, event),
-                Some(held) if !held.is_quiescing && attaches(&event) => Admission::Here(owner.epoch, event),
-                Some(_) if self.waiting >= HELD_EVENTS_MAX => Admission::Refused(event),
-                Some(held) => {
-                    self.waiting += 1;
-                    held.events.push((key.clone(), event));
-                    Admission::Held
-                }
-            },
+        match (owner.member, self.held.get(&slot).map(|held| held.why)) {
+            (Some(member), _) if member != self.me => Admission::There(member, owner.epoch, event),
+            (Some(_), None) => Admission::Here(owner.epoch, event),
+            (Some(_), Some(Why::Gathers)) if attaches(&event) => Admission::Here(owner.epoch, event),
+            _ if self.waiting >= HELD_EVENTS_MAX => Admission::Refused(event),
+            _ => {
+                self.waiting += 1;
+                let held = self.held.entry(slot).or_insert_with(|| Held::new(Why::IsNobodys));
+                held.events.push((key.clone(), event));
+                Admission::Held
+            }
         }
     }
 
     /// Whether the slot is ours and gathers: an entity that is loaded in it is to hear that first
     /// ([`stentor_engine::TakenOver::unknown`]), and [`Event::Gathered`] when [`Slots::gathered`] opens it.
     pub fn gathers(&self, slot: Slot) -> bool {
-        self.held.get(&slot).is_some_and(|held| !held.is_quiescing)
+        self.held.get(&slot).is_some_and(|held| held.why == Why::Gathers)
+    }
+
+    /// Whether the slot is ours and about to move.
+    pub fn quiesces(&self, slot: Slot) -> bool {
+        self.held.get(&slot).is_some_and(|held| held.why == Why::Quiesces)
     }
 
     /// Whether an event that came from another member was sent to what is ours: its sender's table said so by this
@@ -124,14 +141,14 @@ impl Slots {
             moved.slots.insert(slot);
             if before.member == Some(self.me) {
                 moved.lost.insert(slot);
-                if let Some(held) = self.held.remove(&slot) {
-                    self.waiting -= held.events.len();
-                    let goes_on = |(_, event): &(Key, Event)| !matches!(event, Event::Timer(_));
-                    moved.released.extend(held.events.into_iter().filter(goes_on));
-                }
+            }
+            if let Some(held) = self.held.remove(&slot) {
+                self.waiting -= held.events.len();
+                let goes_on = |(_, event): &(Key, Event)| !matches!(event, Event::Timer(_));
+                moved.released.extend(held.events.into_iter().filter(goes_on));
             }
             if after.member == Some(self.me) {
-                self.held.insert(slot, Held::default());
+                self.held.insert(slot, Held::new(Why::Gathers));
             }
         }
         self.table = table;
@@ -140,18 +157,18 @@ impl Slots {
 
     /// Everybody has handed over what he had of these slots: what was held goes in, in order.
     pub fn gathered(&mut self, slots: impl IntoIterator<Item = Slot>) -> Vec<(Key, Event)> {
-        self.open(slots, false)
+        self.open(slots, Why::Gathers)
     }
 
     /// These slots are not to be moved after all: what was held goes in, in order.
     pub fn resume(&mut self, slots: impl IntoIterator<Item = Slot>) -> Vec<(Key, Event)> {
-        self.open(slots, true)
+        self.open(slots, Why::Quiesces)
     }
 
-    fn open(&mut self, slots: impl IntoIterator<Item = Slot>, quiescing: bool) -> Vec<(Key, Event)> {
+    fn open(&mut self, slots: impl IntoIterator<Item = Slot>, why: Why) -> Vec<(Key, Event)> {
         let mut released = Vec::new();
         for slot in slots {
-            if self.held.get(&slot).is_some_and(|held| held.is_quiescing == quiescing)
+            if self.held.get(&slot).is_some_and(|held| held.why == why)
                 && let Some(held) = self.held.remove(&slot)
             {
                 self.waiting -= held.events.len();
@@ -166,7 +183,7 @@ impl Slots {
         let mut begun = Vec::new();
         for slot in slots {
             if self.ours(slot).is_some() && !self.held.contains_key(&slot) {
-                self.held.insert(slot, Held { is_quiescing: true, events: Vec::new() });
+                self.held.insert(slot, Held::new(Why::Quiesces));
                 begun.push(slot);
             }
         }
@@ -245,14 +262,23 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_owns_is_refused_and_what_another_owns_goes_there() {
-        let mut slots = Slots::new(ME, began());
-        assert!(matches!(slots.admit(&key(), event(1)), Admission::Refused(_)));
-        let table = next(slots.table(), OTHER);
-        let moved = slots.install(table);
-        assert!(moved.slots.contains(&key().slot()) && moved.lost.is_empty());
-        assert!(matches!(slots.admit(&key(), event(1)), Admission::There(OTHER, Epoch(1), _)));
-        assert!(!slots.is_current(&key(), Epoch(1)));
+    fn what_nobody_owns_waits_for_whoever_will_and_what_another_owns_goes_there() {
+        for owner in [OTHER, ME] {
+            let mut slots = Slots::new(ME, began());
+            assert!(matches!(slots.admit(&key(), event(1)), Admission::Held));
+            assert!(!slots.gathers(key().slot()) && slots.quiesce([key().slot()]).is_empty());
+            assert_eq!(numbers(&slots.gathered([key().slot()])), [0; 0], "it is nobody's");
+            let table = next(slots.table(), owner);
+            let moved = slots.install(table);
+            assert!(moved.slots.contains(&key().slot()) && moved.lost.is_empty());
+            assert_eq!((numbers(&moved.released), slots.waiting()), (vec![1], 0));
+            match slots.admit(&key(), event(1)) {
+                Admission::Held => assert!(owner == ME && slots.gathers(key().slot())),
+                Admission::There(there, Epoch(1), _) => assert_eq!((there, owner), (OTHER, OTHER)),
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(slots.is_current(&key(), Epoch(1)), owner == ME);
+        }
     }
 
     #[test]
