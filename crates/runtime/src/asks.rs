@@ -61,6 +61,14 @@ impl Asks {
         self.lock().remove(&ask).map(|waiting| waiting.asker)
     }
 
+    /// The same, if it is another member, with the number that the question has there.
+    pub(crate) fn take_of_member(&self, ask: Ask) -> Option<(MemberId, Ask)> {
+        let mut waiting = self.lock();
+        let &Asker::Member(member, number) = &waiting.get(&ask)?.asker else { return None };
+        waiting.remove(&ask);
+        Some((member, number))
+    }
+
     /// The question went to that member, or came back from it.
     pub(crate) fn went_to(&self, ask: Ask, member: Option<MemberId>) {
         if let Some(waiting) = self.lock().get_mut(&ask) {

@@ -38,8 +38,8 @@ pub enum Action {
     Resume(Vec<Slot>),
     /// To be sent over the link with that member, behind what was put on it so far.
     Tell(MemberId, PeerMessage),
-    /// Draining has come to its end: no slot is left, or nobody is there to take any. The runtime ends its sessions,
-    /// and says [`super::Steward::leave`].
+    /// Draining has come to its end: no slot is left and all that others sent to the entities of any is here, or nobody is
+    /// there to take them. The runtime ends its sessions, and says [`super::Steward::leave`].
     Drained,
     /// It is over. Nothing of this incarnation may leave any more, and nothing more comes of this steward.
     Ended(Ending),

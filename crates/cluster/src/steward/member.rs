@@ -3,6 +3,7 @@
 use super::desk::{Desk, Wish};
 use super::gathering::Gathering;
 use super::moves::Moves;
+use super::parting::Parting;
 use super::{Action, Ending};
 use crate::PeerMessage;
 use crate::limits::{LEASE_MS, UNREACHABLE_MS};
@@ -26,6 +27,7 @@ pub(super) struct Membership {
     has_orphans: bool,
     gathering: Gathering,
     moves: Moves,
+    parting: Parting,
     /// Something has changed that decides which slots are to be elsewhere.
     is_changed: bool,
     /// Members that might have had some when that was last looked at.
@@ -51,6 +53,7 @@ impl Membership {
             has_orphans: false,
             gathering: Gathering::default(),
             moves: Moves::default(),
+            parting: Parting::default(),
             is_changed: false,
             takers: Vec::new(),
             links: BTreeMap::new(),
@@ -114,7 +117,10 @@ impl Membership {
                 *awaited = (*awaited).max(*version);
                 self.answer_awaited(desk);
             }
-            PeerMessage::HandedOver { version } => self.gathering.handed_over(from, *version),
+            PeerMessage::HandedOver { version } => {
+                self.gathering.handed_over(from, *version);
+                self.parting.handed_over(from, *version);
+            }
             PeerMessage::Membership(_) => {}
         }
     }
@@ -144,6 +150,7 @@ impl Membership {
         let Some(unreachable_at) = self.links.get_mut(&member) else { return };
         if !is_linked {
             unreachable_at.get_or_insert(now + UNREACHABLE_MS);
+            self.parting.gone(member);
         } else if unreachable_at.take().is_some()
             && let Some(version) = self.gathering.waits_for(member)
         {
@@ -179,7 +186,8 @@ impl Membership {
     /// What else happens at a certain time, unless something else happens first.
     pub(super) fn deadlines(&self) -> impl Iterator<Item = u64> {
         let unreachable = self.links.values().filter_map(|at| *at);
-        self.gathering.deadline().into_iter().chain(self.moves.deadline()).chain(unreachable)
+        let deadlines = [self.gathering.deadline(), self.moves.deadline(), self.parting.deadline()];
+        deadlines.into_iter().flatten().chain(unreachable)
     }
 
     fn is_installed(&self) -> bool {
@@ -200,6 +208,7 @@ impl Membership {
         desk.actions.push_back(Action::Install(Arc::clone(after)));
         for gone in before.members().keys().filter(|id| after.member(**id).is_none()) {
             self.gathering.gone(*gone);
+            self.parting.gone(*gone);
             self.links.remove(gone);
             self.awaited.remove(gone);
             desk.actions.push_back(Action::Gone(*gone));
@@ -221,7 +230,15 @@ impl Membership {
                 gained.insert(slot);
             }
         }
-        if is_first || !gained.is_empty() {
+        let is_draining = after.member(self.me).is_some_and(|member| member.is_draining);
+        let has_none = is_draining && self.owned == 0;
+        if !has_none {
+            self.parting.stay();
+        }
+        let linked = self.links.iter().filter(|(_, unreachable_at)| unreachable_at.is_none());
+        let linked = linked.map(|(member, _)| *member).collect();
+        let parts = has_none && self.parting.begin(now, after.version(), linked);
+        if is_first || parts || !gained.is_empty() {
             let tell = |id: &MemberId| Action::Tell(*id, PeerMessage::Version(after.version()));
             desk.actions.extend(others.iter().map(tell));
         }
@@ -268,7 +285,7 @@ impl Membership {
         if core::mem::take(&mut self.is_changed) {
             self.move_away(desk);
         }
-        if is_draining && !self.has_drained && self.has_nothing_to_give(desk) {
+        if is_draining && !self.has_drained && self.has_nothing_to_give(now, desk) {
             self.has_drained = true;
             desk.actions.push_back(Action::Drained);
         }
@@ -296,9 +313,9 @@ impl Membership {
         }
     }
 
-    fn has_nothing_to_give(&self, desk: &Desk) -> bool {
+    fn has_nothing_to_give(&self, now: u64, desk: &Desk) -> bool {
         let has_takers = desk.takers(|member| member != self.me).iter().any(|(_, info)| info.weight > 0);
-        self.owned == 0 || !has_takers && self.moves.is_empty()
+        self.parting.is_over(now) || self.owned > 0 && !has_takers && self.moves.is_empty()
     }
 }
 

@@ -14,6 +14,7 @@
 //!   up a move, but nothing moves for ever. The slot quiesces first.
 //! - **A slot that has come** is gathered until each other member has handed over its sessions, was removed, or
 //!   [`crate::limits::GATHER_MS`] have passed.
+//! - **Who drains** has done so when each other member goes by a table in which nothing is his.
 //! - **An unknown answer** (the store was away while a change was under way) is resolved by reading the table anew.
 
 mod action;
@@ -22,6 +23,7 @@ mod gathering;
 mod joining;
 mod member;
 mod moves;
+mod parting;
 mod questions;
 mod rendezvous;
 mod watch;

@@ -156,9 +156,13 @@ fn who_comes_back_has_its_slots_back() {
 fn who_drains_leaves_nothing_behind() {
     let mut world = settled(7, &NAMES[..3]);
     let clock = world.processes[0].clock(world.now);
+    let id = world.processes[0].id.unwrap();
     world.processes[0].steward.drain(clock);
+    world.until("it has drained", |world| world.processes[0].has_drained);
+    for other in &world.processes[1..] {
+        assert_eq!(other.table.slots_of(id).count(), 0, "nobody sends it anything more");
+    }
     world.until("it has left", |world| world.processes[0].ending == Some(Ending::Left));
-    assert!(world.processes[0].has_drained);
     world.until("the others have their share", World::is_settled);
     // The last leaves too; then somebody begins anew with all.
     for at in [1, 2] {

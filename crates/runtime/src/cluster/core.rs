@@ -5,7 +5,7 @@ use super::arbiters::Order;
 use super::cell::Watch;
 use super::clock::{now, now_ms};
 use super::incoming::Known;
-use super::limits::WARNING_MS;
+use super::limits::{PARTING_LOOK_MS, PARTING_MS, WARNING_MS};
 use super::links::{self, Channel, Target, Tls, server_name};
 use super::peers::Ways;
 use super::{Input, Published};
@@ -55,6 +55,8 @@ pub(super) struct Core {
     pub(super) hand_overs: HandOvers,
     /// Links that wait for the arbiters.
     links: Vec<(MemberId, Arc<Channel>, Target)>,
+    /// Until when what is on the links is waited for, before this member takes itself out.
+    leaving: Option<u64>,
     pub(super) is_changed: bool,
     /// Connections that were not let in, by why.
     pub(super) strangers: BTreeMap<&'static str, u64>,
@@ -106,6 +108,7 @@ impl Core {
             quiescing: BTreeSet::new(),
             hand_overs: HandOvers::new(0),
             links: Vec::new(),
+            leaving: None,
             is_changed: false,
             strangers: BTreeMap::new(),
             warned: BTreeMap::new(),
@@ -135,7 +138,10 @@ impl Core {
             Input::Newer(version) => self.steward.hint(now, Hint::Version(version)),
             Input::Run(shared) => self.run(shared),
             Input::Drain => self.steward.drain(now),
-            Input::Leave => self.leave(now),
+            Input::Leave => {
+                self.leaving.get_or_insert(now + PARTING_MS);
+                self.is_changed = true;
+            }
             Input::Abandon => self.end(Ending::Left),
             Input::Keys(keys) => match &mut self.gossip {
                 Some(gossip) => gossip.set_keys(keys),
@@ -148,9 +154,15 @@ impl Core {
         }
     }
 
-    fn leave(&mut self, now: u64) {
-        self.steward.leave(now);
-        self.gossip(|gossip, now, out| gossip.leave(now, out));
+    /// Takes this member out, once the others have what was put on the links for them, or cannot be waited for longer.
+    fn consider_leaving(&mut self, now: u64) {
+        let waits = |known: &Known| known.is_linked && known.channel.waiting().0 > 0;
+        let may_leave = |until| now >= until || !self.members.values().any(waits);
+        if self.leaving.is_some_and(may_leave) {
+            self.leaving = None;
+            self.steward.leave(now);
+            self.gossip(|gossip, now, out| gossip.leave(now, out));
+        }
     }
 
     pub(super) fn tick(&mut self, now: u64) {
@@ -162,13 +174,16 @@ impl Core {
 
     /// In how long there is something to do.
     pub(super) fn next_deadline(&self) -> Duration {
-        let deadlines = self.steward.next_deadline().map(Duration::from_millis).into_iter();
+        let leaving = self.leaving.map(|until| until.min(now_ms() + PARTING_LOOK_MS));
+        let deadlines = self.steward.next_deadline().into_iter().chain(leaving);
+        let deadlines = deadlines.map(Duration::from_millis);
         let next = deadlines.chain(self.gossip.as_ref().map(Gossip::due)).min();
         next.map_or(Duration::from_secs(1), |next| next.saturating_sub(now()))
     }
 
     /// Does what the steward says.
     pub(super) fn settle(&mut self) {
+        self.consider_leaving(now_ms());
         while let Some(action) = self.steward.poll() {
             self.is_changed = true;
             self.carry_out(action);

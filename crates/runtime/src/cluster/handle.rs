@@ -107,8 +107,8 @@ impl ClusterHandle {
         let _ = self.inputs.send(Input::Drain);
     }
 
-    /// Resolves when no slot is left, or nobody is there to take any. Sessions are to be ended then; then
-    /// [`ClusterHandle::leave`].
+    /// Resolves when no slot is left, and others send nothing more to their entities; or when nobody is there to take them.
+    /// Sessions are to be ended then ([`crate::Administration::end_sessions`]); then [`ClusterHandle::leave`].
     pub async fn drained(&self) {
         let waited = self.published.drained.subscribe().wait_for(|is_drained| *is_drained).await.map(|_| ());
         if waited.is_err() {
@@ -116,8 +116,9 @@ impl ClusterHandle {
         }
     }
 
-    /// Takes this member out, with what slots it has left given to others as they are. From now on nothing leaves it.
-    /// [`ClusterHandle::ended`] tells when the store knows.
+    /// Takes this member out, with what slots it has left given to others as they are, as soon as the others have
+    /// acknowledged what it has sent them, or a little later. Then nothing leaves it any more. [`ClusterHandle::ended`]
+    /// tells when the store knows.
     pub fn leave(&self) {
         let _ = self.inputs.send(Input::Leave);
     }
