@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use stentor_cluster::{Attaching, HandOvers, Retiring, Returned, Slots, Stalled};
+use stentor_cluster::{Attaching, HandOvers, Retiring, Returned, Slots, Stalled, Unattended};
 use stentor_engine::{
     Ask, Command, Epoch, Event, Gate, Key, MemberId, Now, Output, Query, Reply, Rows, Sent, SessionKey, Slot,
     ToSession, WriteSet,
@@ -35,7 +35,10 @@ pub enum SessionMessage {
     /// The member that has its user cannot be reached: its client is better off to come back to another.
     Lost,
     /// The process ends.
-    Shutdown,
+    Shutdown {
+        /// The session's user is at another member, where a stream that can be resumed is kept for its client.
+        user_goes_on: bool,
+    },
 }
 
 /// An arbiter's own.
@@ -55,6 +58,7 @@ pub(crate) struct Local {
     /// What the arbiters have said of theirs.
     pub hand_overs: HandOvers,
     pub retiring: Retiring,
+    pub unattended: Unattended,
     stalled: Stalled,
     /// Also what another arbiter sent by a table that is not here yet.
     pub returned: Returned,
@@ -94,6 +98,7 @@ pub(crate) fn install(arbiter: u16, shared: Arc<Shared>) {
         attaching: Attaching::default(),
         hand_overs,
         retiring: Retiring::default(),
+        unattended: Unattended::default(),
         stalled: Stalled::default(),
         returned: Returned::default(),
         waiting_sets: VecDeque::new(),
@@ -137,9 +142,9 @@ pub fn place_at(key: &Key, f: impl FnOnce(Arc<AtomicUsize>) + Send + 'static) {
 /// Enters a session on this arbiter into the registry, with its user if that is known.
 pub fn new_session(session: Recipient<SessionMessage>, user: Option<&Key>) -> Option<SessionKey> {
     with(|local| {
-        local.serial += 1;
-        local.sessions.insert(local.serial, (session, user.map(Key::slot)));
-        SessionKey { member: local.shared.member, arbiter: local.arbiter, serial: local.serial }
+        let key = local.next_session();
+        local.sessions.insert(key.serial, (session, user.map(Key::slot)));
+        key
     })
 }
 
@@ -168,6 +173,12 @@ pub fn after(key: SessionKey, wait: Duration, token: u64) {
 }
 
 impl Local {
+    /// The key of a session that was never before.
+    pub(crate) fn next_session(&mut self) -> SessionKey {
+        self.serial += 1;
+        SessionKey { member: self.shared.member, arbiter: self.arbiter, serial: self.serial }
+    }
+
     /// Carries out what a shell put out, in order.
     pub(crate) fn carry_out(&mut self, owner: &Key, epoch: Epoch, outputs: Vec<Output>) {
         for output in outputs {
@@ -249,8 +260,10 @@ impl Local {
 
     /// Tells every session that the process ends.
     pub(crate) fn end_sessions(&self) {
-        for (recipient, _) in self.sessions.values() {
-            post(recipient, SessionMessage::Shutdown);
+        for (recipient, user) in self.sessions.values() {
+            let owner = user.and_then(|slot| self.slots.table().owner(slot).member);
+            let user_goes_on = owner.is_some_and(|owner| owner != self.shared.member);
+            post(recipient, SessionMessage::Shutdown { user_goes_on });
         }
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use stentor_cluster::{Admission, declined};
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
 use stentor_engine::{
-    Epoch, Event, Gate, Key, MemberId, Rows, Sent, SessionKey, Slot, Table, TakenOver, ToSession,
+    Attach, Epoch, Event, Gate, Key, MemberId, Rows, Sent, SessionKey, Slot, Table, TakenOver, ToSession,
 };
 
 /// Which entity says something, by its slot and the epoch in which it was loaded; none for sessions and
@@ -47,15 +47,24 @@ impl Local {
         }
         match self.slots.admit(&key, event) {
             Admission::Here(epoch, event) => self.deliver(key, epoch, event),
-            Admission::There(member, epoch, event) => {
-                if let Event::Command(ask, _) = &event {
-                    self.shared.asks.went_to(*ask, Some(member));
-                }
-                self.tell_member(member, ToMember::Event { source, key, epoch, event });
-            }
+            Admission::There(member, epoch, event) => self.send_there(source, key, (member, epoch), event),
             Admission::Held => {}
             Admission::Refused(event) => self.refused("too much waits for a slot that moves", &key, event),
         }
+    }
+
+    /// An event for an entity of another member. What a member asked, and waited here until the slot had moved, goes back to
+    /// it: the answer would come by way of this member, which may leave before.
+    fn send_there(&mut self, source: Source, key: Key, (member, epoch): (MemberId, Epoch), mut event: Event) {
+        if let Event::Command(ask, _) = &mut event {
+            if let Some((asker, number)) = self.shared.asks.take_of_member(*ask) {
+                *ask = number;
+                let version = self.slots.table().version();
+                return self.tell_member(asker, ToMember::Returned { version, key, event });
+            }
+            self.shared.asks.went_to(*ask, Some(member));
+        }
+        self.tell_member(member, ToMember::Event { source, key, epoch, event });
     }
 
     /// Hands a message to a session, wherever it is. One that is gone has told its user so.
@@ -197,7 +206,10 @@ impl Local {
             }
             !is_lost
         });
-        moved.lost.iter().for_each(|slot| self.retiring.forget(*slot));
+        for slot in moved.lost {
+            self.retiring.forget(slot);
+            self.hand_over_unattended(slot);
+        }
         for (key, event) in moved.released {
             self.admit(None, key, event);
         }
@@ -294,10 +306,32 @@ impl Local {
 
     /// These slots stay after all. Entities that have ended are loaded again when there is something for them.
     pub(crate) fn resume(&mut self, slots: &[Slot]) {
+        let waited = self.slots.resume(slots.iter().copied());
         for slot in slots {
             self.retiring.forget(*slot);
+            self.hand_over_unattended(*slot);
         }
-        for (key, event) in self.slots.resume(slots.iter().copied()) {
+        for (key, event) in waited {
+            self.admit(None, key, event);
+        }
+    }
+
+    /// An entity has ended since its slot was to move, and has these streams that wait to be resumed. By now the slot may
+    /// stay after all.
+    pub(crate) fn retired(&mut self, key: &Key, streams: Vec<Attach>) {
+        self.unattended.keep(key, streams);
+        if !self.slots.quiesces(key.slot()) {
+            self.hand_over_unattended(key.slot());
+            self.flush();
+        }
+    }
+
+    /// Tells whoever has the slot now of streams that wait to be resumed.
+    fn hand_over_unattended(&mut self, slot: Slot) {
+        let mut unattended = std::mem::take(&mut self.unattended);
+        let told = unattended.take(slot, || self.next_session());
+        self.unattended = unattended;
+        for (key, event) in told {
             self.admit(None, key, event);
         }
     }

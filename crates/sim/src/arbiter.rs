@@ -14,7 +14,9 @@ use actor::Actor;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use stentor_cluster::wire::{Carried, Source};
-use stentor_cluster::{Admission, Attaching, HandOvers, Retiring, Returned, Slots, Stalled, declined};
+use stentor_cluster::{
+    Admission, Attaching, HandOvers, Retiring, Returned, Slots, Stalled, Unattended, declined,
+};
 use stentor_engine::{Epoch, Event, Key, MemberId, Output, Query, Sent, SessionKey, Table, ToSession};
 use stentor_entities::Hosts;
 
@@ -31,6 +33,7 @@ pub(crate) struct Arbiter {
     attaching: Attaching,
     hand_overs: HandOvers,
     retiring: Retiring,
+    unattended: Unattended,
     stalled: Stalled,
     returned: Returned,
 }
@@ -54,6 +57,7 @@ impl Arbiter {
             attaching: Attaching::default(),
             hand_overs: HandOvers::new(usize::from(arbiters)),
             retiring: Retiring::default(),
+            unattended: Unattended::default(),
             stalled: Stalled::default(),
             returned: Returned::default(),
         }

@@ -74,6 +74,7 @@ coverage! {
     restarts: Any "processes started anew",
     taken_over: Several "members taken out",
     moved: Several "slots that changed their owner",
+    streams_moved: Several "streams that moved while they waited to be resumed",
     fenced: Several "writes fenced",
     unknown_batches: Several "batches whose answer was lost",
     held: Several "events held for slots that move",

@@ -6,7 +6,9 @@ use core::net::IpAddr;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use stentor_engine::{Effects, LogId, Managed, OutboundCopy, SessionKey, Snapshot, StreamId, ToSession};
+use stentor_engine::{
+    Attach, Effects, LogId, Managed, OutboundCopy, SessionKey, Snapshot, StreamId, ToSession,
+};
 use stentor_xmpp::{Counter, FullJid, Jid, Stanza, StreamManagementError, Unacknowledged};
 
 /// Outbound stanzas to a session that it has not given to the kernel; beyond, kept messages stay in the log until
@@ -355,6 +357,22 @@ impl Resource {
             management: self.management.as_deref().map(managed),
             reached: self.reached,
         }
+    }
+
+    /// What a session would hand over of it, if it has none and waits to be resumed.
+    pub(crate) fn waiting(&self, taken: impl FnOnce() -> Vec<LogId>) -> Option<Attach> {
+        let management = self.management.as_ref().filter(|m| m.is_resumable && self.session.is_none())?;
+        Some(Attach {
+            attachment: self.attachment,
+            jid: self.jid.clone(),
+            peer: self.peer,
+            snapshot: self.snapshot(),
+            confirmed: self.handled,
+            unconfirmed: Vec::new(),
+            acknowledged: management.queue.acknowledged(),
+            unacknowledged: management.queue.iter().map(Pending::copy).collect(),
+            taken: taken(),
+        })
     }
 
     /// Takes up what such a user was told.

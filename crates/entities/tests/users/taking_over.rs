@@ -182,3 +182,41 @@ fn a_session_that_is_expected_is_not_waited_for_when_its_member_is_gone() {
     scene.member_goes(ALICE);
     scene.gets(B, &["<presence …from='alice@a.example/x' …type='unavailable'/>"]);
 }
+
+/// Twice, as while several members are added.
+#[test]
+fn a_stream_that_waits_to_be_resumed_moves_with_its_user() {
+    let mut scene = friends();
+    scene.enables(A, true);
+    scene.sends(A, &chat(BOB, "a"));
+    for body in ["1", "2", "3"] {
+        scene.sends(B, &chat(ALICE, body));
+    }
+    scene.acks(A, 1);
+    scene.drops(A);
+    scene.sends(B, &chat(ALICE, "4"));
+    scene.clear();
+    scene.is_given_away(ALICE);
+    scene.sends(B, &chat(ALICE, "5"));
+    scene.is_given_away(ALICE);
+    scene.gets(B, &[]);
+    scene.resumes(A, 2);
+    let got = scene.take(A);
+    assert_eq!(got.first().map(String::as_str), Some("resumed, handled 1, acknowledged 2"));
+    let bodies: Vec<_> = got.iter().filter_map(|stanza| stanza.split("<body>").nth(1)?.get(..1)).collect();
+    assert_eq!(bodies, ["3", "4", "5"], "{got:?}");
+    scene.acks(A, 5);
+    scene.passes(11);
+    assert_eq!(scene.log(ALICE), Vec::<String>::new(), "nothing comes again");
+
+    // And if nobody resumes it.
+    scene.sends(B, &chat(ALICE, "6"));
+    scene.drops(A);
+    scene.clear();
+    scene.is_given_away(ALICE);
+    scene.passes(301);
+    scene.gets(B, &["<presence to='bob@b.example/x' from='alice@a.example/x' type='unavailable'/>"]);
+    scene.resumes(A, 5);
+    scene.gets(A, &["not resumed, handled 1"]);
+    assert_eq!(scene.log(ALICE).len(), 1);
+}

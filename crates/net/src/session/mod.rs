@@ -238,6 +238,16 @@ impl Session {
         self.detach(!self.is_closing);
     }
 
+    /// The process ends. Clients resume a stream whose connection was lost, and not all of them one that was ended.
+    fn shut_down(&mut self, user_goes_on: bool) {
+        let is_resumable = self.attachment.as_ref().is_some_and(|attached| attached.stream().is_some());
+        if user_goes_on && is_resumable {
+            self.lose();
+        } else {
+            self.fail(StreamCondition::SystemShutdown);
+        }
+    }
+
     fn detach(&mut self, resumable: bool) {
         if let Some(attachment) = self.attachment.take() {
             self.tell_user(FromSession::Detached { attachment: attachment.number(), resumable });
@@ -337,7 +347,7 @@ impl Handler<SessionMessage> for Session {
             SessionMessage::User(message) => self.user(message),
             SessionMessage::Timer(timer) => self.timer(timer),
             SessionMessage::Lost => self.lose(),
-            SessionMessage::Shutdown => self.fail(StreamCondition::SystemShutdown),
+            SessionMessage::Shutdown { user_goes_on } => self.shut_down(user_goes_on),
         }
         // Whatever it led to is written by the pump, which is polled next.
         if self.phase == Phase::Over {

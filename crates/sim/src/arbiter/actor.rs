@@ -78,7 +78,12 @@ impl Arbiter {
         }
         self.carry_out(&key, epoch, outputs, stage, out);
         if retires {
+            let streams = self.entities.get(&key).map(|actor| actor.shell.entity().waiting_streams());
             self.ended(&key, out);
+            self.unattended.keep(&key, streams.unwrap_or_default());
+            if !self.slots.quiesces(key.slot()) {
+                self.hand_over_unattended(key.slot(), stage, out);
+            }
         }
     }
 

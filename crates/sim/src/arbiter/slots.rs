@@ -10,7 +10,7 @@ use crate::stage::{Stage, ToMember};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use stentor_cluster::wire::Source;
-use stentor_engine::{Ask, Command, Event, Key, MemberId, Slot, Table, ToSession};
+use stentor_engine::{Ask, Command, Event, Key, MemberId, SessionKey, Slot, Table, ToSession};
 
 impl Arbiter {
     /// A newer table: entities of slots that are another's are dropped with all they had not let go, sessions of
@@ -19,8 +19,9 @@ impl Arbiter {
         let version = table.version();
         let moved = self.slots.install(table);
         self.entities.retain(|key, _| !moved.lost.contains(&key.slot()));
-        for slot in &moved.lost {
-            self.retiring.forget(*slot);
+        for slot in moved.lost {
+            self.retiring.forget(slot);
+            self.hand_over_unattended(slot, stage, out);
         }
         for (key, event) in moved.released {
             self.admit(Source::Member, key, event, stage, out);
@@ -126,10 +127,27 @@ impl Arbiter {
 
     /// These slots stay after all.
     pub(super) fn resume(&mut self, slots: &[Slot], stage: &mut Stage, out: &mut Outgoing) {
+        let waited = self.slots.resume(slots.iter().copied());
         for slot in slots {
             self.retiring.forget(*slot);
+            self.hand_over_unattended(*slot, stage, out);
         }
-        for (key, event) in self.slots.resume(slots.iter().copied()) {
+        for (key, event) in waited {
+            self.admit(Source::Member, key, event, stage, out);
+        }
+    }
+
+    /// Tells whoever has the slot now of streams that wait to be resumed.
+    pub(super) fn hand_over_unattended(&mut self, slot: Slot, stage: &mut Stage, out: &mut Outgoing) {
+        let (member, arbiter) = (self.me, self.number);
+        let actors = &mut self.actors;
+        let told = self.unattended.take(slot, || {
+            *actors += 1;
+            // Clients' sessions are counted from the other end.
+            SessionKey { member, arbiter, serial: u64::MAX - *actors }
+        });
+        stage.coverage.streams_moved += told.len() as u64 / 2;
+        for (key, event) in told {
             self.admit(Source::Member, key, event, stage, out);
         }
     }

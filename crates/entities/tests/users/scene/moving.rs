@@ -1,7 +1,7 @@
 //! A user's slot becomes another member's.
 
 use super::{Scene, key};
-use stentor_engine::{Epoch, Event, MemberId, TakenOver, ToSession};
+use stentor_engine::{Epoch, Event, FromSession, MemberId, SessionKey, TakenOver, ToSession};
 
 impl Scene {
     /// [`Scene::online`], in a cluster.
@@ -28,6 +28,19 @@ impl Scene {
         self.now.monotonic -= 500;
         self.now.unix -= 500;
         self.give(key, Event::TakenOver(TakenOver::unknown()));
+    }
+
+    /// The slot is given to another member, with the streams that wait to be resumed, and all sessions have attached there.
+    pub(crate) fn is_given_away(&mut self, jid: &str) {
+        let streams = self.shells.get(&key(jid)).expect("it is loaded").entity().waiting_streams();
+        self.moves(jid);
+        for (serial, stream) in (1_000..).zip(streams) {
+            let session = SessionKey { member: MemberId(1), arbiter: 0, serial };
+            let lost = FromSession::Detached { attachment: stream.attachment, resumable: true };
+            self.give(key(jid), Event::Session(session, FromSession::Attach(Box::new(stream))));
+            self.give(key(jid), Event::Session(session, lost));
+        }
+        self.gathered(jid);
     }
 
     /// The client's session is told to attach.

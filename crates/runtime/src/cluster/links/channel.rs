@@ -298,3 +298,71 @@ impl Channel {
         Some(link.next_deadline().unwrap_or(u64::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stentor_cluster::limits::LINK_EVENTS_MAX;
+    use stentor_engine::{Ask, Command, Epoch, Event, Key, MemberId, Reply, SessionKey, Slot, ToSession};
+    use stentor_xmpp::{BareJid, StreamCondition, StreamError};
+
+    fn user() -> Key {
+        Key::User(BareJid::parse("romeo@a.example").unwrap())
+    }
+
+    fn question(number: u64) -> ToMember {
+        let event = Event::Command(Ask(number), Command::Describe);
+        ToMember::Event { source: None, key: user(), epoch: Epoch(1), event }
+    }
+
+    fn to_session(serial: u64, message: ToSession) -> ToMember {
+        let session = SessionKey { member: MemberId(2), arbiter: 0, serial };
+        let source = (Slot::new(1).unwrap(), Epoch(1));
+        ToMember::Session { owner: Some(user()), source, session, message }
+    }
+
+    fn stanza(serial: u64) -> ToMember {
+        let stanza = Bytes::from_static(b"<presence/>");
+        let waiting = stentor_engine::LogId(1);
+        to_session(serial, ToSession::Outbound { attachment: serial, stanza, entry: None, waiting })
+    }
+
+    /// Answers and ends are taken all the same; of what was to be one frame, each comes back for itself.
+    #[test]
+    fn what_a_full_link_does_not_take_comes_back_as_it_was() {
+        let settings = LinkSettings { cluster: 1, me: MemberId(1), name: "a".into(), peer: MemberId(2) };
+        let channel = Channel::new(0, settings, 1, Version::common(Version::RANGE).unwrap());
+        let many = (0..LINK_EVENTS_MAX as u64).map(question).collect();
+        assert_eq!(channel.send(many).unwrap().len(), 0, "there is room");
+
+        let end = ToSession::End(StreamError::new(StreamCondition::ResourceConstraint));
+        let event = Event::Command(Ask(8), Command::Describe);
+        let returned = ToMember::Returned { version: 1, key: user(), event };
+        let reply = ToMember::Reply(Ask(9), Reply::Done);
+        let items = vec![question(7), stanza(1), stanza(2), to_session(3, end), returned, reply];
+        let back = channel.send(items).unwrap();
+        let [question, one, other] = back.as_slice() else { panic!("{back:?}") };
+        let is_asked = |item: &ToMember| match item {
+            ToMember::Event { source: None, key, epoch: Epoch(1), event: Event::Command(Ask(7), _) } => {
+                *key == user()
+            }
+            _ => false,
+        };
+        assert!(is_asked(question), "{question:?}");
+        for (item, expected) in [(one, 1), (other, 2)] {
+            let ToMember::Session { owner, session, message, .. } = item else { panic!("{item:?}") };
+            assert_eq!((owner, session.serial), (&Some(user()), expected));
+            assert!(matches!(message, ToSession::Outbound { attachment, .. } if *attachment == expected));
+        }
+        assert_eq!(channel.waiting().0, LINK_EVENTS_MAX + 3);
+    }
+
+    #[test]
+    fn what_is_for_a_member_that_is_gone_comes_back() {
+        let settings = LinkSettings { cluster: 1, me: MemberId(1), name: "a".into(), peer: MemberId(2) };
+        let channel = Channel::new(0, settings, 1, Version::common(Version::RANGE).unwrap());
+        assert!(channel.send(vec![question(1)]).is_ok());
+        assert_eq!(channel.close().len(), 1);
+        assert_eq!(channel.send(vec![question(2), stanza(1)]).unwrap_err().len(), 2);
+    }
+}
