@@ -31,6 +31,15 @@ async fn members_share_the_slots_and_answer_for_each_other() {
 }
 
 #[actix_rt::test]
+async fn what_is_asked_before_slots_have_owners_waits_for_these() {
+    let world = World::new();
+    let member = world.start("a").await.expect("it joins");
+    for user in users() {
+        assert_eq!(member.ask(&user, create()).await, Some(Reply::Done));
+    }
+}
+
+#[actix_rt::test]
 async fn what_a_member_had_that_is_gone_is_others() {
     let world = World::new();
     let members = world.of(&["a", "b", "c"]).await;
@@ -63,26 +72,50 @@ async fn a_member_that_drains_gives_all_away_while_users_are_served() {
     let asking = actix_rt::spawn(async move {
         while !goes_on.load(Ordering::SeqCst) {
             for user in users() {
-                let first = administration.ask(user.clone(), Command::Describe).await;
-                // What a member that leaves has given back and not written yet is gone with it; a question then fails.
-                if first.is_none() {
-                    let again = administration.ask(user.clone(), Command::Describe).await;
-                    assert_eq!(again, Some(EMPTY), "{user:?}");
-                } else {
-                    assert_eq!(first, Some(EMPTY), "{user:?}");
-                }
+                let answer = administration.ask(user.clone(), Command::Describe).await;
+                assert_eq!(answer, Some(EMPTY), "{user:?}");
             }
         }
     });
     b.handle.drain();
     b.handle.drained().await;
     assert_eq!(b.handle.table().slots_of(b.id).count(), 0);
+    // Behind this, whatever others had sent was given back.
+    b.runtime.administration().end_sessions().await;
     b.handle.leave();
     assert_eq!(b.handle.ended().await, Ending::Left);
     b.handle.stopped().await;
     settled(&[a, c]).await;
     is_over.store(true, Ordering::SeqCst);
     asking.await.expect("all were answered");
+}
+
+#[actix_rt::test]
+async fn what_comes_by_a_newer_table_waits_for_it() {
+    let world = World::new();
+    let aside = world.other_way();
+    let a = aside.start("a").await.expect("it joins");
+    let b = world.start("b").await.expect("it joins");
+    settled(&[&a, &b]).await;
+    let ours: Vec<_> = users().into_iter().filter(|user| a.owns(user)).collect();
+    aside.store.hides_table.store(true, Ordering::SeqCst);
+    let c = world.start("c").await.expect("it joins");
+    until("b knows", || async { b.handle.table().member(c.id).is_some() }).await;
+    let administration = b.runtime.administration();
+    let asking = actix_rt::spawn(async move {
+        for user in ours {
+            assert_eq!(administration.ask(user.clone(), create()).await, Some(Reply::Done), "{user:?}");
+        }
+    });
+    until("a holds what b says", || async {
+        a.status().await.members.iter().any(|member| member.held_frames > 0)
+    })
+    .await;
+    assert!(a.handle.table().member(c.id).is_none());
+    aside.store.hides_table.store(false, Ordering::SeqCst);
+    asking.await.expect("all were answered");
+    settled(&[&a, &b, &c]).await;
+    assert!(a.status().await.members.iter().all(|member| member.held_frames == 0));
 }
 
 #[actix_rt::test]

@@ -34,6 +34,8 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl 
 #[derive(Clone)]
 pub(crate) struct Away {
     pub(crate) is_away: Arc<AtomicBool>,
+    /// It gives no table.
+    pub(crate) hides_table: Arc<AtomicBool>,
     /// Questions that were not answered.
     pub(crate) failed: Arc<AtomicU64>,
     backend: MemoryBackend,
@@ -41,7 +43,8 @@ pub(crate) struct Away {
 
 impl Register for Away {
     fn ask(&mut self, request: &RegisterRequest) -> RegisterReply {
-        if self.is_away.load(Ordering::SeqCst) {
+        let is_hidden = self.hides_table.load(Ordering::SeqCst) && *request == RegisterRequest::Table;
+        if is_hidden || self.is_away.load(Ordering::SeqCst) {
             self.failed.fetch_add(1, Ordering::SeqCst);
             return RegisterReply::Failed("it is away".to_owned());
         }
@@ -50,7 +53,7 @@ impl Register for Away {
 }
 
 pub(crate) struct World {
-    pub(crate) authority: Authority,
+    pub(crate) authority: Arc<Authority>,
     pub(crate) store: Away,
 }
 
@@ -66,9 +69,15 @@ fn keys() -> GossipKeys {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let (is_away, failed) = (Arc::default(), Arc::default());
-        let store = Away { is_away, failed, backend: MemoryBackend::new() };
-        Self { authority: Authority::new(), store }
+        let (is_away, hides_table, failed) = (Arc::default(), Arc::default(), Arc::default());
+        let store = Away { is_away, hides_table, failed, backend: MemoryBackend::new() };
+        Self { authority: Arc::new(Authority::new()), store }
+    }
+
+    /// Another way to the same, with faults of its own.
+    pub(crate) fn other_way(&self) -> Self {
+        let store = Away { is_away: Arc::default(), hides_table: Arc::default(), ..self.store.clone() };
+        Self { authority: Arc::clone(&self.authority), store }
     }
 
     pub(crate) fn config(&self, name: &str) -> ClusterConfig {

@@ -1,10 +1,10 @@
 //! A session without a socket, on an arbiter of a member.
 
 use crate::pair::Member;
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
-use stentor_engine::{Attachment, Event, FromSession, Key, SessionKey, ToSession};
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
+use stentor_engine::{Asking, Attachment, Event, FromSession, Key, SessionKey, StreamId, ToSession};
 use stentor_runtime::SessionMessage;
-use stentor_xmpp::{BareJid, Stanza};
+use stentor_xmpp::{BareJid, Counter, Stanza};
 use tokio::sync::mpsc;
 
 /// A client, as a test holds it.
@@ -16,18 +16,38 @@ pub(crate) struct Client {
 impl Client {
     /// Binds a resource at a member, and is available.
     pub(crate) async fn online(member: &Member, user: &str, resource: &'static str) -> Self {
-        let (sender, told) = mpsc::unbounded_channel();
-        let (started, address) = tokio::sync::oneshot::channel();
-        let user = Key::User(BareJid::parse(user).expect("a JID"));
-        member.runtime.place(move |_load| {
-            let session = Session { user, resource, key: None, attachment: None, told: sender };
-            let _ = started.send(session.start());
-        });
-        let mut client = Self { session: address.await.expect("it starts"), told };
+        let mut client = Self::start(member, user, Asking::Bind(resource.into())).await;
         client.hears("bound").await;
         client.says("<presence/>").await;
         client.hears(&format!("/{resource}'")).await;
         client
+    }
+
+    async fn start(member: &Member, user: &str, asking: Asking) -> Self {
+        let (sender, told) = mpsc::unbounded_channel();
+        let (started, address) = tokio::sync::oneshot::channel();
+        let user = Key::User(BareJid::parse(user).expect("a JID"));
+        member.runtime.place(move |_load| {
+            let session = Session { user, asking, key: None, attachment: None, told: sender };
+            let _ = started.send(session.start());
+        });
+        Self { session: address.await.expect("it starts"), told }
+    }
+
+    /// Turns stream management on.
+    pub(crate) async fn enables(&mut self, stream: StreamId) {
+        self.session.send(Enable(stream)).await.expect("it lives");
+        self.hears("enabled").await;
+    }
+
+    /// Loses its connection.
+    pub(crate) async fn is_lost(self) {
+        self.session.send(Lose).await.expect("it lives");
+    }
+
+    /// Comes back for a stream, at a member.
+    pub(crate) async fn resumes(member: &Member, user: &str, stream: StreamId) -> Self {
+        Self::start(member, user, Asking::Resume(stream, Counter(0))).await
     }
 
     /// Sends a stanza.
@@ -47,7 +67,7 @@ impl Client {
 
 struct Session {
     user: Key,
-    resource: &'static str,
+    asking: Asking,
     key: Option<SessionKey>,
     attachment: Option<Attachment>,
     told: mpsc::UnboundedSender<String>,
@@ -56,6 +76,14 @@ struct Session {
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Say(Stanza);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Enable(StreamId);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Lose;
 
 impl Session {
     fn tell_user(&self, event: FromSession) {
@@ -68,6 +96,10 @@ impl Session {
             (ToSession::Bound { attachment, jid }, _) => {
                 self.attachment = Some(Attachment::bound(attachment, jid));
                 "bound".to_owned()
+            }
+            (ToSession::ManagementEnabled { resumable, .. }, Some(own)) => {
+                own.enabled(resumable);
+                "enabled".to_owned()
             }
             (ToSession::Outbound { attachment, stanza, entry, waiting }, Some(own)) => {
                 assert_eq!(attachment, own.number());
@@ -98,7 +130,7 @@ impl Actor for Session {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.key = stentor_runtime::new_session(context.address().recipient(), Some(&self.user));
-        self.tell_user(FromSession::Bind { resource: self.resource.into(), peer: None });
+        self.tell_user(self.asking.event(None));
     }
 }
 
@@ -121,5 +153,26 @@ impl Handler<Say> for Session {
     fn handle(&mut self, Say(stanza): Say, _: &mut Self::Context) {
         let event = self.attachment.as_mut().expect("it has a resource").receive(vec![stanza]);
         self.tell_user(event);
+    }
+}
+
+impl Handler<Enable> for Session {
+    type Result = ();
+
+    fn handle(&mut self, Enable(stream): Enable, _: &mut Self::Context) {
+        let own = self.attachment.as_mut().expect("it has a resource");
+        let event = own.enable(stream, true, None).expect("not before");
+        self.tell_user(event);
+    }
+}
+
+impl Handler<Lose> for Session {
+    type Result = ();
+
+    fn handle(&mut self, _: Lose, context: &mut Self::Context) {
+        let attachment = self.attachment.take().expect("it has a resource").number();
+        self.tell_user(FromSession::Detached { attachment, resumable: true });
+        self.key.into_iter().for_each(stentor_runtime::forget_session);
+        context.stop();
     }
 }

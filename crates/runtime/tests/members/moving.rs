@@ -58,6 +58,28 @@ async fn a_slot_moves_once_it_is_quiet_and_what_waited_goes_after_it() {
     assert_eq!(pair.a.runtime.administration().count().await.0, 0);
 }
 
+/// Its answer would come by way of a member that may leave before.
+#[actix_rt::test]
+async fn a_question_that_waited_where_its_slot_was_goes_back_to_who_asked() {
+    let mut pair = pair().await;
+    assert_eq!(ask(&pair.a, create()).await, Some(Reply::Done));
+    let slot = user().slot();
+    pair.a.runtime.shared().quiesce(1, &Arc::from([slot]));
+    while pair.a.reports.recv().await != Some(Report::Quiet(slot, 1)) {}
+    let administration = pair.b.runtime.administration();
+    let waiting = actix_rt::spawn(async move { administration.ask(user(), Command::Describe).await });
+    while pair.log.lock().expect("unharmed").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let table = change(&pair.table, vec![(slot, B)]);
+    for member in [&pair.b, &pair.a] {
+        member.runtime.shared().install(&table);
+    }
+    pair.b.runtime.shared().gathered(&Arc::from([slot]));
+    assert_eq!(waiting.await.expect("it ran"), Some(EMPTY));
+    assert_eq!(*pair.log.lock().expect("unharmed"), ["event", "returned"]);
+}
+
 #[actix_rt::test]
 async fn a_slot_that_stays_after_all_answers_what_waited() {
     let mut pair = pair().await;
@@ -91,6 +113,15 @@ async fn what_comes_by_an_older_table_goes_back_and_is_sent_again_by_the_newer_o
     let log = pair.log.lock().expect("unharmed").clone();
     let carried: Vec<&str> = log.into_iter().filter(|kind| *kind != "handed over").collect();
     assert_eq!(carried, ["event", "returned", "event", "reply"]);
+}
+
+#[actix_rt::test]
+async fn who_asks_by_a_full_link_is_told_at_once() {
+    let pair = pair().await;
+    pair.is_full.store(true, Ordering::Release);
+    assert_eq!(ask(&pair.b, create()).await, Some(Reply::Failed));
+    pair.is_full.store(false, Ordering::Release);
+    assert_eq!(ask(&pair.b, create()).await, Some(Reply::Done));
 }
 
 #[actix_rt::test]

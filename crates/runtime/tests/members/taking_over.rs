@@ -5,7 +5,7 @@ use crate::pair::{A, B, Member, Pair, change, pair};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use stentor_engine::{Command, Key, Reply, Slot};
+use stentor_engine::{Command, Key, Reply, Slot, StreamId};
 use stentor_runtime::Report;
 use stentor_xmpp::BareJid;
 
@@ -111,4 +111,48 @@ async fn sessions_whose_users_cannot_be_reached_are_lost() {
     let mut juliet = Client::online(&pair.b, JULIET, "balcony").await;
     pair.b.runtime.shared().unreachable(A);
     juliet.hears("Lost").await;
+}
+
+#[actix_rt::test]
+async fn when_a_process_ends_its_sessions_are_told_whether_their_users_go_on() {
+    let pair = friends().await;
+    let mut juliet = Client::online(&pair.b, JULIET, "balcony").await;
+    let mut romeo = Client::online(&pair.a, ROMEO, "orchard").await;
+    pair.b.runtime.administration().end_sessions().await;
+    juliet.hears("Shutdown { user_goes_on: true }").await;
+    pair.a.runtime.administration().end_sessions().await;
+    romeo.hears("Shutdown { user_goes_on: false }").await;
+}
+
+/// By plan, and it stays after all; then it moves.
+#[actix_rt::test]
+async fn streams_that_wait_to_be_resumed_go_with_their_slot() {
+    const STREAM: StreamId = StreamId(7);
+    let mut pair = friends().await;
+    let mercutio = Client::online(&pair.a, MERCUTIO, "street").await;
+    let mut juliet = Client::online(&pair.b, JULIET, "balcony").await;
+    juliet.enables(STREAM).await;
+    juliet.is_lost().await;
+    let key = Key::User(BareJid::parse(JULIET).expect("a JID"));
+    let slots: Arc<[Slot]> = Arc::from([key.slot()]);
+    let shared = pair.a.runtime.shared();
+    shared.quiesce(1, &slots);
+    while pair.a.reports.recv().await != Some(Report::Quiet(key.slot(), 1)) {}
+    shared.resume(&slots);
+    mercutio.says(&format!("<message to='{JULIET}'><body>By my heel</body></message>")).await;
+    shared.quiesce(2, &slots);
+    while pair.a.reports.recv().await != Some(Report::Quiet(key.slot(), 2)) {}
+
+    // Its client is back before the table is.
+    let mut juliet = Client::resumes(&pair.a, JULIET, STREAM).await;
+    let table = change(&pair.table, vec![(key.slot(), B)]);
+    for member in [&mut pair.b, &mut pair.a] {
+        member.runtime.shared().install(&table);
+        for _ in 0..2 {
+            while !matches!(member.reports.recv().await, Some(Report::HandedOver { version: 2, .. })) {}
+        }
+    }
+    pair.b.runtime.shared().gathered(&slots);
+    let heard = juliet.hears("Resumed").await;
+    assert!(heard.last().is_some_and(|resumed| resumed.contains("By my heel")), "{heard:?}");
 }
