@@ -41,7 +41,7 @@ impl Client {
     }
 
     /// Loses its connection.
-    pub(crate) async fn is_lost(self) {
+    pub(crate) async fn loses_connection(self) {
         self.session.send(Lose).await.expect("it lives");
     }
 

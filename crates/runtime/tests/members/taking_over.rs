@@ -132,7 +132,7 @@ async fn streams_that_wait_to_be_resumed_go_with_their_slot() {
     let mercutio = Client::online(&pair.a, MERCUTIO, "street").await;
     let mut juliet = Client::online(&pair.b, JULIET, "balcony").await;
     juliet.enables(STREAM).await;
-    juliet.is_lost().await;
+    juliet.loses_connection().await;
     let key = Key::User(BareJid::parse(JULIET).expect("a JID"));
     let slots: Arc<[Slot]> = Arc::from([key.slot()]);
     let shared = pair.a.runtime.shared();
