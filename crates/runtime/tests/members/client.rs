@@ -112,9 +112,9 @@ impl Session {
                 own.attached(attachment, inbound);
                 "attached".to_owned()
             }
-            (ToSession::Reattach, Some(own)) => {
-                let attach = own.attach(None).expect("no message is under way");
-                self.tell_user(attach);
+            (ToSession::Reattach, own) => {
+                let again = own.as_ref().map(|own| own.attach(None).expect("no message is under way"));
+                self.tell_user(again.unwrap_or_else(|| self.asking.event(None)));
                 self.key.into_iter().for_each(stentor_runtime::reattached);
                 "reattach".to_owned()
             }
