@@ -122,16 +122,20 @@ fn sessions_are_listed_and_ended(cluster: &Cluster) -> Result {
     Ok(())
 }
 
-/// Who is expected to come back how, if that member is gone: of its clients, those on another stream who stay away for
-/// longer than theirs is kept, and, if it does not move its accounts first, those whose account it serves as well.
-fn affected(cluster: &Cluster, place: usize, moves_accounts: bool) -> Result<BTreeMap<u32, &'static str>> {
-    let of_it = (0..CLIENTS).filter(|number| *number as usize % MEMBERS.len() == place);
-    of_it
+/// Who is expected to come back how, if that member is gone without a word: of its clients, those whose account it serves
+/// as well, and those who stay away for longer than their stream is kept, on another stream.
+fn affected(cluster: &Cluster, place: usize) -> Result<BTreeMap<u32, &'static str>> {
+    clients_of(place)
         .map(|number| {
-            let is_lost = !moves_accounts && cluster.locate("a", &format!("load{number}"))? == at(place);
+            let is_lost = cluster.locate("a", &format!("load{number}"))? == at(place);
             Ok((number, if is_lost || number % AWAY == 0 { FAILED } else { RESUMED }))
         })
         .collect()
+}
+
+/// The accounts of the clients at that member.
+fn clients_of(place: usize) -> impl Iterator<Item = u32> {
+    (0..CLIENTS).filter(move |number| *number as usize % MEMBERS.len() == place)
 }
 
 /// Clients that chat, without ids by which the server would know what they send again.
@@ -152,7 +156,7 @@ fn verdict(load: Load, expected: &BTreeMap<u32, &str>) -> Result<u64> {
 }
 
 fn one_is_killed(cluster: &mut Cluster, place: usize) -> Result<u64> {
-    let expected = affected(cluster, place, false)?;
+    let expected = affected(cluster, place)?;
     let slots = |cluster: &Cluster| -> Result<Vec<Value>> {
         let slots = cluster.ask(other_than(place), &["cluster", "slots"])?;
         Ok(slots.as_array().into_iter().flatten().filter_map(|slot| slot.get("member").cloned()).collect())
@@ -177,7 +181,7 @@ fn incarnation(cluster: &Cluster, name: &str) -> Result<(Value, Value)> {
 
 /// It stands still for longer than its lease lasts, with what clients go on sending to it, and then goes on.
 fn one_hangs(cluster: &mut Cluster, place: usize) -> Result<u64> {
-    let expected = affected(cluster, place, false)?;
+    let expected = affected(cluster, place)?;
     let before = incarnation(cluster, at(place))?;
     let mut load = chat(cluster)?;
     cluster.signal(at(place), "STOP")?;
@@ -191,9 +195,9 @@ fn one_hangs(cluster: &mut Cluster, place: usize) -> Result<u64> {
     verdict(load, &expected)
 }
 
-/// Its accounts move first, so that all its clients can resume, and nobody else notices anything.
+/// Its accounts move first; then its sessions are ended, and their clients go on elsewhere without a loss.
 fn one_is_drained(cluster: &mut Cluster, place: usize) -> Result<u64> {
-    let expected = affected(cluster, place, true)?;
+    let expected = clients_of(place).map(|number| (number, FAILED)).collect();
     let load = chat(cluster)?;
     cluster.ask(at(place), &["cluster", "drain"])?;
     assert_eq!(cluster.ended(at(place))?.code(), Some(0));

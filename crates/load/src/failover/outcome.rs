@@ -10,6 +10,9 @@ use super::Field;
 use super::field::State;
 use crate::report::Latency;
 
+/// Examples that a report has of one mistake.
+const EXAMPLES_MAX: usize = 20;
+
 /// How the clients came back.
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
@@ -57,6 +60,8 @@ struct Unavailable {
     of_others: u64,
     /// The last that a contact was told of a client that came back, or never went.
     last: usize,
+    /// Some of what nobody, or somebody else, should have been told, or once only.
+    examples: Vec<String>,
 }
 
 /// How often contacts were told that clients are unavailable.
@@ -106,9 +111,16 @@ impl Outcome {
 impl Unavailable {
     fn new(state: &State) -> Self {
         let is_afresh = |who: &&String| !state.away.contains(*who);
+        // Who comes back on another stream may be told of each contact that it is not there, before that it is.
+        let is_kept = |to: &str| !state.away.contains(to) && !state.afresh.contains(to);
+        let told = || state.unavailable.iter().filter(|((_, to), _)| is_kept(to));
         let count = |is_one: &dyn Fn(&str) -> bool| {
-            state.unavailable.iter().filter(|((from, _), _)| is_one(from)).map(|(_, count)| count).sum()
+            told().filter(|((from, _), _)| is_one(from)).map(|(_, count)| count).sum()
         };
+        let is_wrong =
+            |from: &str, count: u64| count > 1 || !state.away.contains(from) && !state.afresh.contains(from);
+        let wrong = told().filter(|((from, _), count)| is_wrong(from, **count));
+        let examples = wrong.map(|((from, to), count)| format!("{count} x {from} to {to}"));
         let is_resumed = |who: &str| {
             state.affected.contains(who) && !state.away.contains(who) && !state.afresh.contains(who)
         };
@@ -118,6 +130,7 @@ impl Unavailable {
             afresh: Told::new(state, state.afresh.iter().filter(is_afresh)),
             of_resumed: count(&is_resumed),
             of_others: count(&|who| !state.affected.contains(who)),
+            examples: examples.take(EXAMPLES_MAX).collect(),
             last: state.gone.iter().filter(|(from, _)| is_there(from)).count(),
         }
     }
@@ -176,13 +189,14 @@ impl fmt::Display for Outcome {
                 "  success, ms      first {first:.0}, last {last:.0}, since the first loss of all"
             )?;
         }
-        let Unavailable { away, afresh, of_resumed, of_others, last } = &self.unavailable;
+        let Unavailable { away, afresh, of_resumed, of_others, last, examples } = &self.unavailable;
         writeln!(out, "  unavailable      stayed away {away}")?;
         writeln!(out, "                   came back afresh {afresh}")?;
         writeln!(
             out,
             "                   {of_resumed} of clients that resumed, {of_others} of others, {last} for good"
         )?;
+        examples.iter().try_for_each(|example| writeln!(out, "                   {example}"))?;
         for (title, texts) in [("loss", &self.losses), ("attempt", &self.failed_attempts)] {
             for (text, count) in texts {
                 writeln!(out, "  {title:<16} {count} x {text}")?;
@@ -233,7 +247,10 @@ mod tests {
         }
         tell("b", "c", true);
         let away = Told { clients: 1, expected: 3, once: 1, never: 1, repeatedly: 1 };
-        let expected = Unavailable { away, of_resumed: 1, of_others: 1, last: 1, ..Unavailable::default() };
+        let examples =
+            vec!["2 x a@x to c@x".to_owned(), "1 x b@x to c@x".to_owned(), "1 x c@x to d@x".to_owned()];
+        let none = Unavailable::default();
+        let expected = Unavailable { away, of_resumed: 1, of_others: 1, last: 1, examples, ..none };
         let outcome = Outcome::new(&field);
         assert_eq!(outcome.unavailable, expected);
         tell("a", "d", false);
