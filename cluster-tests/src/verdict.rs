@@ -1,4 +1,4 @@
-//! What must hold of a failover: by the load's report, and by what stands in the store afterwards.
+//! What must hold of a failover, by the load's report.
 
 use crate::accounts;
 use serde_json::{Value, json};
@@ -49,48 +49,4 @@ pub fn holds(report: &Value, expected: &BTreeMap<u32, &str>) -> Result<(), Strin
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(format!("{}\n{report:#}", wrong.join("\n"))) }
-}
-
-/// Of all messages that loads sent: which stand in whose log how often, and in which order.
-#[derive(Debug, Default)]
-pub struct Archives {
-    /// By owner and sender: the numbers of the messages, in the order of the log.
-    numbers: BTreeMap<(String, String), Vec<u64>>,
-}
-
-impl Archives {
-    /// Of a backup's lines.
-    pub fn new(backup: &[Value]) -> Self {
-        let mut archives = Self::default();
-        for entry in backup.iter().filter_map(|line| line.get("entry")) {
-            let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default();
-            // load-RUN-SENDER-STREAM-NUMBER
-            let Some(name) = text("value").split("id='load-").nth(1).and_then(|rest| rest.split('\'').next())
-            else {
-                continue;
-            };
-            if let Some((sender, number)) = name.rsplit_once('-') {
-                let number = number.parse().unwrap_or(u64::MAX);
-                let key = (text("owner").to_owned(), sender.to_owned());
-                archives.numbers.entry(key).or_default().push(number);
-            }
-        }
-        archives
-    }
-
-    /// Each of that many messages stands once in the archive of its sender and once in that of its recipient, in the
-    /// order in which it was sent.
-    pub fn hold(&self, messages: u64) -> Result<(), String> {
-        for ((owner, sender), numbers) in &self.numbers {
-            if !numbers.iter().copied().eq(0..numbers.len() as u64) {
-                return Err(format!("the archive of {owner} has of {sender}: {numbers:?}"));
-            }
-        }
-        let count: usize = self.numbers.values().map(Vec::len).sum();
-        if count as u64 == 2 * messages {
-            Ok(())
-        } else {
-            Err(format!("{count} entries of {messages} messages"))
-        }
-    }
 }

@@ -127,15 +127,6 @@ impl Cluster {
         process::run(self.command(first.name).arg("restore").arg(&file)).map(drop)
     }
 
-    /// All that is in the store, as lines of JSON.
-    pub fn backup(&self, name: &str) -> Result<Vec<Value>, String> {
-        let file = self.member(name).folder.join("backup");
-        process::run(self.command(name).arg("backup").arg(&file))?;
-        let text = fs::read_to_string(&file).map_err(|e| e.to_string())?;
-        fs::remove_file(&file).map_err(|e| e.to_string())?;
-        text.lines().map(|line| serde_json::from_str(line).map_err(|e| e.to_string())).collect()
-    }
-
     /// `stentor` with a member's configuration.
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(&self.program);
