@@ -1,78 +1,22 @@
 //! On a database: a server alone, and as a member of a cluster.
 
+#[path = "../support/postgres.rs"]
+mod database;
+
 use crate::process::{Server, initialised, run, stentor};
+use database::{MEMBER, Postgres};
 use rustix::process::Signal;
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/lib/postgres.sh");
-
-/// A private PostgreSQL, which ends once the input of the process closes.
-struct Postgres {
-    process: Child,
-    place: String,
-    password: String,
+/// `stentor` on a database, with more settings.
+fn on(postgres: &Postgres, folder: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Command {
+    let mut command = stentor(folder, arguments);
+    command.envs(postgres.settings(folder)).envs(more.iter().copied());
+    command
 }
-
-impl Postgres {
-    /// None, with the reason printed, if it cannot be had here.
-    fn start() -> Option<Self> {
-        // Another user than this one may run it, who must be able to go there.
-        let readable = std::fs::Permissions::from_mode(0o755);
-        let folder = tempfile::Builder::new().permissions(readable).tempdir().expect("a folder").keep();
-        let mut process = Command::new(SCRIPT)
-            .arg("start")
-            .arg(&folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it runs");
-        let mut url = String::new();
-        let output = process.stdout.take().expect("it is piped");
-        BufReader::new(output).read_line(&mut url).expect("UTF-8");
-        let Some((user, place)) = url.trim_end().split_once('@') else {
-            process.wait().expect("it ends");
-            println!("skipped: PostgreSQL cannot be had here; the reason stands above");
-            return None;
-        };
-        let password = user.rsplit(':').next().unwrap_or_default().to_owned();
-        Some(Self { process, place: place.to_owned(), password })
-    }
-
-    /// `stentor` on this database, with more settings.
-    fn stentor(&self, folder: &Path, arguments: &[&str], more: &[(&str, &str)]) -> Command {
-        std::fs::write(folder.join("password"), &self.password).expect("written");
-        let private = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(folder.join("password"), private).expect("set");
-        let url = format!("postgresql://stentor@{}", self.place);
-        let mut command = stentor(folder, arguments);
-        let store = [("ENGINE", "postgres"), ("URL", &url), ("PASSWORD_FILE", "password"), ("TLS", "off")];
-        command.envs(store.map(|(setting, value)| (format!("STENTOR__STORE__{setting}"), value)));
-        command.envs(more.iter().map(|(setting, value)| (format!("STENTOR__{setting}"), value)));
-        command
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
-const MEMBER: &[(&str, &str)] = &[
-    ("CLUSTER__ID", "test"),
-    ("CLUSTER__NAME", "a"),
-    ("CLUSTER__LINK", "127.0.0.1:0"),
-    ("CLUSTER__GOSSIP", "127.0.0.1:0"),
-    ("CLUSTER__AUTHORITY", "cluster/authority.crt"),
-    ("CLUSTER__CERTIFICATE", "cluster/a.crt"),
-    ("CLUSTER__KEY", "cluster/a.key"),
-    ("CLUSTER__GOSSIP_KEYS", "cluster/gossip.keys"),
-];
 
 fn with_certificates() -> tempfile::TempDir {
     let folder = initialised();
@@ -88,7 +32,7 @@ fn a_member_that_waits_for_the_store_ends_at_once() {
     // Nobody listens there.
     let store = [("ENGINE", "postgres"), ("URL", "postgresql://stentor@127.0.0.1:1/stentor"), ("TLS", "off")];
     command.envs(store.map(|(setting, value)| (format!("STENTOR__STORE__{setting}"), value)));
-    command.envs(MEMBER.iter().map(|(setting, value)| (format!("STENTOR__{setting}"), value)));
+    command.envs(MEMBER.iter().copied());
     let mut server = Server::of(command.env("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']"));
     let listening = server.wait_for("listening");
     server.wait_for("opening the store");
@@ -118,7 +62,7 @@ fn a_server_is_alone_on_a_database_or_a_member() {
     };
     let mut expected = Vec::new();
     for (name, settings) in [("a@example.org", &[][..]), ("b@example.org", MEMBER), ("c@example.org", &[])] {
-        let mut server = Server::of(&mut postgres.stentor(folder, &["serve"], settings));
+        let mut server = Server::of(&mut on(&postgres, folder, &["serve"], settings));
         server.wait_for("ready");
         accounts(&expected);
         let added = run(folder, &["user", "add", name, "--password", "secret"]);
@@ -136,14 +80,14 @@ fn a_server_is_alone_on_a_database_or_a_member() {
 fn two_servers_are_not_alone_on_a_database() {
     let Some(postgres) = Postgres::start() else { return };
     let (one, other) = (initialised(), with_certificates());
-    let mut first = Server::of(&mut postgres.stentor(one.path(), &["serve"], &[]));
+    let mut first = Server::of(&mut on(&postgres, one.path(), &["serve"], &[]));
     first.wait_for("ready");
-    let mut second = Server::of(&mut postgres.stentor(other.path(), &["serve"], MEMBER));
+    let mut second = Server::of(&mut on(&postgres, other.path(), &["serve"], MEMBER));
     second.wait_for("ready");
     let added = run(one.path(), &["user", "add", "a@example.org", "--password", "secret"]);
     assert!(!added.status.success());
     assert_ne!(first.process.wait().expect("it ends").code(), Some(0));
-    let third = postgres.stentor(one.path(), &["serve"], &[]).output().expect("it runs");
+    let third = on(&postgres, one.path(), &["serve"], &[]).output().expect("it runs");
     assert_eq!(third.status.code(), Some(1));
     let why = String::from_utf8_lossy(&third.stderr);
     assert!(

@@ -1,16 +1,18 @@
 //! Stores that refuse while the server runs, and a store that is restored into a database.
 
+#[path = "../support/postgres.rs"]
+mod database;
+
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
+
+use database::{MEMBER, Postgres};
 
 use crate::client::Client;
 use crate::server::{Server, address, wait_for};
 
 const SM: &str = "xmlns='urn:xmpp:sm:3'";
-const POSTGRES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/lib/postgres.sh");
 
 fn messages(client: &mut Client, bodies: std::ops::Range<u32>) {
     for n in bodies {
@@ -84,7 +86,8 @@ fn a_database_is_restored_and_refuses_for_a_while() {
     assert!(server.command(&["backup", before.to_str().unwrap()]).status.success());
     assert!(server.command(&["cluster", "init", "cluster", "--member", "a"]).status.success());
 
-    let settings = postgres.settings(server.folder());
+    let member = MEMBER.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    let settings = postgres.settings(server.folder()).into_iter().chain(member).collect();
     let server = server.kill_and_move(settings, &before);
     assert!(server.command(&["backup", after.to_str().unwrap()]).status.success());
     assert_eq!(accounts(&before), accounts(&after));
@@ -97,12 +100,12 @@ fn a_database_is_restored_and_refuses_for_a_while() {
     messages(&mut client, 3..6);
     client.until("h='3'");
     let refusals = || server.log().iter().filter(|line| line.contains("does not allow writes")).count();
-    postgres.run("ALTER SYSTEM SET default_transaction_read_only = on");
+    execute(&postgres, "ALTER SYSTEM SET default_transaction_read_only = on");
     wait_for("the database refuses", || refusals() > 0);
     messages(&mut client, 6..9);
     let so_far = refusals();
     wait_for("it goes on refusing", || refusals() > so_far);
-    postgres.run("ALTER SYSTEM RESET default_transaction_read_only");
+    execute(&postgres, "ALTER SYSTEM RESET default_transaction_read_only");
     client.until("h='6'");
     let mut away = Client::bound(&server, from, "away@example.org/a");
     away.send("<presence/>");
@@ -122,70 +125,11 @@ fn accounts(export: &Path) -> Vec<String> {
     rows
 }
 
-/// A private, throwaway database, which ends with the test.
-struct Postgres {
-    url: String,
-    child: Child,
-}
-
-impl Postgres {
-    /// None, with the reason printed, if it cannot be had here.
-    fn start() -> Option<Self> {
-        // Another user than this one may run it, who must be able to go there.
-        let permissions = fs::Permissions::from_mode(0o755);
-        let directory = tempfile::Builder::new().permissions(permissions).tempdir().unwrap().keep();
-        let mut command = Command::new(POSTGRES);
-        command.arg("start").arg(&directory).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        if url.is_empty() {
-            println!("skipped: PostgreSQL cannot be had here; the reason stands above");
-            child.wait().unwrap();
-            let _ = fs::remove_dir_all(&directory);
-            return None;
-        }
-        Some(Self { url: url.trim_end().to_owned(), child })
-    }
-
-    /// Those of a member that has this store.
-    fn settings(&self, folder: &Path) -> Vec<(&'static str, String)> {
-        let (user, place) = self.url.split_once('@').unwrap();
-        let (scheme, password) = user.rsplit_once(':').unwrap();
-        let file = folder.join("password");
-        fs::write(&file, password).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        [
-            ("STENTOR__STORE__ENGINE", "postgres"),
-            ("STENTOR__STORE__URL", &format!("{scheme}@{place}")),
-            ("STENTOR__STORE__PASSWORD_FILE", file.to_str().unwrap()),
-            ("STENTOR__STORE__TLS", "off"),
-            ("STENTOR__CLUSTER__ID", "test"),
-            ("STENTOR__CLUSTER__NAME", "a"),
-            ("STENTOR__CLUSTER__LINK", "127.0.0.1:0"),
-            ("STENTOR__CLUSTER__GOSSIP", "127.0.0.1:0"),
-            ("STENTOR__CLUSTER__AUTHORITY", "cluster/authority.crt"),
-            ("STENTOR__CLUSTER__CERTIFICATE", "cluster/a.crt"),
-            ("STENTOR__CLUSTER__KEY", "cluster/a.key"),
-            ("STENTOR__CLUSTER__GOSSIP_KEYS", "cluster/gossip.keys"),
-        ]
-        .map(|(name, value)| (name, value.to_owned()))
-        .into()
-    }
-
-    /// Runs a statement, and has the settings read again.
-    fn run(&self, statement: &str) {
-        for sql in [statement, "SELECT pg_reload_conf()"] {
-            let output =
-                Command::new("psql").args([&*self.url, "--quiet", "--command", sql]).output().unwrap();
-            assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
-        }
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
+/// Runs a statement, and has the database read its settings again.
+fn execute(postgres: &Postgres, statement: &str) {
+    for sql in [statement, "SELECT pg_reload_conf()"] {
+        let output =
+            Command::new("psql").args([&*postgres.url, "--quiet", "--command", sql]).output().unwrap();
+        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
