@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stentor_engine::{
     Attach, Epoch, Event, FromSession, Key, MemberId, Reply, Sent, SessionKey, Slot, ToSession,
 };
-use stentor_xmpp::{Condition, StreamCondition, StreamError};
+use stentor_xmpp::{Condition, Kind, PresenceType, StreamCondition, StreamError};
 
 /// Sessions that have yet to attach to new owners, by the version of the table that made them so.
 #[derive(Debug, Default)]
@@ -67,14 +67,14 @@ impl HandOvers {
     }
 }
 
-/// Slots that are to move, since which round, and how many of their entities have not ended.
+/// Slots that are to move, and how many of their entities have not ended.
 #[derive(Debug, Default)]
-pub struct Retiring(BTreeMap<Slot, (u64, usize)>);
+pub struct Retiring(BTreeMap<Slot, usize>);
 
 impl Retiring {
     /// This slot is to move, and so many of its entities are loaded.
-    pub fn begin(&mut self, round: u64, slot: Slot, entities: usize) {
-        self.0.insert(slot, (round, entities));
+    pub fn begin(&mut self, slot: Slot, entities: usize) {
+        self.0.insert(slot, entities);
     }
 
     /// It is another's by now, or stays.
@@ -84,17 +84,16 @@ impl Retiring {
 
     /// An entity of the slot has ended.
     pub fn ended(&mut self, slot: Slot) {
-        if let Some((_, left)) = self.0.get_mut(&slot) {
+        if let Some(left) = self.0.get_mut(&slot) {
             *left = left.saturating_sub(1);
         }
     }
 
-    /// The next slot of which nothing is under way any more, and its round; once each.
-    pub fn take_quiet(&mut self) -> Option<(Slot, u64)> {
-        let (slot, round) =
-            self.0.iter().find(|(_, (_, left))| *left == 0).map(|(slot, (round, _))| (*slot, *round))?;
+    /// The next slot of which nothing is under way any more; once each.
+    pub fn take_quiet(&mut self) -> Option<Slot> {
+        let slot = self.0.iter().find(|(_, left)| **left == 0).map(|(slot, _)| *slot)?;
         self.forget(slot);
-        Some((slot, round))
+        Some(slot)
     }
 }
 
@@ -178,6 +177,15 @@ impl Returned {
     }
 }
 
+/// Whether an event that came back must not be sent again as it is: what its sender said since, by a newer table, may have
+/// overtaken it. So it is with presence; it is [declined], and its sender says what is so by then. Messages name the one
+/// before them, and the rest stands in no order.
+pub fn is_overtaken(event: &Event) -> bool {
+    use PresenceType::{Available, Probe, Unavailable};
+    let Event::Relay(stanza) = event else { return false };
+    stanza.kind() == Kind::Presence && matches!(stanza.presence_type(), Available | Unavailable | Probe)
+}
+
 /// The stated answer to an event for which there is no room, as its target would say it: nothing is lost without its
 /// sender knowing.
 pub fn declined(event: Event) -> Option<Sent> {
@@ -210,7 +218,24 @@ pub fn declined(event: Event) -> Option<Sent> {
 
 #[cfg(test)]
 mod tests {
-    use super::HandOvers;
+    use super::{HandOvers, is_overtaken};
+    use stentor_engine::Event;
+    use stentor_xmpp::Stanza;
+
+    #[test]
+    fn presence_that_came_back_may_be_older_than_what_went_since() {
+        let check = |xml: &str, expected: bool| {
+            let event = Event::Relay(Stanza::parse(xml).expect("a stanza"));
+            assert_eq!(is_overtaken(&event), expected, "{xml}");
+        };
+        check("<presence/>", true);
+        check("<presence type='unavailable'/>", true);
+        check("<presence type='probe'/>", true);
+        // Its sender would hear nothing of it.
+        check("<presence type='error'/>", false);
+        check("<presence type='subscribe'/>", false);
+        check("<message/>", false);
+    }
 
     #[test]
     fn all_is_handed_over_once_every_arbiter_has_said_so_and_what_it_sent_is_not_held() {

@@ -157,18 +157,9 @@ impl Slots {
 
     /// Everybody has handed over what he had of these slots: what was held goes in, in order.
     pub fn gathered(&mut self, slots: impl IntoIterator<Item = Slot>) -> Vec<(Key, Event)> {
-        self.open(slots, Why::Gathers)
-    }
-
-    /// These slots are not to be moved after all: what was held goes in, in order.
-    pub fn resume(&mut self, slots: impl IntoIterator<Item = Slot>) -> Vec<(Key, Event)> {
-        self.open(slots, Why::Quiesces)
-    }
-
-    fn open(&mut self, slots: impl IntoIterator<Item = Slot>, why: Why) -> Vec<(Key, Event)> {
         let mut released = Vec::new();
         for slot in slots {
-            if self.held.get(&slot).is_some_and(|held| held.why == why)
+            if self.gathers(slot)
                 && let Some(held) = self.held.remove(&slot)
             {
                 self.waiting -= held.events.len();
@@ -337,15 +328,19 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_a_slot_that_stays_after_all_goes_in() {
+    fn what_waits_for_a_slot_that_stays_after_all_goes_in_once_it_is_gathered_anew() {
         let mut slots = Slots::new(ME, began());
         let table = next(slots.table(), ME);
         slots.install(table);
         slots.gathered([key().slot()]);
         slots.quiesce([key().slot()]);
         assert!(matches!(slots.admit(&key(), event(1)), Admission::Held));
-        assert_eq!(numbers(&slots.resume([key().slot()])), [1]);
-        assert!(matches!(slots.admit(&key(), event(2)), Admission::Here(Epoch(1), _)));
+        let moved = slots.install(next(slots.table(), ME));
+        assert!(moved.lost.contains(&key().slot()) && moved.slots.contains(&key().slot()));
+        let (key, event) = moved.released.into_iter().next().expect("what waited");
+        assert!(matches!(slots.admit(&key, event), Admission::Held));
+        assert_eq!(numbers(&slots.gathered([key.slot()])), [1]);
+        assert!(matches!(slots.admit(&key, self::event(2)), Admission::Here(Epoch(2), _)));
     }
 
     #[test]

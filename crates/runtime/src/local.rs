@@ -59,7 +59,7 @@ pub(crate) struct Local {
     pub hand_overs: HandOvers,
     pub retiring: Retiring,
     pub unattended: Unattended,
-    stalled: Stalled,
+    pub stalled: Stalled,
     /// Also what another arbiter sent by a table that is not here yet.
     pub returned: Returned,
     /// Write sets and questions that the store had no room for, in order.
@@ -204,6 +204,7 @@ impl Local {
         {
             self.sent(&owner, epoch, sent);
         }
+        self.report_quiet();
     }
 
     /// Whether so much waits for the lease that nothing more is taken.

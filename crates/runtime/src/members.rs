@@ -9,6 +9,7 @@ use crate::start::Shared;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use stentor_cluster::is_overtaken;
 use stentor_engine::{
     Ask, Epoch, Event, FromSession, Key, MemberId, Reply, SessionKey, Slot, Table, ToSession,
 };
@@ -68,8 +69,8 @@ pub enum Report {
         /// The table's version.
         version: u64,
     },
-    /// Nothing of a slot that quiesces since that round is under way any more: it can be moved.
-    Quiet(Slot, u64),
+    /// Nothing of a slot that quiesces is under way any more: it can be moved.
+    Quiet(Slot),
 }
 
 /// The way to other members. Called on arbiters, so it does not wait.
@@ -146,6 +147,7 @@ impl Local {
                 ToMember::Reply(ask, reply) => self.answer(ask, reply),
                 ToMember::Question(ask, question) => self.asked(member, ask, question),
                 ToMember::Answer(ask, answer) => self.answered(ask, Some(answer)),
+                ToMember::Returned { key, event, .. } if is_overtaken(&event) => self.decline(&key, event),
                 ToMember::Returned { version, key, event } => self.returned(version, key, event),
             }
         }
@@ -196,14 +198,9 @@ impl Shared {
         self.post_all(|| Parcel::Gathered(Arc::clone(slots)));
     }
 
-    /// These slots are to move to another member. Each is reported once it is quiet, with the number of this round.
-    pub fn quiesce(&self, round: u64, slots: &Arc<[Slot]>) {
-        self.post_all(|| Parcel::Quiesce(round, Arc::clone(slots)));
-    }
-
-    /// Slots that quiesce stay after all.
-    pub fn resume(&self, slots: &Arc<[Slot]>) {
-        self.post_all(|| Parcel::Resume(Arc::clone(slots)));
+    /// These slots are to move to another member. Each is reported once it is quiet.
+    pub fn quiesce(&self, slots: &Arc<[Slot]>) {
+        self.post_all(|| Parcel::Quiesce(Arc::clone(slots)));
     }
 
     /// A member is in the table no more. The table without it was installed before, what it did not take was given back,

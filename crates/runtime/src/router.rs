@@ -34,10 +34,8 @@ pub(crate) enum Parcel {
     Attached { arbiter: u16, table: u64, version: u64 },
     /// All members have handed over what they had of these slots.
     Gathered(Arc<[Slot]>),
-    /// These slots are to move to another member, since this round.
-    Quiesce(u64, Arc<[Slot]>),
-    /// They stay after all.
-    Resume(Arc<[Slot]>),
+    /// These slots are to move to another member.
+    Quiesce(Arc<[Slot]>),
     /// A member is gone. So many arbiters have yet to hear of it.
     Gone(MemberId, Arc<AtomicUsize>),
     /// A member cannot be reached.
@@ -119,8 +117,7 @@ impl Handler<Parcels> for Router {
                     Parcel::Table(table) => local.install(table),
                     Parcel::Attached { arbiter, table, version } => local.attached(arbiter, table, version),
                     Parcel::Gathered(slots) => local.gathered(&slots),
-                    Parcel::Quiesce(round, slots) => local.quiesce(round, &slots),
-                    Parcel::Resume(slots) => local.resume(&slots),
+                    Parcel::Quiesce(slots) => local.quiesce(&slots),
                     Parcel::Gone(member, unheard) => local.member_gone(member, &unheard),
                     Parcel::Unreachable(member) => local.unreachable(member),
                     Parcel::Released => local.resume_releasing(),

@@ -129,6 +129,10 @@ impl Local {
     /// The answer to an event for which there is no room: nothing is lost without its sender knowing.
     pub(crate) fn refused(&mut self, why: &str, key: &Key, event: Event) {
         tracing::warn!(why, "an event was refused");
+        self.decline(key, event);
+    }
+
+    pub(crate) fn decline(&mut self, key: &Key, event: Event) {
         let epoch = self.slots.table().owner(key.slot()).epoch;
         match declined(event) {
             Some(Sent::Session(session, message)) => self.tell_session(key, epoch, session, message),
@@ -290,7 +294,7 @@ impl Local {
     }
 
     /// These slots are to move: their entities end, each once nothing of it is under way.
-    pub(crate) fn quiesce(&mut self, round: u64, slots: &[Slot]) {
+    pub(crate) fn quiesce(&mut self, slots: &[Slot]) {
         let here = slots.iter().copied().filter(|slot| self.shared.arbiter_of_slot(*slot) == self.arbiter);
         let mut begun: HashMap<Slot, usize> =
             self.slots.quiesce(here).into_iter().map(|slot| (slot, 0)).collect();
@@ -300,20 +304,8 @@ impl Local {
                 post_entity(&handle.address, Retire);
             }
         }
-        begun.into_iter().for_each(|(slot, entities)| self.retiring.begin(round, slot, entities));
+        begun.into_iter().for_each(|(slot, entities)| self.retiring.begin(slot, entities));
         self.report_quiet();
-    }
-
-    /// These slots stay after all. Entities that have ended are loaded again when there is something for them.
-    pub(crate) fn resume(&mut self, slots: &[Slot]) {
-        let waited = self.slots.resume(slots.iter().copied());
-        for slot in slots {
-            self.retiring.forget(*slot);
-            self.hand_over_unattended(*slot);
-        }
-        for (key, event) in waited {
-            self.admit(None, key, event);
-        }
     }
 
     /// An entity has ended since its slot was to move, and has these streams that wait to be resumed. By now the slot may
@@ -343,9 +335,12 @@ impl Local {
         self.report_quiet();
     }
 
-    fn report_quiet(&mut self) {
-        while let Some((slot, round)) = self.retiring.take_quiet() {
-            self.shared.report(Report::Quiet(slot, round));
+    /// While something is held back for the lease, slots that have let it go are not quiet.
+    pub(crate) fn report_quiet(&mut self) {
+        while self.stalled.is_empty()
+            && let Some(slot) = self.retiring.take_quiet()
+        {
+            self.shared.report(Report::Quiet(slot));
         }
     }
 }

@@ -114,8 +114,7 @@ impl Arbiter {
                 self.report_handed_over(out);
             }
             ToSlots::Gathered(slots) => self.gathered(&slots, stage, out),
-            ToSlots::Quiesce(round, slots) => self.quiesce(round, &slots, stage, out),
-            ToSlots::Resume(slots) => self.resume(&slots, stage, out),
+            ToSlots::Quiesce(slots) => self.quiesce(&slots, stage, out),
             ToSlots::Gone(member) => self.member_gone(member, stage),
             ToSlots::Unreachable(member) => self.unreachable(member, stage, out),
             ToSlots::Released => self.release(stage, out),
@@ -292,6 +291,7 @@ impl Arbiter {
                 self.sent(&owner, epoch, sent, stage, out);
             }
         }
+        self.report_quiet(out);
     }
 
     fn sent(&mut self, owner: &Key, epoch: Epoch, sent: Sent, stage: &mut Stage, out: &mut Outgoing) {

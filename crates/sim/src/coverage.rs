@@ -82,6 +82,7 @@ coverage! {
     stale: Several "things that an owner of before said, dropped",
     returned: Several "events given back by who does not own their slot",
     unreachable: Several "sessions lost for their user's member was not reached",
+    overtaken: Several "presence that came back and is said anew",
     rerouted: Several "events routed again that a member which is gone did not take",
     full: Several "events for which a link had no room",
     without_credit: Several "times a link was without credit",

@@ -47,8 +47,7 @@ pub(crate) enum ToSlots {
     /// The sessions of an arbiter have attached: by its table, by which version.
     Attached(u16, u64, u64),
     Gathered(Arc<[Slot]>),
-    Quiesce(u64, Arc<[Slot]>),
-    Resume(Arc<[Slot]>),
+    Quiesce(Arc<[Slot]>),
     Gone(MemberId),
     Unreachable(MemberId),
     Released,
@@ -59,8 +58,8 @@ pub(crate) enum ToSlots {
 pub(crate) enum Report {
     /// All sessions have attached by this version, as far as it goes by this arbiter.
     HandedOver(u16, u64),
-    /// Nothing of a slot that quiesces since a round is under way.
-    Quiet(Slot, u64),
+    /// Nothing of a slot that quiesces is under way.
+    Quiet(Slot),
 }
 
 /// To a reader.

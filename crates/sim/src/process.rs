@@ -157,7 +157,7 @@ impl Process {
     fn report(&mut self, now: u64, report: Report) {
         let Some(steward) = &mut self.steward else { return };
         match report {
-            Report::Quiet(slot, round) => steward.quiet(now, slot, round),
+            Report::Quiet(slot) => steward.quiet(now, slot),
             Report::HandedOver(arbiter, version) => {
                 self.hand_overs.said(arbiter, version, version);
                 if let Some(version) = self.hand_overs.take(self.version) {
@@ -194,10 +194,7 @@ impl Process {
                 }
                 Action::Unreachable(member) => self.tell_arbiters(&ToSlots::Unreachable(member), stage),
                 Action::Gathered(slots) => self.tell_arbiters(&ToSlots::Gathered(slots.into()), stage),
-                Action::Quiesce(round, slots) => {
-                    self.tell_arbiters(&ToSlots::Quiesce(round, slots.into()), stage);
-                }
-                Action::Resume(slots) => self.tell_arbiters(&ToSlots::Resume(slots.into()), stage),
+                Action::Quiesce(slots) => self.tell_arbiters(&ToSlots::Quiesce(slots.into()), stage),
                 Action::Tell(to, message) => self.links.tell(to, message),
                 Action::Drained => {
                     if let Some(steward) = &mut self.steward {
@@ -290,8 +287,7 @@ fn shown(action: &Action) -> String {
     match action {
         Action::Install(table) => format!("installs table {}", table.version()),
         Action::Gathered(slots) => format!("gathered {} slots", slots.len()),
-        Action::Quiesce(_, slots) => format!("quiesces {} slots", slots.len()),
-        Action::Resume(slots) => format!("resumes {} slots", slots.len()),
+        Action::Quiesce(slots) => format!("quiesces {} slots", slots.len()),
         action => format!("{action:?}"),
     }
 }

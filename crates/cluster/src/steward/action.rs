@@ -31,11 +31,9 @@ pub enum Action {
     Unreachable(MemberId),
     /// Everybody has handed over what he had of these slots, or cannot any more: they are served in full.
     Gathered(Vec<Slot>),
-    /// Admit nothing more to these slots, and say [`super::Steward::quiet`] of each, with this number, when every batch of
-    /// it has a known result and nothing of it is under way: they are to be moved.
-    Quiesce(u64, Vec<Slot>),
-    /// These slots are not to be moved after all: they are served again.
-    Resume(Vec<Slot>),
+    /// Admit nothing more to these slots, and say [`super::Steward::quiet`] of each when every batch of it has a known
+    /// result and nothing of it is under way: they are to be moved.
+    Quiesce(Vec<Slot>),
     /// To be sent over the link with that member, behind what was put on it so far.
     Tell(MemberId, PeerMessage),
     /// Draining has come to its end: no slot is left and all that others sent to the entities of any is here, or nobody is

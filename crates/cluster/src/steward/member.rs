@@ -170,8 +170,8 @@ impl Membership {
     }
 
     /// Nothing of a slot of ours is under way.
-    pub(super) fn quiet(&mut self, now: u64, slot: Slot, round: u64) {
-        self.moves.quiet(now, slot, round);
+    pub(super) fn quiet(&mut self, now: u64, slot: Slot) {
+        self.moves.quiet(now, slot);
     }
 
     /// Our own change was made, and is the table that we know now.
@@ -304,12 +304,9 @@ impl Membership {
             (taker != self.me && !self.gathering.contains(*slot)).then_some((*slot, taker))
         };
         let wanted = self.installed.slots_of(self.me).filter_map(|slot| elsewhere(&slot)).collect();
-        let (begin, stay) = self.moves.want(&wanted);
-        if !stay.is_empty() {
-            desk.actions.push_back(Action::Resume(stay));
-        }
+        let begin = self.moves.want(self.me, &wanted);
         if !begin.is_empty() {
-            desk.actions.push_back(Action::Quiesce(self.moves.round(), begin));
+            desk.actions.push_back(Action::Quiesce(begin));
         }
     }
 

@@ -147,10 +147,10 @@ impl Steward {
         self.tick(now);
     }
 
-    /// Of a slot that quiesces, as it was told to in this round, nothing is under way any more.
-    pub fn quiet(&mut self, now: u64, slot: Slot, round: u64) {
+    /// Of a slot that quiesces nothing is under way any more.
+    pub fn quiet(&mut self, now: u64, slot: Slot) {
         if let Stage::Member(member) = &mut self.stage {
-            member.quiet(now, slot, round);
+            member.quiet(now, slot);
         }
         self.tick(now);
     }

@@ -13,7 +13,7 @@ enum Event {
     Asked(RegisterRequest),
     Answered(Question, RegisterReply),
     Told(MemberId, PeerMessage),
-    Quiet(Slot, u64),
+    Quiet(Slot),
     HandedOver(u64),
     Linked(MemberId, bool),
 }
@@ -187,10 +187,10 @@ impl World {
             Event::Asked(_) => {}
             Event::Answered(question, reply) => process.steward.answered(clock, question, reply),
             Event::Told(from, message) => process.steward.told(clock, from, &message),
-            Event::Quiet(slot, round) => {
+            Event::Quiet(slot) => {
                 if process.quiescing.contains(&slot) {
                     process.quiet.insert(slot);
-                    process.steward.quiet(clock, slot, round);
+                    process.steward.quiet(clock, slot);
                 }
             }
             Event::HandedOver(version) => {
@@ -232,14 +232,7 @@ impl World {
                     self.later(delay, at, Event::HandedOver(version));
                 }
                 Action::Gathered(slots) => self.gathered(at, &slots),
-                Action::Quiesce(round, slots) => self.quiesce(at, round, &slots),
-                Action::Resume(slots) => {
-                    for slot in slots {
-                        let was = self.processes[at].quiescing.remove(&slot);
-                        self.processes[at].quiet.remove(&slot);
-                        self.check(was, || format!("{slot:?} resumes, and was not stopped"));
-                    }
-                }
+                Action::Quiesce(slots) => self.quiesce(at, &slots),
                 Action::Tell(to, message) => self.tell(at, to, message),
                 Action::Drained => {
                     self.processes[at].has_drained = true;
@@ -251,7 +244,7 @@ impl World {
         }
     }
 
-    fn quiesce(&mut self, at: usize, round: u64, slots: &[Slot]) {
+    fn quiesce(&mut self, at: usize, slots: &[Slot]) {
         for slot in slots {
             let process = &mut self.processes[at];
             let may = process.owns(*slot) && !process.gathering.contains_key(slot);
@@ -260,7 +253,7 @@ impl World {
             self.check(may && is_new && few, || format!("{slot:?} is stopped"));
             let most = if self.random.chance(1) { 400 } else { 30 };
             let delay = self.random.between(1, most);
-            self.later(delay, at, Event::Quiet(*slot, round));
+            self.later(delay, at, Event::Quiet(*slot));
         }
     }
 

@@ -7,7 +7,7 @@
 
 use super::rfc_6121_presence::bare_presence;
 use super::{User, timer};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use stentor_engine::{Effects, Now};
 use stentor_xmpp::{BareJid, Condition, FullJid, Jid, PresenceType, Stanza, ns};
 
@@ -24,16 +24,22 @@ const AGAIN_WITHIN: u64 = 45_000;
 /// Resources of which that is borne in mind.
 const GONE_MAX: usize = 256;
 /// Resources that ended of which contacts are told once more that they did.
-const ENDED_MAX: usize = 20;
+const ENDED_MAX: usize = 8;
 
-/// Contacts with which presence is to be exchanged once more: no more than are on the roster.
+/// Contacts with whom that is done together; if all were, those that found no room would be the same each time.
+const PAID_AT_ONCE: usize = 16;
+
+/// Contacts with which presence is to be exchanged once more, in turn: no more than are on the roster.
 #[derive(Debug, Default)]
-pub(crate) struct Owed(BTreeSet<BareJid>);
+pub(crate) struct Owed {
+    contacts: VecDeque<BareJid>,
+    is_due: bool,
+}
 
 impl Owed {
     /// Whether nobody is waited for.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.contacts.is_empty()
     }
 }
 
@@ -81,17 +87,28 @@ impl User {
         let Some(contact) = contact.filter(|contact| self.roster.get(contact).is_some()) else {
             return false;
         };
-        if self.owed.is_empty() {
-            effects.timer(OWED_AFTER + u64::from(self.jid_number()) % OWED_AFTER, timer::OWED);
+        if !self.owed.contacts.contains(&contact) {
+            self.owed.contacts.push_back(contact);
         }
-        self.owed.0.insert(contact);
+        self.pay_later(effects);
         true
     }
 
-    /// Those who may have missed something are told and asked.
+    fn pay_later(&mut self, effects: &mut Effects) {
+        if !self.owed.is_empty() && !std::mem::replace(&mut self.owed.is_due, true) {
+            effects.timer(OWED_AFTER + u64::from(self.jid_number()) % OWED_AFTER, timer::OWED);
+        }
+    }
+
+    /// Those who may have missed something are told and asked, each in full before the next.
     pub(crate) fn pay(&mut self, effects: &mut Effects) {
-        let owed = std::mem::take(&mut self.owed.0);
-        self.exchange_again(Some(&owed), effects);
+        self.owed.is_due = false;
+        let count = PAID_AT_ONCE.min(self.owed.contacts.len());
+        let paid: Vec<BareJid> = self.owed.contacts.drain(..count).collect();
+        for contact in paid {
+            self.exchange_again(Some(&contact), effects);
+        }
+        self.pay_later(effects);
     }
 
     /// What this user and its contacts sent each other may have been lost with the owner before. Not all users of a slot
@@ -108,9 +125,9 @@ impl User {
         self.jid.as_str().bytes().fold(0, |number, byte| number.wrapping_mul(31).wrapping_add(byte.into()))
     }
 
-    /// Tells these contacts, or all, what is so of each resource, and asks them for those that are available.
-    pub(crate) fn exchange_again(&self, with: Option<&BTreeSet<BareJid>>, effects: &mut Effects) {
-        let is_meant = |contact: &&BareJid| with.is_none_or(|with| with.contains(*contact));
+    /// Tells this contact, or all, what is so of each resource, and asks for theirs.
+    pub(crate) fn exchange_again(&self, with: Option<&BareJid>, effects: &mut Effects) {
+        let is_meant = |contact: &&BareJid| with.is_none_or(|with| with == *contact);
         let available = || self.resources.iter().filter_map(|r| Some((&r.jid, r.presence.as_ref()?)));
         for stanza in available().map(|(_, presence)| presence.stanza.clone()).chain(self.ended()) {
             self.send_to(self.roster.subscribers().filter(is_meant), &stanza, effects);

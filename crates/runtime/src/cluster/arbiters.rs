@@ -11,8 +11,7 @@ use stentor_engine::{MemberId, Slot, Table};
 pub(super) enum Order {
     Install(Arc<Table>),
     Gathered(Vec<Slot>),
-    Quiesce(u64, Vec<Slot>),
-    Resume(Vec<Slot>),
+    Quiesce(Vec<Slot>),
     Released,
     Rerouted(MemberId, Vec<ToMember>),
     Gone(MemberId),
@@ -39,8 +38,7 @@ impl Core {
                 self.ways.installed(table.version());
             }
             Order::Gathered(slots) => shared.gathered(&slots.into()),
-            Order::Quiesce(round, slots) => shared.quiesce(round, &slots.into()),
-            Order::Resume(slots) => shared.resume(&slots.into()),
+            Order::Quiesce(slots) => shared.quiesce(&slots.into()),
             Order::Released => shared.released(),
             Order::Rerouted(member, items) => shared.from_member(member, items),
             Order::Gone(member) => shared.gone(member),

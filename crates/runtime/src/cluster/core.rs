@@ -123,7 +123,7 @@ impl Core {
     pub(super) fn take(&mut self, now: u64, input: Input) {
         match input {
             Input::Answered(question, reply) => self.steward.answered(now, question, reply),
-            Input::Report(Report::Quiet(slot, round)) => self.steward.quiet(now, slot, round),
+            Input::Report(Report::Quiet(slot)) => self.steward.quiet(now, slot),
             Input::Report(Report::HandedOver { arbiter, version }) => {
                 self.handed_over(now, arbiter, version);
             }
@@ -219,13 +219,9 @@ impl Core {
                 self.gathering.retain(|slot| !slots.contains(slot));
                 self.order(Order::Gathered(slots));
             }
-            Action::Quiesce(round, slots) => {
+            Action::Quiesce(slots) => {
                 self.quiescing.extend(slots.iter().copied());
-                self.order(Order::Quiesce(round, slots));
-            }
-            Action::Resume(slots) => {
-                self.quiescing.retain(|slot| !slots.contains(slot));
-                self.order(Order::Resume(slots));
+                self.order(Order::Quiesce(slots));
             }
             Action::Tell(member, message) => self.tell(member, message),
             Action::Drained => {

@@ -36,8 +36,8 @@ async fn a_slot_moves_once_it_is_quiet_and_what_waited_goes_after_it() {
     let mut pair = pair().await;
     assert_eq!(ask(&pair.a, create()).await, Some(Reply::Done));
     let slot = user().slot();
-    pair.a.runtime.shared().quiesce(1, &Arc::from([slot]));
-    while pair.a.reports.recv().await != Some(Report::Quiet(slot, 1)) {}
+    pair.a.runtime.shared().quiesce(&Arc::from([slot]));
+    while pair.a.reports.recv().await != Some(Report::Quiet(slot)) {}
     assert_eq!(pair.a.runtime.administration().count().await.0, 0, "its entity has ended");
 
     // Asked while nobody answers: it waits for the next table.
@@ -64,8 +64,8 @@ async fn a_question_that_waited_where_its_slot_was_goes_back_to_who_asked() {
     let mut pair = pair().await;
     assert_eq!(ask(&pair.a, create()).await, Some(Reply::Done));
     let slot = user().slot();
-    pair.a.runtime.shared().quiesce(1, &Arc::from([slot]));
-    while pair.a.reports.recv().await != Some(Report::Quiet(slot, 1)) {}
+    pair.a.runtime.shared().quiesce(&Arc::from([slot]));
+    while pair.a.reports.recv().await != Some(Report::Quiet(slot)) {}
     let administration = pair.b.runtime.administration();
     let waiting = actix_rt::spawn(async move { administration.ask(user(), Command::Describe).await });
     while pair.log.lock().expect("unharmed").is_empty() {
@@ -81,16 +81,27 @@ async fn a_question_that_waited_where_its_slot_was_goes_back_to_who_asked() {
 }
 
 #[actix_rt::test]
-async fn a_slot_that_stays_after_all_answers_what_waited() {
+async fn a_slot_that_stays_after_all_answers_what_waited_and_has_its_sessions() {
     let mut pair = pair().await;
     assert_eq!(ask(&pair.a, create()).await, Some(Reply::Done));
+    let mut session = Client::online(&pair.b, "romeo@a.example", "orchard").await;
     let slots: Arc<[Slot]> = Arc::from([user().slot()]);
-    pair.a.runtime.shared().quiesce(1, &slots);
-    while pair.a.reports.recv().await != Some(Report::Quiet(user().slot(), 1)) {}
+    pair.a.runtime.shared().quiesce(&slots);
+    while pair.a.reports.recv().await != Some(Report::Quiet(user().slot())) {}
     let administration = pair.a.runtime.administration();
-    let waiting = actix_rt::spawn(async move { administration.ask(user(), Command::Describe).await });
-    pair.a.runtime.shared().resume(&slots);
-    assert_eq!(waiting.await.expect("it ran"), Some(EMPTY));
+    let waiting = actix_rt::spawn(async move { administration.ask(user(), Command::Sessions).await });
+    let table = change(&pair.table, vec![(user().slot(), A)]);
+    pair.a.runtime.shared().install(&table);
+    pair.b.runtime.shared().install(&table);
+    for member in [&mut pair.a, &mut pair.b] {
+        for _ in 0..2 {
+            while !matches!(member.reports.recv().await, Some(Report::HandedOver { version: 2, .. })) {}
+        }
+    }
+    pair.a.runtime.shared().gathered(&slots);
+    session.hears("attached").await;
+    let Some(Reply::Sessions(sessions)) = waiting.await.expect("it ran") else { panic!("no sessions") };
+    assert_eq!(sessions.len(), 1);
 }
 
 #[actix_rt::test]

@@ -5,7 +5,7 @@ use crate::pair::{A, B, Member, Pair, change, pair};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use stentor_engine::{Command, Key, Reply, Slot, StreamId};
+use stentor_engine::{Command, Key, Reply, Slot, StreamId, Table};
 use stentor_runtime::Report;
 use stentor_xmpp::BareJid;
 
@@ -135,24 +135,33 @@ async fn streams_that_wait_to_be_resumed_go_with_their_slot() {
     juliet.loses_connection().await;
     let key = Key::User(BareJid::parse(JULIET).expect("a JID"));
     let slots: Arc<[Slot]> = Arc::from([key.slot()]);
-    let shared = pair.a.runtime.shared();
-    shared.quiesce(1, &slots);
-    while pair.a.reports.recv().await != Some(Report::Quiet(key.slot(), 1)) {}
-    shared.resume(&slots);
+    pair.a.runtime.shared().quiesce(&slots);
+    while pair.a.reports.recv().await != Some(Report::Quiet(key.slot())) {}
+    let table = change(&pair.table, vec![(key.slot(), A)]);
+    handed_over(&mut pair, &table).await;
+    pair.a.runtime.shared().gathered(&slots);
     mercutio.says(&format!("<message to='{JULIET}'><body>By my heel</body></message>")).await;
-    shared.quiesce(2, &slots);
-    while pair.a.reports.recv().await != Some(Report::Quiet(key.slot(), 2)) {}
+    pair.a.runtime.shared().quiesce(&slots);
+    while pair.a.reports.recv().await != Some(Report::Quiet(key.slot())) {}
 
     // Its client is back before the table is.
     let mut juliet = Client::resumes(&pair.a, JULIET, STREAM).await;
-    let table = change(&pair.table, vec![(key.slot(), B)]);
-    for member in [&mut pair.b, &mut pair.a] {
-        member.runtime.shared().install(&table);
-        for _ in 0..2 {
-            while !matches!(member.reports.recv().await, Some(Report::HandedOver { version: 2, .. })) {}
-        }
-    }
+    let table = change(&table, vec![(key.slot(), B)]);
+    handed_over(&mut pair, &table).await;
     pair.b.runtime.shared().gathered(&slots);
     let heard = juliet.hears("By my heel").await;
     assert!(heard.iter().any(|told| told.contains("Resumed")), "{heard:?}");
+}
+
+/// Both members install the table, and the arbiters of each say that all is handed over.
+async fn handed_over(pair: &mut Pair, table: &Arc<Table>) {
+    for member in [&mut pair.b, &mut pair.a] {
+        member.runtime.shared().install(table);
+        for _ in 0..2 {
+            while !matches!(
+                member.reports.recv().await,
+                Some(Report::HandedOver { version, .. }) if version == table.version()
+            ) {}
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use super::Arbiter;
 use crate::member::{Outgoing, Parcel};
 use crate::stage::Stage;
+use stentor_cluster::is_overtaken;
 use stentor_cluster::wire::{Carried, Source};
 use stentor_engine::{Event, FromSession, Key, MemberId, ToSession};
 use stentor_xmpp::{StreamCondition, StreamError};
@@ -29,6 +30,10 @@ impl Arbiter {
             }
             Carried::Session { source, session, message } => {
                 stage.tell(self.end(), source, session.serial, message);
+            }
+            Carried::Returned { target, event, .. } if is_overtaken(&event) => {
+                stage.coverage.overtaken += 1;
+                self.refused(&target, event, stage, out);
             }
             Carried::Returned { target, event, version, .. } => {
                 self.take_back(version, target, event, stage, out);

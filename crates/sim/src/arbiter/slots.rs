@@ -113,28 +113,16 @@ impl Arbiter {
     }
 
     /// These slots are to move: their entities end, each once nothing of it is under way.
-    pub(super) fn quiesce(&mut self, round: u64, slots: &[Slot], stage: &mut Stage, out: &mut Outgoing) {
+    pub(super) fn quiesce(&mut self, slots: &[Slot], stage: &mut Stage, out: &mut Outgoing) {
         let is_here = |slot: &Slot| slot.number() % stage.plan.arbiters == self.number;
         for slot in self.slots.quiesce(slots.iter().copied().filter(is_here)) {
             let keys: Vec<_> = self.entities.keys().filter(|key| key.slot() == slot).cloned().collect();
-            self.retiring.begin(round, slot, keys.len());
+            self.retiring.begin(slot, keys.len());
             for key in keys {
                 self.post(&key, Mail::Retire, stage);
             }
         }
         self.report_quiet(out);
-    }
-
-    /// These slots stay after all.
-    pub(super) fn resume(&mut self, slots: &[Slot], stage: &mut Stage, out: &mut Outgoing) {
-        let waited = self.slots.resume(slots.iter().copied());
-        for slot in slots {
-            self.retiring.forget(*slot);
-            self.hand_over_unattended(*slot, stage, out);
-        }
-        for (key, event) in waited {
-            self.admit(Source::Member, key, event, stage, out);
-        }
     }
 
     /// Tells whoever has the slot now of streams that wait to be resumed.
@@ -152,9 +140,12 @@ impl Arbiter {
         }
     }
 
+    /// While something is held back for the lease, slots that have let it go are not quiet.
     pub(super) fn report_quiet(&mut self, out: &mut Outgoing) {
-        while let Some((slot, round)) = self.retiring.take_quiet() {
-            out.reports.push(Report::Quiet(slot, round));
+        while self.stalled.is_empty()
+            && let Some(slot) = self.retiring.take_quiet()
+        {
+            out.reports.push(Report::Quiet(slot));
         }
     }
 }
