@@ -144,6 +144,11 @@ impl Client {
         self.is_ready.then_some(self.period)
     }
 
+    /// Whether its stream is managed; else it is promised nothing.
+    pub(crate) fn is_managed(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.is_managed)
+    }
+
     /// Its address, if it is available.
     pub(crate) fn available(&self) -> Option<&FullJid> {
         self.jid.as_ref().filter(|_| self.is_available)

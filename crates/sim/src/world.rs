@@ -317,9 +317,11 @@ impl World {
         if stage.serving.len() < self.processes.len() {
             stage.history.violate(format!("only {:?} serve in the end", stage.serving));
         }
-        stage
-            .history
-            .conclude(may_lose, |client, period| clients.get(client).and_then(Client::ready) == Some(period));
+        let may_lose_unmanaged = stage.coverage.taken_over > 0;
+        stage.history.conclude(may_lose, |client, period| {
+            let client = clients.get(client).filter(|client| client.is_managed() || !may_lose_unmanaged);
+            client.and_then(Client::ready) == Some(period)
+        });
         self.check_presence();
         for member in self.processes.iter().flatten().filter_map(Process::member) {
             self.stage.trace(|| format!("in the end: {member:?}"));

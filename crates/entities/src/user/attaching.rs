@@ -196,6 +196,12 @@ impl User {
         if self.account.is_none() || attach.jid.to_bare() != self.jid {
             return refuse(StreamCondition::NotAuthorized);
         }
+        let managed = attach.snapshot.management.as_ref();
+        let over = managed.and_then(|managed| self.streams.get(&managed.stream));
+        if over.is_some_and(|over| over.resumed_by > attach.attachment) {
+            // Its client has resumed the stream elsewhere since.
+            return refuse(StreamCondition::Conflict);
+        }
         if let Some(index) = self.resources.iter().position(|resource| resource.session == Some(session)) {
             let resource = self.resources.get(index)?;
             if resource.origin == attach.attachment && resource.attachment != attach.attachment {
@@ -235,6 +241,7 @@ impl User {
                 Management::new(managed.stream, managed.is_resumable, managed.max, managed.unmanaged);
             if let Some(over) = self.streams.remove(&managed.stream) {
                 (management.durable, management.recorded) = (over.handled, over.recorded);
+                management.resumed_by = over.resumed_by;
             }
             management.queue = self.queue(attach.acknowledged, attach.unacknowledged);
             // What the log or the record says was handled must not be handled again: `h` never goes back.
@@ -307,7 +314,8 @@ impl User {
             self.leave_record(resource.name());
         }
         let Some(management) = resource.management else { return };
-        let over = super::load::Over { handled: management.durable, at: 0, recorded: management.recorded };
+        let Management { durable, recorded, resumed_by, .. } = *management;
+        let over = super::load::Over { handled: durable, at: 0, recorded, resumed_by };
         self.streams.insert(management.stream, over);
         for pending in management.queue {
             if let Source::Log(id) = pending.source {

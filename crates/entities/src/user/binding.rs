@@ -154,7 +154,7 @@ impl User {
             again: management.queue.iter().map(Pending::copy).filter(|_| resends).collect(),
             taken,
         };
-        self.note_handled(now, index, effects);
+        self.note_resumed(now, index, effects);
         effects.session(session, ToSession::Resumed(resumed));
         if let Some(resource) = self.resources.get(index) {
             resource.show(effects);
@@ -203,6 +203,25 @@ impl User {
         if keeps && management.durable < count {
             management.durable = count;
             self.record_handled(now, stream, count, effects);
+        }
+    }
+
+    /// A stream is resumed. In a cluster that is on record before the client hears of it: should this member be lost, and
+    /// the session's with it, then an earlier session of the stream, which was not reached with its end, must not be taken
+    /// for it. What it holds is not what the client counts.
+    fn note_resumed(&mut self, now: Now, index: usize, effects: &mut Effects) {
+        self.note_handled(now, index, effects);
+        let keeps = self.host.as_ref().is_some_and(|host| host.keep);
+        let Some(resource) = self.resources.get_mut(index).filter(|_| keeps && self.hosts.is_clustered)
+        else {
+            return;
+        };
+        let (attachment, counted) = (resource.attachment, resource.counter());
+        if let (Some((stream, count)), Some(management)) = (counted, &mut resource.management) {
+            management.resumed_by = attachment;
+            management.recorded = management.recorded.max(count);
+            let record = super::load::handled_json(management.recorded, now.unix, attachment);
+            effects.put(STREAMS, stream.to_string(), record);
         }
     }
 
@@ -302,10 +321,11 @@ impl User {
         }
         let over = resource.counter();
         if let Some(management) = resource.management {
-            let recorded = management.recorded;
+            let (recorded, resumed_by) = (management.recorded, management.resumed_by);
             match over {
                 Some((stream, count)) if management.is_named => {
-                    self.stream_over(stream, Over { handled: count, at: now.unix, recorded }, effects);
+                    let over = Over { handled: count, at: now.unix, recorded, resumed_by };
+                    self.stream_over(stream, over, effects);
                 }
                 // Nobody can ask for it.
                 Some((stream, _)) if recorded > 0 => effects.delete(STREAMS, stream.to_string()),

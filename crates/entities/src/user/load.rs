@@ -39,6 +39,8 @@ pub(crate) struct Over {
     pub at: u64,
     /// How many the record says, which outlives entries of the log.
     pub recorded: u64,
+    /// The attachment that resumed it last, in a cluster: sessions of before that attach have what their client has left.
+    pub resumed_by: u64,
 }
 
 /// What a user asks of the store before its first event.
@@ -63,9 +65,13 @@ pub(crate) fn queries(hosts: &Hosts) -> Vec<Query> {
     queries
 }
 
-/// How many stanzas of a stream were handled, at rest; and when that was noted.
-pub(crate) fn handled_json(count: u64, at: u64) -> String {
-    serde_json::json!({ "v": 1, "handled": count, "at": at }).to_string()
+/// How many stanzas of a stream were handled, at rest; when that was noted; and which attachment resumed it, if one did.
+pub(crate) fn handled_json(count: u64, at: u64, resumed_by: u64) -> String {
+    match resumed_by {
+        0 => serde_json::json!({ "v": 1, "handled": count, "at": at }),
+        by => serde_json::json!({ "v": 1, "handled": count, "at": at, "by": by }),
+    }
+    .to_string()
 }
 
 /// The number after which those of attachments begin: greater than any that was given before, by whichever owner of the
@@ -168,7 +174,8 @@ impl User {
             let (at, count) = (field(&record.value, "at"), field(&record.value, "handled"));
             match (StreamId::parse(&record.key), count, at) {
                 (Some(stream), Some(count), Some(at)) if at + STREAMS_KEPT >= now.unix => {
-                    self.streams.insert(stream, Over { handled: count, at, recorded: count });
+                    let resumed_by = field(&record.value, "by").unwrap_or(0);
+                    self.streams.insert(stream, Over { handled: count, at, recorded: count, resumed_by });
                 }
                 _ => effects.delete(STREAMS, record.key.clone()),
             }

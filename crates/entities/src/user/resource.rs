@@ -107,6 +107,8 @@ pub(crate) struct Management {
     pub durable: u64,
     /// How many the record says, which outlives entries of the log.
     pub recorded: u64,
+    /// The attachment that resumed it last, if that is on record.
+    pub resumed_by: u64,
 }
 
 impl Management {
@@ -123,6 +125,7 @@ impl Management {
             queue,
             durable: 0,
             recorded: 0,
+            resumed_by: 0,
         }
     }
 }

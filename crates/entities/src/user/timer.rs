@@ -149,17 +149,17 @@ impl User {
     /// Puts on record that so many stanzas of a stream were handled, unless the record says so already.
     pub(crate) fn record_handled(&mut self, now: Now, stream: StreamId, count: u64, effects: &mut Effects) {
         let mut managements = self.resources.iter_mut().filter_map(|resource| resource.management.as_mut());
-        let (count, recorded) = match managements.find(|management| management.stream == stream) {
-            Some(management) => (count, &mut management.recorded),
+        let (count, by, recorded) = match managements.find(|management| management.stream == stream) {
+            Some(management) => (count, management.resumed_by, &mut management.recorded),
             None => {
                 let Some(over) = self.streams.get_mut(&stream) else { return };
-                (count.max(over.handled), &mut over.recorded)
+                (count.max(over.handled), over.resumed_by, &mut over.recorded)
             }
         };
         if *recorded >= count {
             return;
         }
         *recorded = count;
-        effects.put(STREAMS, stream.to_string(), super::load::handled_json(count, now.unix));
+        effects.put(STREAMS, stream.to_string(), super::load::handled_json(count, now.unix, by));
     }
 }

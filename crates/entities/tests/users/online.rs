@@ -37,6 +37,7 @@ fn contacts_hear_of_who_did_not_come_back_and_of_nobody_else() {
 #[test]
 fn a_second_death_soon_after_repeats_it_rather_than_loses_it_and_who_has_heard_it_does_not_again() {
     let mut scene = friends();
+    scene.passes(5);
     let dies = |scene: &mut Scene| {
         scene.moves(ALICE);
         scene.attaches(A2);

@@ -94,6 +94,21 @@ fn of_two_sessions_that_claim_a_resource_the_newer_has_it_whoever_gave_it() {
 }
 
 #[test]
+fn a_session_of_before_is_not_taken_for_a_stream_that_was_resumed_since() {
+    let mut scene = friends();
+    scene.enables(A, true);
+    let (session, attach) = scene.would_attach(A);
+    scene.resumes(A, 0);
+    // The user is lost, and the session that it was resumed with; the first has not heard of it.
+    scene.moves(ALICE);
+    scene.give(key(ALICE), Event::Session(session, attach));
+    scene.gathered(ALICE);
+    scene.clear();
+    scene.resumes(A, 0);
+    scene.gets(A, &["not resumed, handled 0"]);
+}
+
+#[test]
 fn a_session_that_attaches_twice_gets_nothing_twice() {
     let mut scene = friends();
     scene.enables(A, true);
