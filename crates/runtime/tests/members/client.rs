@@ -1,10 +1,10 @@
 //! A session without a socket, on an arbiter of a member.
 
 use crate::pair::Member;
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
-use stentor_engine::{Asking, Attachment, Event, FromSession, Key, SessionKey, StreamId, ToSession};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use stentor_engine::{Asking, Attachment, Event, FromSession, Key, SessionKey, ToSession};
 use stentor_runtime::SessionMessage;
-use stentor_xmpp::{BareJid, Counter, Stanza};
+use stentor_xmpp::{BareJid, Stanza};
 use tokio::sync::mpsc;
 
 /// A client, as a test holds it.
@@ -34,22 +34,6 @@ impl Client {
         Self { session: address.await.expect("it starts"), told }
     }
 
-    /// Turns stream management on.
-    pub(crate) async fn enables(&mut self, stream: StreamId) {
-        self.session.send(Enable(stream)).await.expect("it lives");
-        self.hears("enabled").await;
-    }
-
-    /// Loses its connection.
-    pub(crate) async fn loses_connection(self) {
-        self.session.send(Lose).await.expect("it lives");
-    }
-
-    /// Comes back for a stream, at a member.
-    pub(crate) async fn resumes(member: &Member, user: &str, stream: StreamId) -> Self {
-        Self::start(member, user, Asking::Resume(stream, Counter(0))).await
-    }
-
     /// Sends a stanza.
     pub(crate) async fn says(&self, xml: &str) {
         self.session.send(Say(Stanza::parse(xml).expect("a stanza"))).await.expect("it lives");
@@ -77,14 +61,6 @@ struct Session {
 #[rtype(result = "()")]
 struct Say(Stanza);
 
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Enable(StreamId);
-
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Lose;
-
 impl Session {
     fn tell_user(&self, event: FromSession) {
         let session = self.key.expect("it has started");
@@ -96,10 +72,6 @@ impl Session {
             (ToSession::Bound { attachment, jid }, _) => {
                 self.attachment = Some(Attachment::bound(attachment, jid));
                 "bound".to_owned()
-            }
-            (ToSession::ManagementEnabled { resumable, .. }, Some(own)) => {
-                own.enabled(resumable);
-                "enabled".to_owned()
             }
             (ToSession::Outbound { attachment, stanza, entry, waiting }, Some(own)) => {
                 assert_eq!(attachment, own.number());
@@ -153,26 +125,5 @@ impl Handler<Say> for Session {
     fn handle(&mut self, Say(stanza): Say, _: &mut Self::Context) {
         let event = self.attachment.as_mut().expect("it has a resource").receive(vec![stanza]);
         self.tell_user(event);
-    }
-}
-
-impl Handler<Enable> for Session {
-    type Result = ();
-
-    fn handle(&mut self, Enable(stream): Enable, _: &mut Self::Context) {
-        let own = self.attachment.as_mut().expect("it has a resource");
-        let event = own.enable(stream, true, None).expect("not before");
-        self.tell_user(event);
-    }
-}
-
-impl Handler<Lose> for Session {
-    type Result = ();
-
-    fn handle(&mut self, _: Lose, context: &mut Self::Context) {
-        let attachment = self.attachment.take().expect("it has a resource").number();
-        self.tell_user(FromSession::Detached { attachment, resumable: true });
-        self.key.into_iter().for_each(stentor_runtime::forget_session);
-        context.stop();
     }
 }

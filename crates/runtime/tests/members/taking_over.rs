@@ -5,7 +5,7 @@ use crate::pair::{A, B, Member, Pair, change, pair};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use stentor_engine::{Command, Key, Reply, Slot, StreamId, Table};
+use stentor_engine::{Command, Key, Reply, Slot};
 use stentor_runtime::Report;
 use stentor_xmpp::BareJid;
 
@@ -122,46 +122,4 @@ async fn when_a_process_ends_its_sessions_are_told_whether_their_users_go_on() {
     juliet.hears("Shutdown { user_goes_on: true }").await;
     pair.a.runtime.administration().end_sessions().await;
     romeo.hears("Shutdown { user_goes_on: false }").await;
-}
-
-/// By plan, and it stays after all; then it moves.
-#[actix_rt::test]
-async fn streams_that_wait_to_be_resumed_go_with_their_slot() {
-    const STREAM: StreamId = StreamId(7);
-    let mut pair = friends().await;
-    let mercutio = Client::online(&pair.a, MERCUTIO, "street").await;
-    let mut juliet = Client::online(&pair.b, JULIET, "balcony").await;
-    juliet.enables(STREAM).await;
-    juliet.loses_connection().await;
-    let key = Key::User(BareJid::parse(JULIET).expect("a JID"));
-    let slots: Arc<[Slot]> = Arc::from([key.slot()]);
-    pair.a.runtime.shared().quiesce(&slots);
-    while pair.a.reports.recv().await != Some(Report::Quiet(key.slot())) {}
-    let table = change(&pair.table, vec![(key.slot(), A)]);
-    handed_over(&mut pair, &table).await;
-    pair.a.runtime.shared().gathered(&slots);
-    mercutio.says(&format!("<message to='{JULIET}'><body>By my heel</body></message>")).await;
-    pair.a.runtime.shared().quiesce(&slots);
-    while pair.a.reports.recv().await != Some(Report::Quiet(key.slot())) {}
-
-    // Its client is back before the table is.
-    let mut juliet = Client::resumes(&pair.a, JULIET, STREAM).await;
-    let table = change(&table, vec![(key.slot(), B)]);
-    handed_over(&mut pair, &table).await;
-    pair.b.runtime.shared().gathered(&slots);
-    let heard = juliet.hears("By my heel").await;
-    assert!(heard.iter().any(|told| told.contains("Resumed")), "{heard:?}");
-}
-
-/// Both members install the table, and the arbiters of each say that all is handed over.
-async fn handed_over(pair: &mut Pair, table: &Arc<Table>) {
-    for member in [&mut pair.b, &mut pair.a] {
-        member.runtime.shared().install(table);
-        for _ in 0..2 {
-            while !matches!(
-                member.reports.recv().await,
-                Some(Report::HandedOver { version, .. }) if version == table.version()
-            ) {}
-        }
-    }
 }
