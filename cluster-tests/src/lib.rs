@@ -5,8 +5,7 @@
 //! - [`driver`] drives any client through the exchange that `clients/README.md` describes.
 //! - [`install`] installs the third-party clients into the target folder.
 //! - [`load`] has many clients, of the accounts that [`accounts`] makes, chat at the members of a cluster.
-//! - [`scenario`] leads two clients through one story and tallies its steps; [`members`] does so at two members of a
-//!   cluster, of which one after the other dies.
+//! - [`scenario`] leads two clients through one story and tallies its steps.
 //! - [`verdict`] tells whether a cluster kept what it promises to those that the load led.
 //!
 //! Everything waits for a condition with a deadline; a child dies with the thread that started it.
@@ -15,7 +14,6 @@ pub mod accounts;
 pub mod driver;
 pub mod install;
 pub mod load;
-pub mod members;
 pub mod process;
 pub mod proxy;
 pub mod scenario;

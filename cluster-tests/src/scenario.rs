@@ -27,7 +27,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-pub(crate) type Step = fn(&mut Side, &mut Side) -> Result<Outcome, String>;
+type Step = fn(&mut Side, &mut Side) -> Result<Outcome, String>;
 
 /// The steps with their names, in order. Each is told for the two sides of the pair.
 const STORY: &[(&str, Step)] = &[
@@ -43,17 +43,17 @@ const STORY: &[(&str, Step)] = &[
 ];
 
 /// One client of the pair, its way to the server, and all it has sent to the other.
-pub(crate) struct Side {
-    pub(crate) name: &'static str,
+struct Side {
+    name: &'static str,
     jid: String,
-    pub(crate) driver: Driver,
-    pub(crate) proxy: Proxy,
+    driver: Driver,
+    proxy: Proxy,
     sent: Vec<String>,
     pings: u32,
 }
 
 impl Side {
-    pub(crate) fn start(
+    fn start(
         server: &dyn Server,
         name: &'static str,
         program: &Program,
@@ -70,7 +70,7 @@ impl Side {
         Ok(Self { name, jid, driver, proxy, sent: Vec::new(), pings: 0 })
     }
 
-    pub(crate) fn send(&mut self, to: &Self, text: &str) -> Result<(), String> {
+    fn send(&mut self, to: &Self, text: &str) -> Result<(), String> {
         // Numbered, so that each is unlike the others.
         let text = format!("{} {text}", self.sent.len() + 1);
         self.driver.tell(json!({"do": "send", "jid": to.jid, "text": text}))?;
@@ -79,12 +79,12 @@ impl Side {
     }
 
     /// Waits until all that `from` ever sent is here, once and in order.
-    pub(crate) fn has_all(&mut self, from: &Self) -> Result<(), String> {
+    fn has_all(&mut self, from: &Self) -> Result<(), String> {
         self.driver.expect_messages(&from.jid, &from.sent).map_err(|e| format!("{}: {e}", self.name))
     }
 
     /// Waits until the server has handled what this client sent, where the client can ask for that.
-    pub(crate) fn is_handled(&mut self) -> Result<(), String> {
+    fn is_handled(&mut self) -> Result<(), String> {
         if !self.driver.cannot("ping") {
             self.pings += 1;
             let id = self.pings.to_string();
@@ -94,7 +94,7 @@ impl Side {
         Ok(())
     }
 
-    pub(crate) fn expect(&mut self, wanted: serde_json::Value) -> Result<(), String> {
+    fn expect(&mut self, wanted: serde_json::Value) -> Result<(), String> {
         self.driver.expect(&wanted).map(drop).map_err(|e| format!("{}: {e}", self.name))
     }
 
@@ -136,14 +136,14 @@ pub fn play(
     told
 }
 
-pub(crate) fn log_in(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
+fn log_in(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
     for side in [a, b] {
         side.expect(json!({"event": "online"}))?;
     }
     Ok(Outcome::Passed)
 }
 
-pub(crate) fn befriend(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
+fn befriend(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
     if let Some(skipped) = a.lacks("subscribe").or(b.lacks("subscribe")) {
         return Ok(skipped);
     }
@@ -160,14 +160,14 @@ fn subscribe(asking: &mut Side, asked: &mut Side) -> Result<(), String> {
     asking.expect(json!({"event": "presence", "show": "available", "from": asked.jid}))
 }
 
-pub(crate) fn chat(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
+fn chat(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
     const TEXTS: &[&str] = &["hello", "<angle> & \"quote\" 'apostrophe'", "Grüße, κόσμε, 世界 🙂"];
     say(a, b, TEXTS)?;
     say(b, a, TEXTS)?;
     Ok(Outcome::Passed)
 }
 
-pub(crate) fn say(sender: &mut Side, receiver: &mut Side, texts: &[&str]) -> Result<(), String> {
+fn say(sender: &mut Side, receiver: &mut Side, texts: &[&str]) -> Result<(), String> {
     for text in texts {
         sender.send(receiver, text)?;
     }
@@ -176,7 +176,7 @@ pub(crate) fn say(sender: &mut Side, receiver: &mut Side, texts: &[&str]) -> Res
     sender.is_handled()
 }
 
-pub(crate) fn change_presence(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
+fn change_presence(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
     if let Some(skipped) = a.lacks("change presence").or(b.lacks("change presence")) {
         return Ok(skipped);
     }
@@ -234,7 +234,7 @@ fn come_back(lost: &mut Side, other: &mut Side) -> Result<(), String> {
     say(other, lost, &["after the return"])
 }
 
-pub(crate) fn leave(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
+fn leave(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
     let are_friends = !a.driver.cannot("subscribe") && !b.driver.cannot("subscribe");
     b.driver.forget_presence();
     a.driver.quit().map_err(|e| format!("{}: {e}", a.name))?;
