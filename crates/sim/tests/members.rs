@@ -42,7 +42,8 @@ fn clients_of_three_members_come_and_go() {
 fn members_die_stand_still_and_lose_each_other() {
     let options = Options { members: 3, ..Options::default() };
     let coverage = check(SEEDS, options, |seed, covered| {
-        let is_enough = covered.said >= 1_000 && covered.faults >= 5 && covered.kills > 0;
+        // Who stood still for longer than a lease has died too: it begins anew.
+        let is_enough = covered.said >= 1_000 && covered.faults >= 5 && covered.kills + covered.restarts > 0;
         assert!(is_enough, "seed {seed} shows too little:\n{covered}");
     });
     assert_eq!(coverage.missing(3), Vec::<&str>::new(), "never came about");

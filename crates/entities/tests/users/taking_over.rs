@@ -95,7 +95,7 @@ fn of_two_sessions_that_claim_a_resource_the_newer_has_it_whoever_gave_it() {
 
 #[test]
 fn a_session_of_before_is_not_taken_for_a_stream_that_was_resumed_since() {
-    let mut scene = friends();
+    let mut scene = Scene::clustered(&[A]);
     scene.enables(A, true);
     let (session, attach) = scene.would_attach(A);
     scene.resumes(A, 0);
