@@ -1,5 +1,7 @@
 //! What the framer accepts is read the same by other parsers, and so is what an element writes of it.
 
+#[path = "support/by_rxml.rs"]
+mod by_rxml;
 #[path = "differential/clients.rs"]
 mod clients;
 #[path = "support/programs.rs"]
@@ -8,7 +10,7 @@ mod programs;
 mod said;
 mod support;
 
-use rxml::Parse;
+use by_rxml::rxml;
 use said::{Said, push_text, roxmltree};
 use stentor_xml::{Content, Element, Frame, Framer, Limits, Node};
 use support::{HEADER, Random, damage, stanza};
@@ -24,28 +26,6 @@ fn ours(node: Node<'_>, said: &mut Vec<Said>) {
         }
     }
     said.push(Said::End);
-}
-
-/// What rxml says of a document; `None` if it refuses it.
-fn rxml(document: &str) -> Option<Vec<Said>> {
-    let mut parser = rxml::Parser::new();
-    let mut input = document.as_bytes();
-    let mut said = Vec::new();
-    loop {
-        match parser.parse(&mut input, true) {
-            Ok(Some(rxml::Event::StartElement(_, (namespace, name), attributes))) => {
-                let attributes = attributes.iter().map(|((namespace, name), value)| {
-                    (namespace.as_str().to_owned(), name.to_string(), value.clone())
-                });
-                said.push(Said::Start(namespace.as_str().to_owned(), name.to_string(), attributes.collect()));
-            }
-            Ok(Some(rxml::Event::EndElement(_))) => said.push(Said::End),
-            Ok(Some(rxml::Event::Text(_, text))) => push_text(&mut said, &text),
-            Ok(Some(rxml::Event::XmlDeclaration(..))) => {}
-            Ok(None) => return Some(said),
-            Err(_) => return None,
-        }
-    }
 }
 
 /// The others, by name.

@@ -1,14 +1,17 @@
 //! Stanzas from random and hostile streams: what is sent on is a stanza that stands alone, and is read by other parsers
 //! as they read what came in.
 
+#[path = "../../xml/tests/support/by_rxml.rs"]
+mod by_rxml;
 #[path = "fuzz/stanza.rs"]
 mod fuzz;
+#[path = "../../xml/tests/support/said.rs"]
+mod said;
 #[path = "../../xml/tests/support/mod.rs"]
 mod support;
 
-use roxmltree::Document;
-use rxml::Parse;
-use std::collections::BTreeSet;
+use by_rxml::rxml;
+use said::{Said, roxmltree};
 use std::panic::catch_unwind;
 use stentor_xml::{Frame, Framer, Limits};
 use stentor_xmpp::{Kind, Stanza, ns};
@@ -51,66 +54,11 @@ fn document(random: &mut Random, hostile: bool) -> (&'static str, String) {
     (header, stanza)
 }
 
-/// What a parser says of an element's content, so that two can be compared.
-#[derive(Debug, PartialEq, Eq)]
-enum Said {
-    Start(String, String, BTreeSet<(String, String, String)>),
-    Text(String),
-    End,
-}
-
-fn push_text(said: &mut Vec<Said>, text: &str) {
-    match said.last_mut() {
-        _ if text.is_empty() => {}
-        Some(Said::Text(before)) => before.push_str(text),
-        _ => said.push(Said::Text(text.to_owned())),
-    }
-}
-
-/// What rxml says of the only stanza in a stream: name and namespace, attributes, content.
-fn rxml(document: &str) -> Vec<Said> {
-    let mut parser = rxml::Parser::new();
-    let mut input = document.as_bytes();
-    let mut said = Vec::new();
-    loop {
-        match parser.parse(&mut input, true) {
-            Ok(Some(rxml::Event::StartElement(_, (namespace, name), attributes))) => {
-                let attributes = attributes.iter().map(|((namespace, name), value)| {
-                    (namespace.as_str().to_owned(), name.to_string(), value.clone())
-                });
-                said.push(Said::Start(namespace.as_str().to_owned(), name.to_string(), attributes.collect()));
-            }
-            Ok(Some(rxml::Event::EndElement(_))) => said.push(Said::End),
-            Ok(Some(rxml::Event::Text(_, text))) => push_text(&mut said, &text),
-            Ok(Some(rxml::Event::XmlDeclaration(..))) => {}
-            Ok(None) => break,
-            Err(error) => panic!("rxml: {error:?}: {document}"),
-        }
-    }
+/// What a parser says of the only stanza in a stream: name and namespace, attributes, content.
+fn stanza_of(parser: &str, said: Option<Vec<Said>>, document: &str) -> Vec<Said> {
+    let mut said = said.unwrap_or_else(|| panic!("{parser} refuses {document}"));
     // Without the stream around it.
     said.drain(1..said.len() - 1).collect()
-}
-
-fn roxmltree(document: &str) -> Vec<Said> {
-    fn walk(node: roxmltree::Node<'_, '_>, said: &mut Vec<Said>) {
-        let attributes = node.attributes().map(|a| {
-            (a.namespace().unwrap_or_default().to_owned(), a.name().to_owned(), a.value().to_owned())
-        });
-        let namespace = node.tag_name().namespace().unwrap_or_default().to_owned();
-        said.push(Said::Start(namespace, node.tag_name().name().to_owned(), attributes.collect()));
-        for child in node.children() {
-            if child.is_element() {
-                walk(child, said);
-            } else {
-                push_text(said, child.text().unwrap_or_default());
-            }
-        }
-        said.push(Said::End);
-    }
-    let document = Document::parse(document).unwrap_or_else(|error| panic!("roxmltree: {error}: {document}"));
-    let mut said = Vec::new();
-    walk(document.root_element().first_element_child().expect("a stanza"), &mut said);
-    said
 }
 
 /// The stanza that our framer reads from a stream, if it is one.
@@ -145,16 +93,24 @@ fn what_is_sent_on_is_read_as_what_came_in() {
         let written = String::from_utf8(stanza.to_bytes().to_vec()).expect("UTF-8");
         // For a stream that declares the content namespace and nothing else.
         let sent_on = format!("<s:stream xmlns:s='urn:s' xmlns='jabber:client'>{written}</s:stream>");
-        let mut expected = rxml(&came_in);
+        let mut expected = stanza_of("rxml", rxml(&came_in), &came_in);
         if let Some(Said::Start(_, _, attributes)) = expected.first_mut() {
             // Of a message an unknown type is read as none (RFC 6121 5.2.2).
             let is_unknown = stanza.kind() == Kind::Message;
             attributes.retain(|(_, name, value)| name != "type" || value != "result" || !is_unknown);
         }
-        assert_eq!(rxml(&sent_on), expected, "seed {seed}: {came_in} became {written}");
+        assert_eq!(
+            stanza_of("rxml", rxml(&sent_on), &sent_on),
+            expected,
+            "seed {seed}: {came_in} became {written}"
+        );
         // roxmltree binds `xml` for attributes alone.
         if !came_in.contains("<xml:") {
-            assert_eq!(roxmltree(&sent_on), expected, "seed {seed}: {came_in} became {written}");
+            assert_eq!(
+                stanza_of("roxmltree", roxmltree(&sent_on), &sent_on),
+                expected,
+                "seed {seed}: {came_in} became {written}"
+            );
         }
     }
     assert!(count > 4_000, "{count} accepted");
