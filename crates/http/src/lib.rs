@@ -16,5 +16,5 @@ mod server;
 mod source;
 
 pub use metrics::{Kind, Metric};
-pub use server::{HttpServer, listen};
+pub use server::HttpServer;
 pub use source::{Source, Told};

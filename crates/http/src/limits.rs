@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Connections at a time: some probes and scrapers, each with a few. More wait in the listener's backlog.
 pub const CONNECTIONS_MAX: usize = 64;
 
-/// Connections that wait to be accepted.
+/// Connections that wait to be accepted, for whoever opens the listeners.
 pub const BACKLOG: i32 = 64;
 
 /// From a connection, or from the answer before, until the head of a request is there.

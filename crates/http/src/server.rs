@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -13,28 +13,11 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::rt::System;
 use actix_web::rt::time::timeout;
 use actix_web::{App, HttpResponse, web};
-use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::limits::{BACKLOG, CONNECTIONS_MAX, IDLE, LINGER, REQUEST_TIME, SOURCE_TIME};
+use crate::limits::{CONNECTIONS_MAX, IDLE, LINGER, REQUEST_TIME, SOURCE_TIME};
 use crate::{Source, metrics};
 
 const TEXT: &str = "text/plain; charset=utf-8";
-
-/// A socket to be given to [`HttpServer::start`]. One of IPv6 takes no IPv4 connections.
-///
-/// # Errors
-/// The address cannot be had.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
 
 /// HTTP, on a thread of its own. It ends when this is dropped, or better by [`HttpServer::stop`].
 pub struct HttpServer {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Source for Server {
 }
 
 fn start() -> (HttpServer, Arc<Server>, SocketAddr) {
-    let listener = stentor_http::listen("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = Arc::new(Server::default());
     let http = HttpServer::start(vec![listener], Arc::clone(&server) as Arc<dyn Source>).unwrap();

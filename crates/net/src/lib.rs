@@ -13,6 +13,6 @@ mod tls;
 mod transport;
 
 pub use addresses::{AddressLimits, Addresses};
-pub use listener::{Listener, Security};
+pub use listener::{Listener, Security, listen};
 pub use session::{Services, SessionLimits};
 pub use tls::{Certificates, HostCertificate, OldestTls, TlsError};

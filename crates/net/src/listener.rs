@@ -18,6 +18,23 @@ pub enum Security {
     Direct,
 }
 
+/// A socket that listens, without blocking whoever accepts; so many connections wait for that at most. An IPv6 address
+/// takes IPv6 only, so that both families can be given the same port.
+///
+/// # Errors
+/// The address is in use, or not ours.
+pub fn listen(address: SocketAddr, backlog: i32) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    Ok(socket.into())
+}
+
 /// A port on which client streams are accepted.
 #[derive(Debug)]
 pub struct Listener {
@@ -26,20 +43,12 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Opens it. An IPv6 address takes IPv6 only, so that both families can be given the same port.
+    /// Opens it, as [`listen`] does.
     ///
     /// # Errors
     /// The address is in use, or not ours.
     pub fn open(address: SocketAddr, security: Security) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        Ok(Self { socket: TcpListener::from_std(socket.into())?, security })
+        Ok(Self { socket: TcpListener::from_std(listen(address, BACKLOG)?)?, security })
     }
 
     /// The address that it has.

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use stentor_http::limits::BACKLOG;
 use stentor_http::{HttpServer, Kind, Metric, Source, Told};
 use stentor_net::Services;
 use stentor_runtime::cluster::{ClusterHandle, ClusterStatus};
@@ -52,7 +53,7 @@ impl Http {
 fn open(config: &Config) -> Result<Vec<TcpListener>, ServeError> {
     let mut listeners = Vec::new();
     for &address in &config.http.listen {
-        let listener = stentor_http::listen(address);
+        let listener = stentor_net::listen(address, BACKLOG);
         let listener = listener.map_err(|source| ServeError::Listen { setting: SETTING, address, source })?;
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, setting = SETTING, "listening");
