@@ -2,8 +2,7 @@
 
 use crate::Administration;
 use crate::limits::NAMES_PAGE;
-use stentor_entities::user::collection;
-use stentor_store::{Fault, Having};
+use stentor_store::Fault;
 use stentor_xmpp::BareJid;
 use unicode_security::confusable_detection::skeleton;
 
@@ -17,10 +16,7 @@ impl Administration {
         let wanted = appearance(jid.local().unwrap_or_default());
         let mut after = None;
         loop {
-            let store = self.store().clone();
-            let page = move || store.owners(after.as_ref(), NAMES_PAGE, Having::Record(collection::ACCOUNT));
-            let page = tokio::task::spawn_blocking(page).await;
-            let page = page.map_err(|error| Fault::Engine(error.to_string()))??;
+            let page = self.accounts(after, NAMES_PAGE).await?;
             let mut names = page.iter().filter_map(|owner| owner.address.split_once('@'));
             if names.any(|(local, domain)| domain == jid.domain() && appearance(local) == wanted) {
                 return Ok(true);

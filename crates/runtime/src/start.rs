@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use stentor_engine::{Ask, Command, Event, Key, MemberId, Reply, Slot, Table};
 use stentor_entities::Hosts;
-use stentor_store::Store;
+use stentor_entities::user::collection;
+use stentor_store::{Fault, Having, Owner, Store};
 use tokio::sync::{Semaphore, oneshot, watch};
 
 /// Derives the keys of a password: blocking work, with salts of the system's generator. None if it cannot be one.
@@ -142,6 +143,17 @@ impl Administration {
         self.shared.post(arbiter, Parcel::Event(0, None, key, Event::Command(ask, command)));
         // Another member may be gone with the question.
         tokio::time::timeout(ASK_TIME, answered).await.ok()?.ok()
+    }
+
+    /// Accounts that exist, in the order of their addresses: those behind `after`, at most `limit`; fewer means that there
+    /// are no more.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn accounts(&self, after: Option<Owner>, limit: usize) -> Result<Vec<Owner>, Fault> {
+        let store = self.shared.store.clone();
+        let page = move || store.owners(after.as_ref(), limit, Having::Record(collection::ACCOUNT));
+        tokio::task::spawn_blocking(page).await.map_err(|error| Fault::Engine(error.to_string()))?
     }
 
     /// Derives the keys of a password.

@@ -7,9 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use stentor_auth::{Credentials, Hash};
 use stentor_engine::{Command, Key, Reply, SessionInfo};
-use stentor_entities::user::collection;
 use stentor_runtime::Administration;
-use stentor_store::{Having, Owner};
+use stentor_store::Owner;
 use stentor_xmpp::{BareJid, FullJid, Jid};
 
 use crate::control::{
@@ -128,11 +127,8 @@ impl Operator {
 
     /// Accounts that exist, in the order of their addresses.
     async fn accounts(&self, after: Option<BareJid>, limit: usize) -> Result<Vec<BareJid>, ControlError> {
-        let store = self.administration.store().clone();
         let after = after.map(|jid| Owner::from(&Key::User(jid)));
-        let read = move || store.owners(after.as_ref(), limit, Having::Record(collection::ACCOUNT));
-        let owners = tokio::task::spawn_blocking(read);
-        let owners = owners.await.map_err(|fault| error(ControlErrorKind::Fault, fault.to_string()))?;
+        let owners = self.administration.accounts(after, limit).await;
         let owners = owners.map_err(|fault| error(ControlErrorKind::Fault, fault.to_string()))?;
         Ok(owners.iter().filter_map(|owner| BareJid::parse(&owner.address).ok()).collect())
     }
