@@ -77,7 +77,7 @@ impl Retiring {
         self.0.insert(slot, entities);
     }
 
-    /// It is another's by now, or stays.
+    /// It has moved.
     pub fn forget(&mut self, slot: Slot) {
         self.0.remove(&slot);
     }
@@ -110,8 +110,8 @@ impl Unattended {
         }
     }
 
-    /// The slot is another's now, or stays: what its users are to be told, as if by a session for each stream that
-    /// attaches and loses its connection at once. `session` names one that there is not.
+    /// The slot has moved: what its users are to be told, as if by a session for each stream that attaches and loses its
+    /// connection at once. `session` names one that there is not.
     pub fn take(&mut self, slot: Slot, mut session: impl FnMut() -> SessionKey) -> Vec<(Key, Event)> {
         let streams = self.0.remove(&slot).unwrap_or_default();
         let mut told = Vec::with_capacity(2 * streams.len());

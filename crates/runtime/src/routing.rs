@@ -309,7 +309,7 @@ impl Local {
     }
 
     /// An entity has ended since its slot was to move, and has these streams that wait to be resumed. By now the slot may
-    /// stay after all.
+    /// have moved.
     pub(crate) fn retired(&mut self, key: &Key, streams: Vec<Attach>) {
         self.unattended.keep(key, streams);
         if !self.slots.quiesces(key.slot()) {
