@@ -265,6 +265,18 @@ unauthenticated_per_address_max = 100
         Ok(())
     }
 
+    /// Waits until `holds`.
+    ///
+    /// # Errors
+    /// That it does not, or what it fails by.
+    pub fn until(&self, what: &str, holds: impl Fn(&Self) -> Result<bool, String>) -> Result<(), String> {
+        until(DEADLINE, || match holds(self) {
+            Ok(holds) => holds.then_some(Ok(())),
+            Err(error) => Some(Err(error)),
+        })
+        .unwrap_or_else(|| Err(format!("not so: {what}")))
+    }
+
     /// The last lines of a member's log.
     pub fn log_of(&self, name: &str) -> String {
         let text = fs::read(&self.member(name).log).unwrap_or_default();

@@ -74,6 +74,11 @@ impl Arrivals {
         arrival
     }
 
+    /// Which of the `sent` did not arrive, from the first.
+    pub(crate) fn missing(&self, sent: u64) -> impl Iterator<Item = u64> {
+        self.missing.iter().copied().chain(self.next..sent)
+    }
+
     /// How many of the `sent` did not arrive.
     pub(crate) fn lost(&self, sent: u64) -> u64 {
         sent.saturating_sub(self.received)
@@ -100,6 +105,7 @@ mod tests {
             expected,
             "{arrivals:?} of {sent}"
         );
+        assert_eq!(stream.missing(sent).count() as u64, expected.0);
     }
 
     #[test]

@@ -130,7 +130,14 @@ impl Group for Pair {
     }
 
     fn settle_accounts(&mut self, run: &Run) {
-        Tally::add(&run.tally.lost, self.flows.iter().map(|flow| locked(flow).under_way()).sum());
+        for ((flow, from), to) in self.flows.iter().zip(self.accounts).zip(self.accounts.iter().rev()) {
+            let flow = locked(flow);
+            if flow.under_way() > 0 {
+                Tally::add(&run.tally.lost, flow.under_way());
+                let (from, to) = (run.target.bare_jid(from), run.target.bare_jid(*to));
+                self.field.missed(&from, &to, flow.arrivals.missing(flow.sent));
+            }
+        }
         let unacknowledged = self.links.iter().map(|link| u64::from(link.unacknowledged()));
         Tally::add(&run.tally.unacknowledged, unacknowledged.sum());
     }

@@ -18,6 +18,8 @@ use crate::target::Resumption;
 const MICROSECONDS_MAX: u64 = 3_600_000_000;
 /// Different error texts kept; more are counted together.
 const ERROR_TEXTS_MAX: usize = 20;
+/// Examples kept of one kind of mistake.
+pub(super) const EXAMPLES_MAX: usize = 20;
 
 /// What clients do when they lose their connection.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +77,8 @@ pub(super) struct State {
     pub(super) unavailable: BTreeMap<(String, String), u64>,
     /// Those of these pairs in which that was the last that it was told.
     pub(super) gone: BTreeSet<(String, String)>,
+    /// Messages that did not arrive, some of them.
+    pub(super) missed: Vec<String>,
     /// Why connections were lost and attempts failed, with how often.
     pub(super) losses: BTreeMap<String, u64>,
     pub(super) failed_attempts: BTreeMap<String, u64>,
@@ -108,6 +112,7 @@ impl Field {
             seen: BTreeSet::new(),
             unavailable: BTreeMap::new(),
             gone: BTreeSet::new(),
+            missed: Vec::new(),
             losses: BTreeMap::new(),
             failed_attempts: BTreeMap::new(),
         };
@@ -209,6 +214,13 @@ impl Field {
     /// A message arrived again on a stream that took the place of the one where it arrived first.
     pub(super) fn repeated(&self) {
         self.state().repeated += 1;
+    }
+
+    /// Of one client's messages to another, these did not arrive, or came back as errors.
+    pub(super) fn missed(&self, from: &str, to: &str, numbers: impl Iterator<Item = u64>) {
+        let mut state = self.state();
+        let room = EXAMPLES_MAX.saturating_sub(state.missed.len());
+        state.missed.extend(numbers.take(room).map(|number| format!("{from} to {to}: {number}")));
     }
 
     /// A client reads a stanza: of interest is whether a contact is there. That one is not, who never was, is no news.

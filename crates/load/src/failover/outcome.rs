@@ -7,11 +7,8 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::Field;
-use super::field::State;
+use super::field::{EXAMPLES_MAX, State};
 use crate::report::Latency;
-
-/// Examples that a report has of one mistake.
-const EXAMPLES_MAX: usize = 20;
 
 /// How the clients came back.
 #[derive(Debug, Serialize)]
@@ -45,6 +42,8 @@ pub(crate) struct Outcome {
     returns: BTreeMap<String, Vec<&'static str>>,
     losses: BTreeMap<String, u64>,
     failed_attempts: BTreeMap<String, u64>,
+    /// Some of the messages that did not arrive: who sent it to whom, as which one.
+    missed: Vec<String>,
 }
 
 /// What contacts were told of clients that lost their connection.
@@ -99,6 +98,7 @@ impl Outcome {
             returns: state.returns.clone(),
             losses: state.losses.clone(),
             failed_attempts: state.failed_attempts.clone(),
+            missed: state.missed.clone(),
         }
     }
 
@@ -197,6 +197,7 @@ impl fmt::Display for Outcome {
             "                   {of_resumed} of clients that resumed, {of_others} of others, {last} for good"
         )?;
         examples.iter().try_for_each(|example| writeln!(out, "                   {example}"))?;
+        self.missed.iter().try_for_each(|missed| writeln!(out, "  missed           {missed}"))?;
         for (title, texts) in [("loss", &self.losses), ("attempt", &self.failed_attempts)] {
             for (text, count) in texts {
                 writeln!(out, "  {title:<16} {count} x {text}")?;
