@@ -26,7 +26,7 @@ mod waking;
 
 pub use credentials::StoreCredentials;
 pub use local::{
-    SessionMessage, after, forget_session, is_here, new_session, now, place_at, reattached, send,
+    SessionMessage, after, belongs_to, forget_session, is_here, new_session, now, place_at, reattached, send,
 };
 pub use members::{Peers, Report, ToMember};
 pub use questions::Answer;

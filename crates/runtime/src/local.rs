@@ -148,6 +148,15 @@ pub fn new_session(session: Recipient<SessionMessage>, user: Option<&Key>) -> Op
     })
 }
 
+/// The session's user is known, and lives on this arbiter: where that is moved to another member, the session follows.
+pub fn belongs_to(session: SessionKey, user: &Key) {
+    with(|local| {
+        if let Some((_, slot)) = local.sessions.get_mut(&session.serial) {
+            *slot = Some(user.slot());
+        }
+    });
+}
+
 /// The session is gone.
 pub fn forget_session(key: SessionKey) {
     with(|local| {

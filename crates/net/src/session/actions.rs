@@ -78,6 +78,9 @@ impl Session {
                 }
                 let user = Key::User(account);
                 self.is_moving = !stentor_runtime::is_here(&user);
+                if let Some(session) = self.key.filter(|_| !self.is_moving) {
+                    stentor_runtime::belongs_to(session, &user);
+                }
                 self.user = Some(user);
             }
             Action::AuthenticationFailed { account, failure } => {
