@@ -123,7 +123,9 @@ impl Client<'_> {
         let is_over = sends.is_over;
         drop(sends);
         let receives = locked(self.receives);
-        is_over && receives.is_over && receives.under_way() == 0
+        let is_done = is_over && receives.is_over && receives.under_way() == 0;
+        drop(receives);
+        is_done && !self.field.is_misled(&self.link.jid)
     }
 
     /// Puts into the output what the window and the rate let pass.

@@ -241,6 +241,12 @@ impl Field {
         }
     }
 
+    /// Whether the last that this one was told of a contact is that it is gone, although it is there.
+    pub(super) fn is_misled(&self, jid: &str) -> bool {
+        let (state, jid) = (self.state(), bare(jid));
+        state.gone.iter().any(|(from, to)| *to == jid && state.is_there(from))
+    }
+
     /// Whether all contacts were told that this one is unavailable.
     pub(super) fn is_told(&self, jid: &str) -> bool {
         let (state, from) = (self.state(), bare(jid));
@@ -249,6 +255,11 @@ impl Field {
 }
 
 impl State {
+    /// Whether a client never went, or has come back.
+    pub(super) fn is_there(&self, jid: &str) -> bool {
+        !self.away.contains(jid) || self.returns.contains_key(jid)
+    }
+
     /// The contacts of that client who should be told that it is unavailable: those that saw it and stayed, or resumed. Who came back afresh is told who is there, not who is not.
     pub(super) fn to_be_told(&self, jid: &str) -> impl Iterator<Item = &str> {
         let contacts = self.contacts.get(jid).into_iter().flatten();
