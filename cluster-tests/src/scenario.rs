@@ -5,6 +5,7 @@ use crate::proxy::{Cut, Proxy};
 use crate::server::{DOMAIN, Server, Tls};
 use serde_json::json;
 use std::fmt;
+use std::net::SocketAddr;
 
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ struct Side {
     jid: String,
     driver: Driver,
     proxy: Proxy,
+    /// Where it is connected to, and where it goes when it loses that connection.
+    places: [SocketAddr; 2],
     sent: Vec<String>,
     pings: u32,
 }
@@ -62,12 +65,13 @@ impl Side {
     ) -> Result<Self, String> {
         let password = format!("{localpart} has a secret");
         server.add_user(localpart, &password)?;
-        let proxy = Proxy::start(server.address(tls)).map_err(|e| e.to_string())?;
+        let places = [server.address(tls), server.elsewhere(tls)];
+        let proxy = Proxy::start(places[0]).map_err(|e| e.to_string())?;
         let jid = format!("{localpart}@{DOMAIN}");
         let (address, authority) = (proxy.address(), server.authority());
         let login = Login { address, tls, jid: &jid, password: &password, authority };
         let driver = Driver::start(program, login)?;
-        Ok(Self { name, jid, driver, proxy, sent: Vec::new(), pings: 0 })
+        Ok(Self { name, jid, driver, proxy, places, sent: Vec::new(), pings: 0 })
     }
 
     fn send(&mut self, to: &Self, text: &str) -> Result<(), String> {
@@ -92,6 +96,19 @@ impl Side {
             self.expect(json!({"event": "pong", "id": id}))?;
         }
         Ok(())
+    }
+
+    /// Its connection is lost.
+    fn cut(&mut self, cut: Cut) -> Result<(), String> {
+        self.proxy.cut(cut);
+        self.expect(json!({"event": "disconnected"}))
+    }
+
+    /// It can connect again, at the other place.
+    fn restore(&mut self) {
+        self.places.reverse();
+        self.proxy.redirect(self.places[0]);
+        self.proxy.restore();
     }
 
     fn expect(&mut self, wanted: serde_json::Value) -> Result<(), String> {
@@ -207,8 +224,7 @@ fn lose(lost: &mut Side, other: &mut Side, cut: Cut) -> Result<Outcome, String> 
     for _ in 0..5 {
         other.send(lost, "around the cut")?;
     }
-    lost.proxy.cut(cut);
-    lost.expect(json!({"event": "disconnected"}))?;
+    lost.cut(cut)?;
     for _ in 0..5 {
         other.send(lost, "while away")?;
     }
@@ -216,7 +232,7 @@ fn lose(lost: &mut Side, other: &mut Side, cut: Cut) -> Result<Outcome, String> 
     if !lost.driver.cannot("send offline") {
         lost.send(other, "queued while away")?;
     }
-    lost.proxy.restore();
+    lost.restore();
     lost.expect(json!({"event": "resumed"}))?;
     lost.has_all(other)?;
     say(lost, other, &["after the resumption"])?;
@@ -226,9 +242,8 @@ fn lose(lost: &mut Side, other: &mut Side, cut: Cut) -> Result<Outcome, String> 
 
 /// A client that keeps no stream logs in anew; what was under way meanwhile is promised to no one.
 fn come_back(lost: &mut Side, other: &mut Side) -> Result<(), String> {
-    lost.proxy.cut(Cut::BothSides);
-    lost.expect(json!({"event": "disconnected"}))?;
-    lost.proxy.restore();
+    lost.cut(Cut::BothSides)?;
+    lost.restore();
     lost.expect(json!({"event": "online"}))?;
     say(lost, other, &["after the return"])?;
     say(other, lost, &["after the return"])

@@ -1,8 +1,9 @@
 //! Unmodified third-party clients talk to one another through the server.
 //!
-//!     cargo test --package stentor-cluster-tests --test third_party -- [--against prosody] [CLIENT]
+//!     cargo test --package stentor-cluster-tests --test third_party -- [--against SERVER] [CLIENT]
 //!
 //! installs the clients, then leads pairs of them through one story; `CLIENT` leaves only the pairs with that one.
+//! `SERVER` is `stentor` or `members` (both are tried without it), or `prosody`, the oracle of the stories themselves.
 //! A client that cannot be had here is skipped with the reason, and counted.
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use stentor_cluster_tests::driver::Program;
 use stentor_cluster_tests::install::{CLIENTS, Client, Missing};
 use stentor_cluster_tests::process;
 use stentor_cluster_tests::scenario::{self, Outcome};
-use stentor_cluster_tests::server::{self, Mechanisms, Server};
+use stentor_cluster_tests::server::{self, Cluster, Mechanisms, NoCluster, Server};
 
 /// Each client with each other kind of conduct: all pairs of the libraries, and the programs with two of those.
 const PAIRS: &[(&str, &str)] = &[
@@ -26,8 +27,14 @@ const PAIRS: &[(&str, &str)] = &[
     ("go-sendxmpp", "profanity"),
 ];
 
+/// The servers that the stories are told against: one process, and a cluster with the two clients of each pair at different
+/// members, where who has lost its connection goes on at a third.
+const SERVERS: &[&str] = &["stentor", MEMBERS];
+
+const MEMBERS: &str = "members";
+
 struct Arguments {
-    server: String,
+    against: Option<String>,
     client: Option<String>,
 }
 
@@ -36,36 +43,61 @@ fn main() -> ExitCode {
     let wanted =
         |(a, b): &(&str, &str)| arguments.client.as_deref().is_none_or(|name| name == *a || name == *b);
     let pairs: Vec<_> = PAIRS.iter().copied().filter(wanted).collect();
-    let servers = [Mechanisms::ScramOnly, Mechanisms::PlainToo]
-        .map(|offered| server::start(&arguments.server, offered));
-    let [Ok(scram), Ok(plain)] = &servers else {
-        let reasons: Vec<_> = servers.iter().filter_map(|server| server.as_ref().err()).collect();
-        println!("FAILED: {} does not start: {reasons:?}\n0 passed, 1 failed, 0 skipped", arguments.server);
-        return ExitCode::FAILURE;
-    };
-    let server = |(a, b): (&str, &str)| match [a, b].iter().any(|name| needs_plain(name, &arguments.server)) {
-        true => plain.as_ref(),
-        false => scram.as_ref(),
-    };
     let programs = install(&pairs);
-    let outcomes: Vec<Outcome> = thread::scope(|scope| {
-        let (server, programs) = (&server, &programs);
-        let told: Vec<_> =
-            pairs.iter().map(|pair| scope.spawn(|| tell(server(*pair), programs, *pair))).collect();
-        let broken = |_| vec![Outcome::Failed("the test itself panicked".to_owned())];
-        told.into_iter().flat_map(|pair| pair.join().unwrap_or_else(broken)).collect()
-    });
+    let names = arguments.against.as_deref().map_or(SERVERS.to_vec(), |name| vec![name]);
+    let outcomes: Vec<Outcome> = names.iter().flat_map(|name| against(name, &programs, &pairs)).collect();
     let count = |kind: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| kind(outcome)).count();
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
     let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));
-    if failed > 0 {
-        for server in [scram, plain] {
+    println!("{} passed, {failed} failed, {skipped} skipped", outcomes.len() - failed - skipped);
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Leads all pairs at once through the story, at the server of that name.
+fn against(name: &str, programs: &Programs, pairs: &[(&'static str, &'static str)]) -> Vec<Outcome> {
+    println!("against {name}:");
+    let servers = match start(name) {
+        Ok(servers) => servers,
+        Err(outcome) => {
+            println!("{name}: {outcome}");
+            return vec![outcome];
+        }
+    };
+    let server = |(a, b): (&str, &str)| match [a, b].iter().any(|client| needs_plain(client, name)) {
+        true => servers.last(),
+        false => servers.first(),
+    };
+    let outcomes: Vec<Outcome> = thread::scope(|scope| {
+        let tell = |pair| {
+            let server = server(pair).expect("one was started");
+            scope.spawn(move || tell(server.as_ref(), programs, pair))
+        };
+        let told: Vec<_> = pairs.iter().copied().map(tell).collect();
+        let broken = |_| vec![Outcome::Failed("the test itself panicked".to_owned())];
+        told.into_iter().flat_map(|pair| pair.join().unwrap_or_else(broken)).collect()
+    });
+    if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_))) {
+        for server in &servers {
             let log = std::fs::read(server.log()).unwrap_or_default();
             println!("--- log of the server:\n{}", process::last_lines(&String::from_utf8_lossy(&log), 80));
         }
     }
-    println!("{} passed, {failed} failed, {skipped} skipped", outcomes.len() - failed - skipped);
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    outcomes
+}
+
+/// The server for those who know SCRAM, and that for all others; or the cluster, which takes both.
+fn start(name: &str) -> Result<Vec<Box<dyn Server>>, Outcome> {
+    if name == MEMBERS {
+        let members = ["a", "b", "c"];
+        let mut cluster = Cluster::new(&members).map_err(|error| match error {
+            NoCluster::Absent(reason) => Outcome::Skipped(reason),
+            NoCluster::Broken(reason) => Outcome::Failed(reason),
+        })?;
+        cluster.start(&members).map_err(Outcome::Failed)?;
+        return Ok(vec![Box::new(cluster)]);
+    }
+    let start = |offered| server::start(name, offered).map_err(Outcome::Failed);
+    [Mechanisms::ScramOnly, Mechanisms::PlainToo].into_iter().map(start).collect()
 }
 
 /// Whether the client shares no SCRAM mechanism with the server.
@@ -81,10 +113,10 @@ fn needs_plain(client: &str, server: &str) -> bool {
 
 /// Options of the ordinary test harness are taken without effect.
 fn arguments(mut given: impl Iterator<Item = String>) -> Arguments {
-    let mut arguments = Arguments { server: "stentor".to_owned(), client: None };
+    let mut arguments = Arguments { against: None, client: None };
     while let Some(argument) = given.next() {
         match argument.as_str() {
-            "--against" => arguments.server = given.next().unwrap_or_default(),
+            "--against" => arguments.against = given.next(),
             option if option.starts_with('-') => {}
             name => arguments.client = Some(name.to_owned()),
         }

@@ -308,6 +308,10 @@ impl Server for Cluster {
         member.expect("it has two members at least").listeners.address(tls)
     }
 
+    fn elsewhere(&self, tls: Tls) -> SocketAddr {
+        self.members.last().expect("it has two members at least").listeners.address(tls)
+    }
+
     fn authority(&self) -> &Path {
         &self.files.authority
     }

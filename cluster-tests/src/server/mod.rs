@@ -20,6 +20,11 @@ pub trait Server: Sync {
     /// Where clients connect.
     fn address(&self, tls: Tls) -> SocketAddr;
 
+    /// Where one that has lost its connection goes on: another member, if there is one.
+    fn elsewhere(&self, tls: Tls) -> SocketAddr {
+        self.address(tls)
+    }
+
     /// The PEM file of the authority that signed its certificate.
     fn authority(&self) -> &Path;
 
