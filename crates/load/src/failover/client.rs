@@ -125,7 +125,7 @@ impl Client<'_> {
         let receives = locked(self.receives);
         let is_done = is_over && receives.is_over && receives.under_way() == 0;
         drop(receives);
-        is_done && !self.field.is_misled(&self.link.jid)
+        self.field.are_all_done(&self.link.jid, is_done)
     }
 
     /// Puts into the output what the window and the rate let pass.

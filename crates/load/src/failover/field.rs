@@ -77,6 +77,10 @@ pub(super) struct State {
     pub(super) unavailable: BTreeMap<(String, String), u64>,
     /// Those of these pairs in which that was the last that it was told.
     pub(super) gone: BTreeSet<(String, String)>,
+    /// Clients that have yet to send or to get something.
+    busy: BTreeSet<String>,
+    /// All are done: what they hear from now on is that others leave.
+    is_settled: bool,
     /// Messages that did not arrive, some of them.
     pub(super) missed: Vec<String>,
     /// Why connections were lost and attempts failed, with how often.
@@ -112,6 +116,8 @@ impl Field {
             seen: BTreeSet::new(),
             unavailable: BTreeMap::new(),
             gone: BTreeSet::new(),
+            busy: BTreeSet::new(),
+            is_settled: false,
             missed: Vec::new(),
             losses: BTreeMap::new(),
             failed_attempts: BTreeMap::new(),
@@ -140,7 +146,9 @@ impl Field {
 
     /// A client with its contacts.
     pub(super) fn knows(&self, jid: &str, contacts: &[String]) {
-        self.state().contacts.insert(bare(jid), contacts.iter().cloned().collect());
+        let mut state = self.state();
+        state.contacts.insert(bare(jid), contacts.iter().cloned().collect());
+        state.busy.insert(bare(jid));
     }
 
     /// A client lost its connection. Whether it is to stay away.
@@ -232,6 +240,9 @@ impl Field {
         };
         let pair = (bare(element::attribute(text, "from").unwrap_or_default()), bare(jid));
         let mut state = self.state();
+        if state.is_settled {
+            return;
+        }
         if is_available {
             state.gone.remove(&pair);
             state.seen.insert(pair);
@@ -241,10 +252,19 @@ impl Field {
         }
     }
 
-    /// Whether the last that this one was told of a contact is that it is gone, although it is there.
-    pub(super) fn is_misled(&self, jid: &str) -> bool {
-        let (state, jid) = (self.state(), bare(jid));
-        state.gone.iter().any(|(from, to)| *to == jid && state.is_there(from))
+    /// Whether all are done, as this one says of itself, have come back and know that of each other: whoever left before
+    /// would be gone for those that have yet to hear.
+    pub(super) fn are_all_done(&self, jid: &str, is_done: bool) -> bool {
+        let (mut state, jid) = (self.state(), bare(jid));
+        if !is_done {
+            state.busy.insert(jid);
+            return false;
+        }
+        state.busy.remove(&jid);
+        let returns: usize = state.returns.values().map(Vec::len).sum();
+        state.is_settled |=
+            state.busy.is_empty() && state.gone.is_empty() && returns as u64 >= state.connections_lost;
+        state.is_settled
     }
 
     /// Whether all contacts were told that this one is unavailable.
@@ -255,11 +275,6 @@ impl Field {
 }
 
 impl State {
-    /// Whether a client never went, or has come back.
-    pub(super) fn is_there(&self, jid: &str) -> bool {
-        !self.away.contains(jid) || self.returns.contains_key(jid)
-    }
-
     /// The contacts of that client who should be told that it is unavailable: those that saw it and stayed, or resumed. Who came back afresh is told who is there, not who is not.
     pub(super) fn to_be_told(&self, jid: &str) -> impl Iterator<Item = &str> {
         let contacts = self.contacts.get(jid).into_iter().flatten();

@@ -124,13 +124,14 @@ impl Unavailable {
         let is_resumed = |who: &str| {
             state.affected.contains(who) && !state.away.contains(who) && !state.afresh.contains(who)
         };
+        let is_there = |who: &str| !state.away.contains(who) || state.returns.contains_key(who);
         Self {
             away: Told::new(state, state.away.iter()),
             afresh: Told::new(state, state.afresh.iter().filter(is_afresh)),
             of_resumed: count(&is_resumed),
             of_others: count(&|who| !state.affected.contains(who)),
             examples: examples.take(EXAMPLES_MAX).collect(),
-            last: state.gone.iter().filter(|(from, _)| state.is_there(from)).count(),
+            last: state.gone.iter().filter(|(from, _)| is_there(from)).count(),
         }
     }
 }
