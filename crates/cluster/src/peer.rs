@@ -14,6 +14,10 @@ pub enum PeerMessage {
         /// The table's version.
         version: u64,
     },
+    /// The sender is about to give slots away, and has said what it had to say as their owner.
+    Passing(u64),
+    /// The answer to [`PeerMessage::Passing`] of this number: what came before it is where it belongs.
+    Passed(u64),
     /// The sender's view of who is alive, for gossip to take in whole.
     Membership(Bytes),
 }

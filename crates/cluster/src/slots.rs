@@ -9,7 +9,7 @@
 use crate::limits::HELD_EVENTS_MAX;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use stentor_engine::{Epoch, Event, FromSession, Key, MemberId, Slot, Table};
+use stentor_engine::{Epoch, Event, FromSession, Key, MemberId, Slot, Table, TakenOver};
 
 /// What is to be done with an event.
 #[derive(Debug)]
@@ -63,12 +63,14 @@ pub struct Slots {
     /// Slots of ours that are not simply open, and slots of nobody for which something waits.
     held: HashMap<Slot, Held>,
     waiting: usize,
+    /// Slots of ours whose owner of before gave them away.
+    given: BTreeSet<Slot>,
 }
 
 impl Slots {
     /// With the first table, in which every slot of ours is open.
     pub fn new(me: MemberId, table: Arc<Table>) -> Self {
-        Self { me, table, held: HashMap::new(), waiting: 0 }
+        Self { me, table, held: HashMap::new(), waiting: 0, given: BTreeSet::new() }
     }
 
     /// The table as this arbiter knows it.
@@ -105,8 +107,14 @@ impl Slots {
         }
     }
 
-    /// Whether the slot is ours and gathers: an entity that is loaded in it is to hear that first
-    /// ([`stentor_engine::TakenOver::unknown`]), and [`Event::Gathered`] when [`Slots::gathered`] opens it.
+    /// What an entity that is loaded in the slot now is to hear first, if there is something; if it gathers, the entity is
+    /// to hear [`Event::Gathered`] when [`Slots::gathered`] opens the slot.
+    pub fn taken_over(&self, slot: Slot) -> Option<TakenOver> {
+        let (gathers, is_given) = (self.gathers(slot), self.given.contains(&slot));
+        (gathers || is_given).then(|| TakenOver { gathers, is_given, ..TakenOver::default() })
+    }
+
+    /// Whether the slot is ours and gathers.
     pub fn gathers(&self, slot: Slot) -> bool {
         self.held.get(&slot).is_some_and(|held| held.why == Why::Gathers)
     }
@@ -147,8 +155,14 @@ impl Slots {
                 let goes_on = |(_, event): &(Key, Event)| !matches!(event, Event::Timer(_));
                 moved.released.extend(held.events.into_iter().filter(goes_on));
             }
+            self.given.remove(&slot);
             if after.member == Some(self.me) {
                 self.held.insert(slot, Held::new(Why::Gathers));
+                // Nobody but an owner gives away what is a living member's.
+                let lives = before.member.is_some_and(|member| table.member(member).is_some());
+                if lives && after.epoch.0 == before.epoch.0 + 1 {
+                    self.given.insert(slot);
+                }
             }
         }
         self.table = table;

@@ -83,17 +83,12 @@ pub struct OutboundCopy {
 pub struct TakenOver {
     /// Its slot gathers: sessions of which nobody knows may attach, until [`crate::Event::Gathered`].
     pub gathers: bool,
+    /// The member that owned it before lives, and gave it away: others have all that was said to them in it.
+    pub is_given: bool,
     /// The last number that it gave to an attachment: answers to what it asked the store may still come.
     pub attachments: u64,
     /// Its resources.
     pub resources: Vec<Expected>,
-}
-
-impl TakenOver {
-    /// By a member of which nothing is known but that it is the owner no more.
-    pub fn unknown() -> Self {
-        Self { gathers: true, ..Self::default() }
-    }
 }
 
 /// A resource of a user that is lost, for the user that is loaded in its place.

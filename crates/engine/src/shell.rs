@@ -105,6 +105,15 @@ impl<E: Entity> Shell<E> {
         while self.relayed.pop_front_if(|(after, _)| *after <= self.durable).is_some() {}
     }
 
+    /// Its slot is to be given to another member: what is under way comes to its end.
+    pub fn retire(&mut self, out: &mut Vec<Output>) {
+        if self.loading.is_none() {
+            let mut effects = Effects::new();
+            self.entity.retire(&mut effects);
+            self.carry_out(effects, out);
+        }
+    }
+
     /// The entity goes with all that it had not let go, and nothing takes its place for now.
     pub fn abandon(self, out: &mut Vec<Output>) {
         let mut lost = Lost::default();

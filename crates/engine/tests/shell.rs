@@ -51,6 +51,10 @@ impl Entity for Scripted {
         vec![Event::Timer(2)]
     }
 
+    fn retire(&mut self, effects: &mut Effects) {
+        effects.put(Collection("c"), "retired", Bytes::new());
+    }
+
     fn is_idle(&self) -> bool {
         true
     }

@@ -69,7 +69,7 @@ pub enum Report {
         /// The table's version.
         version: u64,
     },
-    /// Nothing of a slot that quiesces is under way any more: it can be moved.
+    /// Nothing of a slot that quiesces is under way any more: what was said in it was handed to [`Peers::send`].
     Quiet(Slot),
 }
 

@@ -36,6 +36,8 @@ pub(crate) enum Parcel {
     Gathered(Arc<[Slot]>),
     /// These slots are to move to another member.
     Quiesce(Arc<[Slot]>),
+    /// The entities of this slot have ended, and nothing of them comes behind this. So many arbiters have yet to hear of it.
+    Quiet(Slot, Arc<AtomicUsize>),
     /// A member is gone. So many arbiters have yet to hear of it.
     Gone(MemberId, Arc<AtomicUsize>),
     /// A member cannot be reached.
@@ -118,6 +120,7 @@ impl Handler<Parcels> for Router {
                     Parcel::Attached { arbiter, table, version } => local.attached(arbiter, table, version),
                     Parcel::Gathered(slots) => local.gathered(&slots),
                     Parcel::Quiesce(slots) => local.quiesce(&slots),
+                    Parcel::Quiet(slot, unheard) => local.quiet(slot, &unheard),
                     Parcel::Gone(member, unheard) => local.member_gone(member, &unheard),
                     Parcel::Unreachable(member) => local.unreachable(member),
                     Parcel::Released => local.resume_releasing(),

@@ -9,10 +9,11 @@ use crate::timers::Timer;
 use crate::waking;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use stentor_cluster::{Admission, declined};
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
 use stentor_engine::{
-    Attach, Epoch, Event, Gate, Key, MemberId, Rows, Sent, SessionKey, Slot, Table, TakenOver, ToSession,
+    Attach, Epoch, Event, Gate, Key, MemberId, Rows, Sent, SessionKey, Slot, Table, ToSession,
 };
 
 /// Which entity says something, by its slot and the epoch in which it was loaded; none for sessions and
@@ -145,9 +146,8 @@ impl Local {
     fn spawn(&mut self, key: Key, epoch: Epoch) {
         let gate = Arc::new(Gate::new(ENTITY_EVENTS_MAX));
         let address = EntityActor::spawn(key.clone(), epoch, Arc::clone(&self.shared), Arc::clone(&gate));
-        if self.slots.gathers(key.slot()) {
-            let lost = Event::TakenOver(TakenOver::unknown());
-            post_entity(&address, Deliver(lost, gate.enter().is_ok()));
+        if let Some(lost) = self.slots.taken_over(key.slot()) {
+            post_entity(&address, Deliver(Event::TakenOver(lost), gate.enter().is_ok()));
         }
         self.entities.insert(key, Handle { address, gate, epoch });
     }
@@ -337,9 +337,26 @@ impl Local {
 
     /// While something is held back for the lease, slots that have let it go are not quiet.
     pub(crate) fn report_quiet(&mut self) {
+        let mut any = false;
         while self.stalled.is_empty()
             && let Some(slot) = self.retiring.take_quiet()
         {
+            // Behind what the slot's entities said, some of which goes by other arbiters.
+            let unheard = Arc::new(AtomicUsize::new(self.outgoing.len()));
+            for parcels in &mut self.outgoing {
+                parcels.push(Parcel::Quiet(slot, Arc::clone(&unheard)));
+            }
+            any = true;
+        }
+        if any {
+            self.flush();
+        }
+    }
+
+    /// What an arbiter's entities of this slot said has come here, and is on its way from here.
+    pub(crate) fn quiet(&mut self, slot: Slot, unheard: &AtomicUsize) {
+        self.flush();
+        if unheard.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.shared.report(Report::Quiet(slot));
         }
     }

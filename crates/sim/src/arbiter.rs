@@ -5,7 +5,7 @@ mod actor;
 mod others;
 mod slots;
 
-use crate::mail::{Asked, Mail, ToSlots};
+use crate::mail::{Asked, Mail, Report, ToSlots};
 use crate::member::{Outgoing, Parcel};
 use crate::queue::End;
 use crate::session::Session;
@@ -114,7 +114,8 @@ impl Arbiter {
                 self.report_handed_over(out);
             }
             ToSlots::Gathered(slots) => self.gathered(&slots, stage, out),
-            ToSlots::Quiesce(slots) => self.quiesce(&slots, stage, out),
+            ToSlots::Quiesce(slots) => self.quiesce(&slots, stage),
+            ToSlots::Quiet(slot) => out.reports.push(Report::Quiet(slot)),
             ToSlots::Gone(member) => self.member_gone(member, stage),
             ToSlots::Unreachable(member) => self.unreachable(member, stage, out),
             ToSlots::Released => self.release(stage, out),
@@ -291,7 +292,7 @@ impl Arbiter {
                 self.sent(&owner, epoch, sent, stage, out);
             }
         }
-        self.report_quiet(out);
+        self.report_quiet(stage);
     }
 
     fn sent(&mut self, owner: &Key, epoch: Epoch, sent: Sent, stage: &mut Stage, out: &mut Outgoing) {

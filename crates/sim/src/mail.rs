@@ -48,6 +48,8 @@ pub(crate) enum ToSlots {
     Attached(u16, u64, u64),
     Gathered(Arc<[Slot]>),
     Quiesce(Arc<[Slot]>),
+    /// The entities of this slot have ended on their arbiter, and nothing of them comes behind this.
+    Quiet(Slot),
     Gone(MemberId),
     Unreachable(MemberId),
     Released,
@@ -58,7 +60,7 @@ pub(crate) enum ToSlots {
 pub(crate) enum Report {
     /// All sessions have attached by this version, as far as it goes by this arbiter.
     HandedOver(u16, u64),
-    /// Nothing of a slot that quiesces is under way.
+    /// What entities of a slot that quiesces said by this arbiter is on the links; said once by each.
     Quiet(Slot),
 }
 

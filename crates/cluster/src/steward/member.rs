@@ -4,6 +4,7 @@ use super::desk::{Desk, Wish};
 use super::gathering::Gathering;
 use super::moves::Moves;
 use super::parting::Parting;
+use super::passing::Passing;
 use super::{Action, Ending};
 use crate::PeerMessage;
 use crate::limits::{LEASE_MS, UNREACHABLE_MS};
@@ -27,6 +28,7 @@ pub(super) struct Membership {
     has_orphans: bool,
     gathering: Gathering,
     moves: Moves,
+    passing: Passing,
     parting: Parting,
     /// Something has changed that decides which slots are to be elsewhere.
     is_changed: bool,
@@ -53,6 +55,7 @@ impl Membership {
             has_orphans: false,
             gathering: Gathering::default(),
             moves: Moves::default(),
+            passing: Passing::default(),
             parting: Parting::default(),
             is_changed: false,
             takers: Vec::new(),
@@ -102,6 +105,7 @@ impl Membership {
             self.is_changed = true;
             desk.actions.push_back(Action::Gathered(gathered));
         }
+        self.pass(now, desk);
         if self.is_installed() && desk.may_decide() {
             self.decide(now, desk);
         }
@@ -121,6 +125,10 @@ impl Membership {
                 self.gathering.handed_over(from, *version);
                 self.parting.handed_over(from, *version);
             }
+            PeerMessage::Passing(number) => {
+                desk.actions.push_back(Action::Tell(from, PeerMessage::Passed(*number)));
+            }
+            PeerMessage::Passed(number) => self.passing.passed(from, *number),
             PeerMessage::Membership(_) => {}
         }
     }
@@ -169,9 +177,21 @@ impl Membership {
         }
     }
 
-    /// Nothing of a slot of ours is under way.
-    pub(super) fn quiet(&mut self, now: u64, slot: Slot) {
-        self.moves.quiet(now, slot);
+    /// Nothing of a slot of ours is under way here.
+    pub(super) fn quiet(&mut self, slot: Slot) {
+        self.passing.ended(slot);
+    }
+
+    /// Asks whether others have what was said in slots that are to move. Those of which they have can.
+    fn pass(&mut self, now: u64, desk: &mut Desk) {
+        loop {
+            for slot in self.passing.take(now) {
+                self.moves.quiet(now, slot);
+            }
+            let Some(number) = self.passing.ask(now, self.links.keys().copied()) else { break };
+            let tell = |member: &MemberId| Action::Tell(*member, PeerMessage::Passing(number));
+            desk.actions.extend(self.links.keys().map(tell));
+        }
     }
 
     /// Our own change was made, and is the table that we know now.
@@ -186,7 +206,12 @@ impl Membership {
     /// What else happens at a certain time, unless something else happens first.
     pub(super) fn deadlines(&self) -> impl Iterator<Item = u64> {
         let unreachable = self.links.values().filter_map(|at| *at);
-        let deadlines = [self.gathering.deadline(), self.moves.deadline(), self.parting.deadline()];
+        let deadlines = [
+            self.gathering.deadline(),
+            self.moves.deadline(),
+            self.passing.deadline(),
+            self.parting.deadline(),
+        ];
         deadlines.into_iter().flatten().chain(unreachable)
     }
 
@@ -209,6 +234,7 @@ impl Membership {
         for gone in before.members().keys().filter(|id| after.member(**id).is_none()) {
             self.gathering.gone(*gone);
             self.parting.gone(*gone);
+            self.passing.gone(*gone);
             self.links.remove(gone);
             self.awaited.remove(gone);
             desk.actions.push_back(Action::Gone(*gone));
@@ -225,6 +251,7 @@ impl Membership {
             if was.member == Some(self.me) {
                 self.gathering.lost(slot);
                 self.moves.lost(slot);
+                self.passing.lost(slot);
             }
             if is.member == Some(self.me) {
                 gained.insert(slot);

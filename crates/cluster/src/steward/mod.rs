@@ -24,6 +24,7 @@ mod joining;
 mod member;
 mod moves;
 mod parting;
+mod passing;
 mod questions;
 mod rendezvous;
 mod watch;
@@ -147,10 +148,10 @@ impl Steward {
         self.tick(now);
     }
 
-    /// Of a slot that quiesces nothing is under way any more.
+    /// Of a slot that quiesces nothing is under way here any more: what was said in it is on the links.
     pub fn quiet(&mut self, now: u64, slot: Slot) {
         if let Stage::Member(member) = &mut self.stage {
-            member.quiet(now, slot);
+            member.quiet(slot);
         }
         self.tick(now);
     }

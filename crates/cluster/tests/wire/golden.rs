@@ -227,6 +227,8 @@ fn others() -> Vec<(&'static str, Carried)> {
         ("reply: account", reply(Reply::Account { contacts: 3, waiting: 400 })),
         ("peer: version", Carried::Peer(PeerMessage::Version(1_000))),
         ("peer: handed over", Carried::Peer(PeerMessage::HandedOver { version: 1_000 })),
+        ("peer: passing", Carried::Peer(PeerMessage::Passing(1_000))),
+        ("peer: passed", Carried::Peer(PeerMessage::Passed(1_000))),
         ("peer: membership", Carried::Peer(PeerMessage::Membership(Bytes::from_static(b"\x01\x02")))),
         ("question", Carried::Question { id: 1, body: Bytes::from_static(b"{\"v\":1}") }),
         ("answer", Carried::Answer { id: 1, body: Bytes::from_static(b"[]") }),

@@ -65,7 +65,7 @@ fn versions_and_kinds() {
         let class = [Class::Control, Class::Answer, Class::Event, Class::Behind][usize::from(kind >> 6)];
         assert_eq!(frame.class(), class);
     }
-    assert_eq!(unknown, 256 - 17);
+    assert_eq!(unknown, 256 - 19);
 }
 
 /// Whoever calls an event an end would have it admitted without credit.

@@ -304,6 +304,8 @@ pub(crate) fn carried() -> BoxedStrategy<Carried> {
         }),
         1 => n().prop_map(|version| Carried::Peer(PeerMessage::Version(version))),
         1 => n().prop_map(|version| Carried::Peer(PeerMessage::HandedOver { version })),
+        1 => n().prop_map(|number| Carried::Peer(PeerMessage::Passing(number))),
+        1 => n().prop_map(|number| Carried::Peer(PeerMessage::Passed(number))),
         1 => bytes().prop_map(|bytes| Carried::Peer(PeerMessage::Membership(bytes))),
         1 => (n(), bytes()).prop_map(|(id, body)| Carried::Question { id, body }),
         1 => (n(), bytes()).prop_map(|(id, body)| Carried::Answer { id, body }),

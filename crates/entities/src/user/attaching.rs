@@ -84,6 +84,7 @@ impl User {
 
     fn begin_gathering(&mut self, now: Now, lost: TakenOver, effects: &mut Effects) {
         self.attachments = self.attachments.max(lost.attachments);
+        self.is_given = lost.is_given;
         if !lost.gathers && lost.resources.is_empty() {
             return;
         }
@@ -177,6 +178,8 @@ impl User {
             self.broadcast(&stanza, effects);
         }
         self.record_online(now, index, false, effects);
+        // What contacts said since it was to attach did not reach it.
+        self.is_given = false;
         self.exchange_soon(effects);
         self.read_on(index, effects);
     }
@@ -363,7 +366,12 @@ impl User {
             expected.extend(gathering.expected.into_iter().chain(gathering.gone));
             events = gathering.deferred;
         }
-        events.push_front(Event::TakenOver(TakenOver { gathers, attachments, resources: expected }));
+        events.push_front(Event::TakenOver(TakenOver {
+            gathers,
+            is_given: false,
+            attachments,
+            resources: expected,
+        }));
         events.into()
     }
 }

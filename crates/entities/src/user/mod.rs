@@ -92,6 +92,8 @@ pub struct User {
     gathering: Option<Box<Gathering>>,
     /// Sessions of which nothing is known, that were told to attach.
     strangers: Vec<SessionKey>,
+    /// The member that had it before gave it away: contacts know what that one knew.
+    is_given: bool,
     online: Online,
     /// Resources that are not available any more, lately.
     ended: Vec<FullJid>,
@@ -134,6 +136,7 @@ impl Entity for User {
             roster: Roster::default(),
             resources: Vec::new(),
             gathering: None,
+            is_given: false,
             strangers: Vec::new(),
             online: Online::default(),
             ended: Vec::new(),
@@ -188,6 +191,10 @@ impl Entity for User {
 
     fn hand_over(self, effects: &mut Effects) -> Vec<Event> {
         self.left(effects)
+    }
+
+    fn retire(&mut self, effects: &mut Effects) {
+        self.record_told(effects);
     }
 
     fn is_idle(&self) -> bool {

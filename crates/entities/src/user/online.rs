@@ -34,6 +34,8 @@ enum Ownerless {
     Found(Shown),
     /// Contacts were told, at this time by the monotonic clock.
     Told(u64),
+    /// Found then, and an owner of before told them, all of them.
+    Heard(u64),
 }
 
 /// What others see of a resource.
@@ -43,12 +45,31 @@ struct Shown {
     is_available: bool,
     /// Who has its presence directly.
     directed: Vec<String>,
+    /// It ended, as they were told by an owner who has given the slot away since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_told: bool,
+}
+
+impl Shown {
+    /// Its resource may be seen by contacts, and by these.
+    fn new(is_available: bool, directed: Vec<String>) -> Self {
+        Self { v: 1, is_available, directed, is_told: false }
+    }
+
+    fn to_json(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
 }
 
 impl Online {
     /// Whether there is nothing to be told or removed.
     pub(crate) fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    /// Whether contacts know that this resource ended from an owner of before, who gave the slot away since.
+    pub(crate) fn is_heard(&self, name: &str) -> bool {
+        matches!(self.records.get(name), Some(Ownerless::Heard(_)))
     }
 
     /// Forgets all of them.
@@ -67,7 +88,7 @@ impl User {
     pub(crate) fn load_online(&mut self, records: &[Record]) {
         for record in records {
             let shown = serde_json::from_slice::<Shown>(&record.value).ok().filter(|shown| shown.v == 1);
-            let shown = shown.unwrap_or(Shown { v: 1, is_available: true, directed: Vec::new() });
+            let shown = shown.unwrap_or_else(|| Shown::new(true, Vec::new()));
             self.online.records.insert(record.key.as_ref().into(), Ownerless::Found(shown));
         }
     }
@@ -84,8 +105,8 @@ impl User {
             if is_changed || !resource.is_recorded {
                 let directed =
                     directed().take(DIRECTED_RECORDED_MAX).map(|jid| jid.as_str().to_owned()).collect();
-                let shown = Shown { v: 1, is_available: resource.presence.is_some(), directed };
-                effects.put(ONLINE, resource.name(), serde_json::json!(shown).to_string());
+                let shown = Shown::new(resource.presence.is_some(), directed);
+                effects.put(ONLINE, resource.name(), shown.to_json());
             }
             resource.is_recorded = true;
         } else if std::mem::take(&mut resource.is_recorded) {
@@ -96,8 +117,21 @@ impl User {
 
     /// The resource is to be made anew, by a session that attaches once more: its record is found again then.
     pub(crate) fn leave_record(&mut self, name: &str) {
-        let shown = Shown { v: 1, is_available: true, directed: Vec::new() };
-        self.online.records.insert(name.into(), Ownerless::Found(shown));
+        self.online.records.insert(name.into(), Ownerless::Found(Shown::new(true, Vec::new())));
+    }
+
+    /// The slot is to be given away: who ended is on record as such, since contacts have heard it by the time that the next
+    /// owner reads this; unless there was no room to tell somebody.
+    pub(crate) fn record_told(&self, effects: &mut Effects) {
+        if !self.owed.is_empty() {
+            return;
+        }
+        let told = Shown { is_told: true, ..Shown::new(true, Vec::new()) }.to_json();
+        for (name, record) in &self.online.records {
+            if matches!(record, Ownerless::Told(_)) {
+                effects.put(ONLINE, name.as_ref(), told.clone());
+            }
+        }
     }
 
     /// All have come that will: those who did not went with a member.
@@ -112,6 +146,10 @@ impl User {
                 continue;
             };
             match self.jid.with_resource(&name) {
+                Ok(jid) if shown.is_told && self.is_given => {
+                    self.note_ended(&bare_presence(PresenceType::Unavailable, jid.into()));
+                    self.online.records.insert(name, Ownerless::Heard(now.monotonic));
+                }
                 Ok(jid) if self.account.is_some() => {
                     let stanza = bare_presence(PresenceType::Unavailable, jid.into());
                     let directed: BTreeSet<Jid> =
@@ -135,15 +173,18 @@ impl User {
     pub(crate) fn remove_online(&mut self, now: Now, effects: &mut Effects) {
         self.online.is_due = false;
         let is_over = |record: &Ownerless| match record {
-            Ownerless::Told(at) => at.saturating_add(STAYS) <= now.monotonic,
+            Ownerless::Told(at) | Ownerless::Heard(at) => at.saturating_add(STAYS) <= now.monotonic,
             Ownerless::Found(_) => false,
         };
         let (over, stay) =
             std::mem::take(&mut self.online.records).into_iter().partition(|(_, r)| is_over(r));
         let over: BTreeMap<Box<str>, Ownerless> = over;
         self.online.records = stay;
-        over.into_keys().for_each(|name| effects.delete(ONLINE, name));
-        if self.online.records.values().any(|record| matches!(record, Ownerless::Told(_))) {
+        for name in over.into_keys() {
+            self.ended.retain(|ended| ended.resource() != &*name);
+            effects.delete(ONLINE, name);
+        }
+        if self.online.records.values().any(|record| !matches!(record, Ownerless::Found(_))) {
             self.remove_online_later(effects);
         }
     }

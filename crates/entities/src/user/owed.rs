@@ -13,6 +13,8 @@ use stentor_xmpp::{BareJid, Condition, FullJid, Jid, PresenceType, Stanza, ns};
 
 /// The id of probes by which a user asks once more: who is asked says then also which of his resources ended lately.
 pub(crate) const AGAIN: &str = "once-more";
+/// The id of those by which he asks no more than who is there.
+pub(crate) const THERE: &str = "who-is-there";
 /// Milliseconds until a contact for whom there was no room is told and asked, and as long again over which users are
 /// spread.
 const OWED_AFTER: u64 = 2_000;
@@ -125,16 +127,20 @@ impl User {
         self.jid.as_str().bytes().fold(0, |number, byte| number.wrapping_mul(31).wrapping_add(byte.into()))
     }
 
-    /// Tells this contact, or all, what is so of each resource, and asks for theirs.
+    /// Tells this contact, or all, what is so of each resource, and asks for theirs. Where the slot was given to this owner,
+    /// neither says again who is gone: that was heard. Who is there is said also then, since it changes nothing, and
+    /// that there was once no room to say it may have been lost with the owner before.
     pub(crate) fn exchange_again(&self, with: Option<&BareJid>, effects: &mut Effects) {
         let is_meant = |contact: &&BareJid| with.is_none_or(|with| with == *contact);
         let available = || self.resources.iter().filter_map(|r| Some((&r.jid, r.presence.as_ref()?)));
-        for stanza in available().map(|(_, presence)| presence.stanza.clone()).chain(self.ended()) {
+        let gone = self.ended.iter().filter(|ended| !self.online.is_heard(ended.resource()));
+        for stanza in available().map(|(_, presence)| presence.stanza.clone()).chain(gone.map(is_gone)) {
             self.send_to(self.roster.subscribers().filter(is_meant), &stanza, effects);
         }
+        let id = if self.is_given && with.is_none() { THERE } else { AGAIN };
         for (jid, _) in available() {
             let mut probe = bare_presence(PresenceType::Probe, jid.clone().into());
-            probe.set_id(Some(AGAIN));
+            probe.set_id(Some(id));
             self.send_to(self.roster.subscriptions().filter(is_meant), &probe, effects);
         }
     }
@@ -147,7 +153,7 @@ impl User {
 
     /// That resources which ended lately did.
     pub(crate) fn ended(&self) -> impl Iterator<Item = Stanza> {
-        self.ended.iter().map(|jid| bare_presence(PresenceType::Unavailable, jid.clone().into()))
+        self.ended.iter().map(is_gone)
     }
 
     /// A resource that was available is not any more, as contacts are told by this.
@@ -159,4 +165,8 @@ impl User {
         }
         self.ended.push(jid);
     }
+}
+
+fn is_gone(resource: &FullJid) -> Stanza {
+    bare_presence(PresenceType::Unavailable, resource.clone().into())
 }

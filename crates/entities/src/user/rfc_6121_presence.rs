@@ -1,7 +1,7 @@
 //! RFC 6121 section 4: presence. Broadcast, probes, directed presence, priorities.
 
 use super::User;
-use super::owed::AGAIN;
+use super::owed::{AGAIN, THERE};
 use super::resource::{Available, Source};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -150,13 +150,10 @@ impl User {
         let asked = probe.to().and_then(Jid::resource);
         let answers = if self.sees_presence(from) {
             match asked {
-                None => {
-                    let mut whole = self.whole_presence(probe);
-                    if probe.id() == Some(AGAIN) {
-                        whole.extend(self.ended());
-                    }
-                    whole
-                }
+                // Its clients know since when, if nobody is here.
+                None if probe.id() == Some(THERE) => self.shown().collect(),
+                None if probe.id() == Some(AGAIN) => self.shown().chain(self.ended()).collect(),
+                None => self.whole_presence(probe),
                 Some(name) => self.mere_presence(probe, |resource| resource.name() == name),
             }
         } else {
@@ -177,10 +174,13 @@ impl User {
         }
     }
 
+    fn shown(&self) -> impl Iterator<Item = Stanza> {
+        self.resources.iter().filter_map(|resource| Some(resource.presence.as_ref()?.stanza.clone()))
+    }
+
     /// What each available resource last said (4.3.2, 4); if there is none, since when (3).
     fn whole_presence(&self, probe: &Stanza) -> Vec<Stanza> {
-        let available = self.resources.iter().filter_map(|resource| resource.presence.as_ref());
-        let presences: Vec<Stanza> = available.map(|presence| presence.stanza.clone()).collect();
+        let presences: Vec<Stanza> = self.shown().collect();
         if !presences.is_empty() {
             return presences;
         }

@@ -56,6 +56,53 @@ fn a_second_death_soon_after_repeats_it_rather_than_loses_it_and_who_has_heard_i
 }
 
 #[test]
+fn who_was_gone_before_is_not_told_of_anew_by_those_who_are_taken_over() {
+    let mut scene = friends();
+    for client in [A, A2] {
+        scene.closes(client);
+    }
+    scene.passes(60);
+    scene.clear();
+    scene.moves(BOB);
+    scene.attaches(B);
+    scene.gathered(BOB);
+    scene.passes(5);
+    scene.gets(B, &[]);
+}
+
+#[test]
+fn where_a_slot_is_given_away_nobody_is_said_twice_to_be_gone() {
+    let mut scene = friends();
+    scene.moves(ALICE);
+    scene.attaches(A2);
+    scene.gathered(ALICE);
+    scene.passes(5);
+    scene.gets(B, &[GONE, "<presence …from='alice@a.example/y'/>"]);
+    scene.clear();
+    for (user, client) in [(ALICE, A2), (BOB, B)] {
+        scene.is_given(user);
+        scene.attaches(client);
+        scene.gathered(user);
+    }
+    scene.passes(5);
+    for client in [A2, B] {
+        let told = scene.take(client);
+        assert!(told.iter().all(|presence| !presence.contains("unavailable")), "{client}: {told:?}");
+    }
+    // Who dies now has it repeated, to whoever does not know that it was told.
+    scene.moves(ALICE);
+    scene.attaches(A2);
+    scene.gathered(ALICE);
+    scene.gets(B, &[GONE]);
+    scene.passes(31);
+    scene.clear();
+    // It is on record no more; one that does not come is.
+    scene.is_given(ALICE);
+    scene.gathered(ALICE);
+    scene.gets(B, &["<presence …from='alice@a.example/y' …type='unavailable'/>"]);
+}
+
+#[test]
 fn a_resource_that_went_in_the_ordinary_way_is_on_record_no_more() {
     let mut scene = friends();
     let rows = scene.rows(ALICE);

@@ -29,7 +29,10 @@ impl Core {
             PeerMessage::Membership(bytes) => {
                 self.gossip(|gossip, now, out| gossip.membership(now, member, bytes, out));
             }
-            PeerMessage::Version(_) | PeerMessage::HandedOver { .. } => {
+            PeerMessage::Version(_)
+            | PeerMessage::HandedOver { .. }
+            | PeerMessage::Passing(_)
+            | PeerMessage::Passed(_) => {
                 self.steward.told(now, member, message);
             }
         }

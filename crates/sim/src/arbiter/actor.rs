@@ -5,7 +5,7 @@ use crate::mail::Mail;
 use crate::member::Outgoing;
 use crate::stage::{Stage, ToMember};
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
-use stentor_engine::{Epoch, Event, Gate, Key, Shell, TakenOver};
+use stentor_engine::{Epoch, Event, Gate, Key, Shell};
 use stentor_entities::User;
 
 #[derive(Debug)]
@@ -31,8 +31,8 @@ impl Arbiter {
         let number = self.actors;
         let actor = Actor { number, epoch, gate, shell, stale: 0, idle: None, is_retiring: false };
         self.entities.insert(key.clone(), actor);
-        if self.slots.gathers(key.slot()) {
-            self.deliver_own(key, epoch, Event::TakenOver(TakenOver::unknown()), stage);
+        if let Some(lost) = self.slots.taken_over(key.slot()) {
+            self.deliver_own(key, epoch, Event::TakenOver(lost), stage);
         }
         self.carry_out(key, epoch, outputs, stage, out);
     }
@@ -61,10 +61,13 @@ impl Arbiter {
                 let was_used = actor.idle.take().is_some_and(|events| events > 0);
                 if actor.shell.may_stop() && !was_used && actor.gate.close() {
                     stage.coverage.passivated += 1;
-                    return self.ended(&key, out);
+                    return self.ended(&key, stage);
                 }
             }
-            Mail::Retire => actor.is_retiring = true,
+            Mail::Retire => {
+                actor.is_retiring = true;
+                actor.shell.retire(&mut outputs);
+            }
         }
         let is_quiet = actor.stale == 0 && actor.shell.is_quiet();
         let retires = actor.is_retiring && is_quiet && actor.gate.close();
@@ -79,7 +82,7 @@ impl Arbiter {
         self.carry_out(&key, epoch, outputs, stage, out);
         if retires {
             let streams = self.entities.get(&key).map(|actor| actor.shell.entity().waiting_streams());
-            self.ended(&key, out);
+            self.ended(&key, stage);
             self.unattended.keep(&key, streams.unwrap_or_default());
             if !self.slots.quiesces(key.slot()) {
                 self.hand_over_unattended(key.slot(), stage, out);
@@ -88,9 +91,9 @@ impl Arbiter {
     }
 
     /// An entity is over, for its slot is to move or for having nothing to do; or both.
-    fn ended(&mut self, key: &Key, out: &mut Outgoing) {
+    fn ended(&mut self, key: &Key, stage: &mut Stage) {
         self.entities.remove(key);
         self.retiring.ended(key.slot());
-        self.report_quiet(out);
+        self.report_quiet(stage);
     }
 }

@@ -113,7 +113,7 @@ impl Arbiter {
     }
 
     /// These slots are to move: their entities end, each once nothing of it is under way.
-    pub(super) fn quiesce(&mut self, slots: &[Slot], stage: &mut Stage, out: &mut Outgoing) {
+    pub(super) fn quiesce(&mut self, slots: &[Slot], stage: &mut Stage) {
         let is_here = |slot: &Slot| slot.number() % stage.plan.arbiters == self.number;
         for slot in self.slots.quiesce(slots.iter().copied().filter(is_here)) {
             let keys: Vec<_> = self.entities.keys().filter(|key| key.slot() == slot).cloned().collect();
@@ -122,7 +122,7 @@ impl Arbiter {
                 self.post(&key, Mail::Retire, stage);
             }
         }
-        self.report_quiet(out);
+        self.report_quiet(stage);
     }
 
     /// Tells whoever has the slot now of streams that wait to be resumed.
@@ -141,11 +141,15 @@ impl Arbiter {
     }
 
     /// While something is held back for the lease, slots that have let it go are not quiet.
-    pub(super) fn report_quiet(&mut self, out: &mut Outgoing) {
+    pub(super) fn report_quiet(&mut self, stage: &mut Stage) {
         while self.stalled.is_empty()
             && let Some(slot) = self.retiring.take_quiet()
         {
-            out.reports.push(Report::Quiet(slot));
+            // Behind what the slot's entities said, some of which goes by other arbiters.
+            for arbiter in 0..stage.plan.arbiters {
+                let what = ToMember::Slots(arbiter, ToSlots::Quiet(slot));
+                stage.send(self.end(), End::Arbiter(arbiter), what);
+            }
         }
     }
 }

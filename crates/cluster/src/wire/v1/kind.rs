@@ -29,8 +29,11 @@ pub(super) const QUESTION: u8 = 0x88;
 pub(super) const SESSION_GOES: u8 = 0xc1;
 pub(super) const SESSION_ENDS: u8 = 0xc2;
 pub(super) const HANDED_OVER: u8 = 0xc3;
+pub(super) const PASSING: u8 = 0xc4;
+pub(super) const PASSED: u8 = 0xc5;
 
 const _: () = assert!(matches!(Class::of(STATUS), Class::Control));
 const _: () = assert!(matches!(Class::of(ANSWER), Class::Answer));
 const _: () = assert!(matches!(Class::of(QUESTION), Class::Event));
 const _: () = assert!(matches!(Class::of(HANDED_OVER), Class::Behind));
+const _: () = assert!(matches!(Class::of(PASSING), Class::Behind));

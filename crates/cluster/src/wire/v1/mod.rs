@@ -111,6 +111,8 @@ fn get(kind: u8, reader: &mut Reader<'_>) -> Result<Carried, WireError> {
         }
         kind::TABLE => Carried::Peer(PeerMessage::Version(reader.get()?)),
         kind::HANDED_OVER => Carried::Peer(PeerMessage::HandedOver { version: reader.get()? }),
+        kind::PASSING => Carried::Peer(PeerMessage::Passing(reader.get()?)),
+        kind::PASSED => Carried::Peer(PeerMessage::Passed(reader.get()?)),
         kind::MEMBERSHIP => {
             let Raw(bytes) = reader.get()?;
             Carried::Peer(PeerMessage::Membership(Bytes::copy_from_slice(bytes)))
@@ -194,6 +196,14 @@ fn put_peer(message: &PeerMessage) -> (Writer, u8) {
         PeerMessage::HandedOver { version } => {
             writer.put(version);
             kind::HANDED_OVER
+        }
+        PeerMessage::Passing(number) => {
+            writer.put(number);
+            kind::PASSING
+        }
+        PeerMessage::Passed(number) => {
+            writer.put(number);
+            kind::PASSED
         }
         PeerMessage::Membership(bytes) => {
             writer.put(&Raw(bytes));

@@ -21,26 +21,39 @@ impl Scene {
 
     /// The owner of this account's slot dies, and another member takes it. Its clock stands where it likes.
     pub(crate) fn moves(&mut self, jid: &str) {
+        self.becomes_anothers(jid, false);
+    }
+
+    fn becomes_anothers(&mut self, jid: &str, is_given: bool) {
         let key = key(jid);
         self.forgets(jid);
         let epoch = self.epochs.entry(key.clone()).or_insert(Epoch(1));
         *epoch = Epoch(epoch.0 + 1);
         self.now.monotonic -= 500;
         self.now.unix -= 500;
-        self.give(key, Event::TakenOver(TakenOver::unknown()));
+        self.give(key, Event::TakenOver(TakenOver { gathers: true, is_given, ..TakenOver::default() }));
     }
 
-    /// The slot is given to another member, with the streams that wait to be resumed, and all sessions have attached there.
+    /// [`Scene::is_given`], and all sessions have attached there.
     pub(crate) fn is_given_away(&mut self, jid: &str) {
-        let streams = self.shells.get(&key(jid)).expect("it is loaded").entity().waiting_streams();
-        self.moves(jid);
+        self.is_given(jid);
+        self.gathered(jid);
+    }
+
+    /// The slot is given to another member, with the streams that wait to be resumed.
+    pub(crate) fn is_given(&mut self, jid: &str) {
+        let mut outputs = Vec::new();
+        let shell = self.shells.get_mut(&key(jid)).expect("it is loaded");
+        shell.retire(&mut outputs);
+        let streams = shell.entity().waiting_streams();
+        self.carry_out(&key(jid), outputs);
+        self.becomes_anothers(jid, true);
         for (serial, stream) in (1_000..).zip(streams) {
             let session = SessionKey { member: MemberId(1), arbiter: 0, serial };
             let lost = FromSession::Detached { attachment: stream.attachment, resumable: true };
             self.give(key(jid), Event::Session(session, FromSession::Attach(Box::new(stream))));
             self.give(key(jid), Event::Session(session, lost));
         }
-        self.gathered(jid);
     }
 
     /// The client's session is told to attach.
