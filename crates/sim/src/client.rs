@@ -1,10 +1,12 @@
 //! A client: an honest one, that comes and goes, falls silent, loses its connection and comes back as XEP-0198 says.
 
+mod presence;
 mod told;
 
 use crate::member::DOMAIN;
+use crate::presence::Stay;
 use crate::stage::{FromClient, FromServer, Happening, Id, Place, Stage, ToMember};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stentor_engine::{Key, StreamId};
 use stentor_xml::ElementBuilder;
 use stentor_xmpp::{BareJid, Counter, FullJid, IqType, Jid, MessageType, PresenceType, Stanza, ns};
@@ -66,6 +68,8 @@ pub(crate) struct Client {
     sent: u64,
     jid: Option<FullJid>,
     is_available: bool,
+    /// What others are told of it, while it is available.
+    stay: Option<Stay>,
     /// The period in which it takes messages, if it does, as the server has shown it.
     period: u64,
     is_ready: bool,
@@ -77,8 +81,9 @@ pub(crate) struct Client {
     silent_until: u64,
     /// Arrived and not read.
     inbox: VecDeque<FromServer>,
-    /// Who is available, by what this stream was told.
-    view: BTreeMap<Box<str>, bool>,
+    /// Who is available, by what this stream was told, and who is gone.
+    view: BTreeMap<Box<str>, Stay>,
+    gone: BTreeSet<Box<str>>,
     roster: BTreeMap<Box<str>, Box<str>>,
 }
 
@@ -113,6 +118,7 @@ impl Client {
             sent: 0,
             jid: None,
             is_available: false,
+            stay: None,
             period: 0,
             is_ready: false,
             unheard: 0,
@@ -121,6 +127,7 @@ impl Client {
             silent_until: 0,
             inbox: VecDeque::new(),
             view: BTreeMap::new(),
+            gone: BTreeSet::new(),
             roster: BTreeMap::new(),
         }
     }
@@ -156,7 +163,7 @@ impl Client {
 
     /// What it was told of others.
     pub(crate) fn view(&self) -> impl Iterator<Item = &str> {
-        self.view.iter().filter(|(_, is_there)| **is_there).map(|(jid, _)| &**jid)
+        self.view.keys().map(|jid| &**jid)
     }
 
     /// Its contacts and what it was told of the subscriptions.
@@ -259,7 +266,10 @@ impl Client {
             70..75 => self.announce(PresenceType::Unavailable, 0, stage),
             75..83 => self.announce(PresenceType::Available, 0, stage),
             83..85 => self.announce(PresenceType::Available, -1, stage),
-            85..87 => self.write(FromClient::Close, stage),
+            85..87 => {
+                self.ends_stay(stage);
+                self.write(FromClient::Close, stage);
+            }
             87..90 => {
                 stage.coverage.silences += 1;
                 self.silent_until = stage.queue.now() + stage.random.between(1_000, 60_000);
@@ -283,7 +293,7 @@ impl Client {
         match self.stream.as_ref().and_then(|stream| Some((stream.id?, stream.handled))) {
             Some((id, handled)) => self.write(FromClient::Resume(id, Counter(handled as u32)), stage),
             None => {
-                self.give_up_stream();
+                self.give_up_stream(stage);
                 self.write(FromClient::Bind(self.habits.resource.clone()), stage);
             }
         }
@@ -298,16 +308,17 @@ impl Client {
             stage.about(self.place, delay, ToMember::Cut(connection));
         }
         if self.stream.as_ref().is_some_and(|stream| stream.id.is_none()) {
-            self.give_up_stream();
+            self.give_up_stream(stage);
         }
     }
 
     /// The stream is over, and how far it was handled will not be known.
-    fn give_up_stream(&mut self) {
+    fn give_up_stream(&mut self, stage: &mut Stage) {
         let Some(stream) = self.stream.take() else { return };
         let waiting = stream.unacknowledged.into_iter();
         self.again.extend(waiting.filter_map(|(id, stanza)| Some((id?, stanza, true))));
         self.is_available = false;
+        self.ends_stay(stage);
         self.is_ready = false;
     }
 
@@ -347,22 +358,6 @@ impl Client {
         self.send(Some(id), stanza, stage);
     }
 
-    fn announce(&mut self, kind: PresenceType, priority: i8, stage: &mut Stage) {
-        let mut stanza = Stanza::presence(kind);
-        if priority != 0 {
-            let priority = ElementBuilder::new("priority", ns::CLIENT).text(&priority.to_string());
-            stanza.push(&priority.build());
-        }
-        if kind == PresenceType::Unavailable || priority < 0 {
-            self.period += 1;
-            self.is_ready = false;
-        }
-        self.is_available = kind == PresenceType::Available;
-        self.takes_messages = self.is_available && priority >= 0;
-        self.unheard += u32::from(self.is_available);
-        self.send(None, stanza, stage);
-    }
-
     fn acknowledge(&mut self, stage: &mut Stage) {
         if let Some(stream) = self.stream.as_ref().filter(|stream| stream.is_managed) {
             self.write(FromClient::Acknowledge(Counter(stream.handled as u32)), stage);
@@ -372,23 +367,6 @@ impl Client {
     fn ask_for_roster(&mut self, stage: &mut Stage) {
         let mut stanza = Stanza::iq(IqType::Get, "roster");
         stanza.push(&ElementBuilder::new("query", ns::ROSTER).build());
-        self.send(None, stanza, stage);
-    }
-
-    fn subscribe(&mut self, stage: &mut Stage) {
-        use PresenceType::{Subscribe, Subscribed, Unsubscribe, Unsubscribed};
-        let random = &mut stage.random;
-        let kind = *random
-            .pick(&[Subscribe, Subscribe, Subscribed, Unsubscribe, Unsubscribed])
-            .unwrap_or(&Subscribe);
-        let contact = account(random.below(stage.plan.accounts));
-        self.send_subscription(kind, &contact, stage);
-    }
-
-    fn send_subscription(&mut self, kind: PresenceType, contact: &BareJid, stage: &mut Stage) {
-        stage.coverage.subscriptions += 1;
-        let mut stanza = Stanza::presence(kind);
-        stanza.set_to(Some(contact.to_jid()));
         self.send(None, stanza, stage);
     }
 }

@@ -5,7 +5,7 @@
 //! disk that is slow, fails and forgets what was not synced, or a store that all share; clients that come, go, resume
 //! and stay silent; crashes at any point. After every step the promises are
 //! checked: what was acknowledged is kept, once, in order; nobody gets a message and its error both; `h` never goes
-//! back. A failure names its seed, and the seed replays it.
+//! back; nobody is said to be gone whose stream was kept or resumed. A failure names its seed, and the seed replays it.
 
 mod arbiter;
 mod client;
@@ -16,6 +16,7 @@ mod mail;
 mod member;
 mod network;
 mod plan;
+mod presence;
 mod process;
 mod queue;
 mod random;

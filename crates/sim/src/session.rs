@@ -30,6 +30,8 @@ pub(crate) struct Session {
     /// How often it did.
     attached: u64,
     is_owed: bool,
+    /// When the user was asked what it has not answered.
+    asked: u64,
     is_requested: bool,
     is_timed: bool,
     was_heard: bool,
@@ -63,6 +65,7 @@ impl Session {
             is_attaching: false,
             attached: 0,
             is_owed: false,
+            asked: 0,
             is_requested: false,
             is_timed: false,
             was_heard: false,
@@ -158,6 +161,7 @@ impl Session {
             }
             FromClient::Request => {
                 if !std::mem::replace(&mut self.is_owed, true) {
+                    self.asked = stage.queue.now();
                     self.tell_user(FromSession::Request { attachment }, stage);
                 }
             }
@@ -228,6 +232,7 @@ impl Session {
             }
             ToSession::Resumed(resumed) => {
                 self.is_waiting = false;
+                stage.holds(self.client, self.asked);
                 let attached = Attachment::resumed(&resumed);
                 self.write(FromServer::Resumed(attached.handled()), stage);
                 self.attachment = Some(attached);
@@ -264,13 +269,16 @@ impl Session {
 
     fn ask(&mut self, asking: Asking, stage: &mut Stage) {
         self.is_waiting = true;
+        self.asked = stage.queue.now();
         self.tell_user(asking.event(None), stage);
         self.asking = Some(asking);
     }
 
     fn answer(&mut self, attachment: u64, inbound: u64, stage: &mut Stage) {
         let Some(attached) = self.attachment.as_mut().filter(|a| a.number() == attachment) else { return };
-        self.is_owed = false;
+        if std::mem::take(&mut self.is_owed) {
+            stage.holds(self.client, self.asked);
+        }
         attached.confirmed(inbound);
         if attached.is_managed() {
             let handled = attached.handled();

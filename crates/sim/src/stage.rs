@@ -4,6 +4,7 @@ use crate::coverage::Coverage;
 use crate::history::History;
 use crate::network::Network;
 use crate::plan::Plan;
+use crate::presence::Presence;
 use crate::queue::{End, Queue};
 use crate::random::Random;
 use bytes::Bytes;
@@ -122,6 +123,7 @@ pub(crate) struct Stage {
     pub disk: Unsynced,
     pub network: Network,
     pub history: History,
+    pub presence: Presence,
     pub coverage: Coverage,
     /// The process in which something happens, and its clock.
     pub here: Place,
@@ -144,6 +146,7 @@ impl Stage {
         Self {
             queue: Queue::new(),
             history: History::new(plan.keeps),
+            presence: Presence::default(),
             random,
             plan,
             disk: Unsynced::new(),
@@ -230,6 +233,13 @@ impl Stage {
                 let what = format!("{member:?} serves {} in {epoch:?}, and it is of {owns:?}", owner.jid());
                 self.history.violate(what);
             }
+        }
+    }
+
+    /// The user of a client had its resource at this time or later.
+    pub(crate) fn holds(&mut self, client: usize, at: u64) {
+        if let Some(wrong) = self.presence.holds(client, at) {
+            self.history.violate(wrong);
         }
     }
 

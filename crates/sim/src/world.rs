@@ -195,7 +195,7 @@ impl World {
             }
             Happening::Lost(index, connection) => {
                 if let Some(client) = self.clients.get_mut(index) {
-                    client.gone(connection);
+                    client.gone(connection, stage);
                 }
             }
             Happening::Wake(index) => {
@@ -322,6 +322,9 @@ impl World {
             let client = clients.get(client).filter(|client| client.is_managed() || !may_lose_unmanaged);
             client.and_then(Client::ready) == Some(period)
         });
+        if let Some(wrong) = self.stage.presence.conclude() {
+            self.stage.history.violate(wrong);
+        }
         self.check_presence();
         for member in self.processes.iter().flatten().filter_map(Process::member) {
             self.stage.trace(|| format!("in the end: {member:?}"));

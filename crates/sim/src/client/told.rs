@@ -63,17 +63,17 @@ impl Client {
                 }
             }
             FromServer::Acknowledge(h) => self.handled(h, "a", stage),
-            FromServer::Closed => self.gone(connection),
+            FromServer::Closed => self.gone(connection, stage),
         }
     }
 
     /// A connection is gone.
-    pub(crate) fn gone(&mut self, connection: u64) {
+    pub(crate) fn gone(&mut self, connection: u64, stage: &mut Stage) {
         if self.connection() == Some(connection) {
             self.connection = None;
             self.is_ready = false;
             if self.stream.as_ref().is_some_and(|stream| stream.id.is_none()) {
-                self.give_up_stream();
+                self.give_up_stream(stage);
             }
         }
     }
@@ -147,6 +147,7 @@ impl Client {
             self.again.extend(waiting.filter_map(|(id, stanza)| Some((id?, stanza, !is_known))));
         }
         self.is_available = false;
+        self.ends_stay(stage);
         self.is_ready = false;
         self.write(FromClient::Bind(self.habits.resource.clone()), stage);
     }
@@ -185,19 +186,13 @@ impl Client {
                 // What it was told before it was unavailable is old; all is told anew after this.
                 if !std::mem::replace(&mut self.is_shown, true) {
                     self.view.clear();
+                    self.gone.clear();
                 }
                 self.is_ready = self.unheard == 0 && self.takes_messages;
             }
             PresenceType::Unavailable if is_own => self.is_shown = false,
-            PresenceType::Available => {
-                self.view.insert(from.as_str().into(), true);
-            }
-            PresenceType::Unavailable if from.is_bare() => {
-                self.view.retain(|jid, _| jid.split('/').next() != Some(from.as_str()));
-            }
-            PresenceType::Unavailable => {
-                self.view.remove(from.as_str());
-            }
+            PresenceType::Available => self.told_there(from, stanza),
+            PresenceType::Unavailable => self.told_gone(from, stage),
             PresenceType::Subscribe if !stage.is_ending && stage.random.chance(800) => {
                 let contact = from.to_bare();
                 self.send_subscription(PresenceType::Subscribed, &contact, stage);

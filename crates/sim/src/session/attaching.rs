@@ -34,6 +34,7 @@ impl Session {
             self.tell_user(event, stage);
         }
         if self.is_owed || self.is_closing {
+            self.asked = stage.queue.now();
             self.tell_user(FromSession::Request { attachment }, stage);
         }
     }
