@@ -10,7 +10,7 @@ use crate::waking;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use stentor_cluster::{Admission, declined};
+use stentor_cluster::{Admission, declined, is_overtaken};
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
 use stentor_engine::{
     Attach, Epoch, Event, Gate, Key, MemberId, Rows, Sent, SessionKey, Slot, Table, ToSession,
@@ -215,7 +215,11 @@ impl Local {
             self.hand_over_unattended(slot);
         }
         for (key, event) in moved.released {
-            self.admit(None, key, event);
+            if is_overtaken(&event) && self.slots.ours(key.slot()).is_none() {
+                self.decline(&key, event);
+            } else {
+                self.admit(None, key, event);
+            }
         }
         self.send_returned();
         self.attach_sessions(version, &moved.slots);

@@ -197,7 +197,7 @@ impl Arbiter {
     }
 
     /// There is no room for an event.
-    fn refused(&mut self, key: &Key, event: Event, stage: &mut Stage, out: &mut Outgoing) {
+    pub(super) fn refused(&mut self, key: &Key, event: Event, stage: &mut Stage, out: &mut Outgoing) {
         stage.coverage.refused_events += 1;
         let epoch = self.slots.table().owner(key.slot()).epoch;
         match declined(event) {

@@ -9,6 +9,7 @@ use crate::session::Session;
 use crate::stage::{Stage, ToMember};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use stentor_cluster::is_overtaken;
 use stentor_cluster::wire::Source;
 use stentor_engine::{Ask, Command, Event, Key, MemberId, SessionKey, Slot, Table, ToSession};
 
@@ -24,7 +25,12 @@ impl Arbiter {
             self.hand_over_unattended(slot, stage, out);
         }
         for (key, event) in moved.released {
-            self.admit(Source::Member, key, event, stage, out);
+            if is_overtaken(&event) && self.slots.ours(key.slot()).is_none() {
+                stage.coverage.overtaken += 1;
+                self.refused(&key, event, stage, out);
+            } else {
+                self.admit(Source::Member, key, event, stage, out);
+            }
         }
         for (key, event) in self.returned.take(version) {
             self.dispatch(Source::Member, key, event, stage, out);
