@@ -1,10 +1,10 @@
 //! A session without a socket, on an arbiter of a member.
 
 use crate::pair::Member;
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
-use stentor_engine::{Asking, Attachment, Event, FromSession, Key, SessionKey, ToSession};
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
+use stentor_engine::{Asking, Attachment, Event, FromSession, Key, SessionKey, StreamId, ToSession};
 use stentor_runtime::SessionMessage;
-use stentor_xmpp::{BareJid, Stanza};
+use stentor_xmpp::{BareJid, Counter, Stanza};
 use tokio::sync::mpsc;
 
 /// A client, as a test holds it.
@@ -23,6 +23,11 @@ impl Client {
         client
     }
 
+    /// Asks a member for a stream of which it has handled nothing.
+    pub(crate) async fn resuming(member: &Member, user: &str, stream: StreamId) -> Self {
+        Self::start(member, user, Asking::Resume(stream, Counter::default())).await
+    }
+
     async fn start(member: &Member, user: &str, asking: Asking) -> Self {
         let (sender, told) = mpsc::unbounded_channel();
         let (started, address) = tokio::sync::oneshot::channel();
@@ -37,6 +42,17 @@ impl Client {
     /// Sends a stanza.
     pub(crate) async fn says(&self, xml: &str) {
         self.session.send(Say(Stanza::parse(xml).expect("a stanza"))).await.expect("it lives");
+    }
+
+    /// Has its stream managed, so that it can be resumed.
+    pub(crate) async fn manages(&mut self, stream: StreamId) {
+        self.session.send(Enable(stream)).await.expect("it lives");
+        self.hears("managed").await;
+    }
+
+    /// Loses its connection.
+    pub(crate) async fn loses_connection(self) {
+        self.session.send(Lose).await.expect("it lives");
     }
 
     /// Waits until it is told something with this in it; gives back all that came until then.
@@ -61,6 +77,14 @@ struct Session {
 #[rtype(result = "()")]
 struct Say(Stanza);
 
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Enable(StreamId);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Lose;
+
 impl Session {
     fn tell_user(&self, event: FromSession) {
         let session = self.key.expect("it has started");
@@ -77,6 +101,15 @@ impl Session {
                 assert_eq!(attachment, own.number());
                 own.sent(&stanza, entry, waiting);
                 String::from_utf8_lossy(&stanza).into_owned()
+            }
+            (ToSession::ManagementEnabled { resumable, .. }, Some(own)) => {
+                own.enabled(resumable);
+                "managed".to_owned()
+            }
+            (ToSession::Resumed(resumed), own) => {
+                *own = Some(Attachment::resumed(&resumed));
+                let again = resumed.again.iter().map(|copy| String::from_utf8_lossy(&copy.stanza));
+                again.fold("resumed".to_owned(), |heard, stanza| heard + &stanza)
             }
             (ToSession::Confirmed { inbound, .. }, Some(own)) => return own.confirmed(inbound),
             (ToSession::Snapshot { snapshot, .. }, Some(own)) => return own.note(snapshot),
@@ -125,5 +158,26 @@ impl Handler<Say> for Session {
     fn handle(&mut self, Say(stanza): Say, _: &mut Self::Context) {
         let event = self.attachment.as_mut().expect("it has a resource").receive(vec![stanza]);
         self.tell_user(event);
+    }
+}
+
+impl Handler<Enable> for Session {
+    type Result = ();
+
+    fn handle(&mut self, Enable(stream): Enable, _: &mut Self::Context) {
+        let attachment = self.attachment.as_mut().expect("it has a resource");
+        let event = attachment.enable(stream, true, None).expect("for the first time");
+        self.tell_user(event);
+    }
+}
+
+impl Handler<Lose> for Session {
+    type Result = ();
+
+    fn handle(&mut self, _: Lose, context: &mut Self::Context) {
+        let attachment = self.attachment.as_ref().expect("it has a resource").number();
+        self.tell_user(FromSession::Detached { attachment, resumable: true });
+        self.key.into_iter().for_each(stentor_runtime::forget_session);
+        context.stop();
     }
 }

@@ -5,7 +5,7 @@ use crate::pair::{A, B, Member, Pair, change, pair};
 use bytes::Bytes;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
-use stentor_engine::{Command, Epoch, Event, FromSession, Key, Reply, SessionKey, Slot};
+use stentor_engine::{Command, Epoch, Event, FromSession, Key, Reply, SessionKey, Slot, StreamId};
 use stentor_runtime::{Report, ToMember};
 use stentor_xmpp::BareJid;
 
@@ -104,6 +104,50 @@ async fn a_slot_that_stays_after_all_answers_what_waited_and_has_its_sessions() 
     session.hears("attached").await;
     let Some(Reply::Sessions(sessions)) = waiting.await.expect("it ran") else { panic!("no sessions") };
     assert_eq!(sessions.len(), 1);
+}
+
+/// Waits until a stream of the user waits to be resumed.
+async fn somebody_is_away(member: &Member) {
+    loop {
+        let answer = ask(member, Command::Sessions).await;
+        let Some(Reply::Sessions(sessions)) = answer else { panic!("no sessions: {answer:?}") };
+        if sessions.iter().any(|session| !session.is_connected) {
+            return;
+        }
+    }
+}
+
+#[actix_rt::test]
+async fn streams_that_wait_to_be_resumed_go_with_their_slot() {
+    let mut pair = pair().await;
+    assert_eq!(ask(&pair.a, create()).await, Some(Reply::Done));
+    let stream = StreamId(7);
+    let mut romeo = Client::online(&pair.a, "romeo@a.example", "orchard").await;
+    romeo.manages(stream).await;
+    let mut home = Client::online(&pair.a, "romeo@a.example", "home").await;
+    // Else nothing would be left of what it says to hand over, and it would end.
+    home.manages(StreamId(8)).await;
+    romeo.hears("/home'").await;
+    romeo.loses_connection().await;
+    somebody_is_away(&pair.a).await;
+    home.says("<message to='romeo@a.example/orchard'><body>Farewell</body></message>").await;
+
+    let slots: Arc<[Slot]> = Arc::from([user().slot()]);
+    pair.a.runtime.shared().quiesce(&slots);
+    while pair.a.reports.recv().await != Some(Report::Quiet(user().slot())) {}
+    let table = change(&pair.table, vec![(user().slot(), B)]);
+    pair.b.runtime.shared().install(&table);
+    // Who comes back before all is handed over waits for it.
+    let mut romeo = Client::resuming(&pair.b, "romeo@a.example", stream).await;
+    pair.a.runtime.shared().install(&table);
+    for member in [&mut pair.a, &mut pair.b] {
+        for _ in 0..2 {
+            while !matches!(member.reports.recv().await, Some(Report::HandedOver { version: 2, .. })) {}
+        }
+    }
+    pair.b.runtime.shared().gathered(&slots);
+    let heard = romeo.hears("Farewell").await;
+    assert!(heard.iter().any(|told| told.starts_with("resumed")), "{heard:?}");
 }
 
 #[actix_rt::test]
