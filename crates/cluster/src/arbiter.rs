@@ -3,6 +3,8 @@
 
 use crate::limits::{RETURNED_MAX, STALLED_MAX};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use stentor_engine::{
     Attach, Epoch, Event, FromSession, Key, MemberId, Reply, Sent, SessionKey, Slot, ToSession,
 };
@@ -64,6 +66,22 @@ impl HandOvers {
             self.told = all;
             all
         })
+    }
+}
+
+/// Something that every arbiter of a member hears: what one of them said before, it said by then to all. Each has a clone.
+#[derive(Clone, Debug)]
+pub struct Round(Arc<AtomicUsize>);
+
+impl Round {
+    /// So many arbiters are to hear.
+    pub fn new(arbiters: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(arbiters)))
+    }
+
+    /// An arbiter has heard: whether it is the last that has. To be asked once by each.
+    pub fn is_last(&self) -> bool {
+        self.0.fetch_sub(1, Ordering::SeqCst) == 1
     }
 }
 
@@ -218,7 +236,7 @@ pub fn declined(event: Event) -> Option<Sent> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HandOvers, is_overtaken};
+    use super::{HandOvers, Round, is_overtaken};
     use stentor_engine::Event;
     use stentor_xmpp::Stanza;
 
@@ -235,6 +253,13 @@ mod tests {
         check("<presence type='error'/>", false);
         check("<presence type='subscribe'/>", false);
         check("<message/>", false);
+    }
+
+    #[test]
+    fn a_round_is_over_once_the_last_has_heard() {
+        let round = Round::new(3);
+        let heard = [round.clone(), round.clone(), round].map(|round| round.is_last());
+        assert_eq!(heard, [false, false, true]);
     }
 
     #[test]

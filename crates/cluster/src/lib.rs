@@ -11,7 +11,9 @@ mod peer;
 mod slots;
 mod steward;
 
-pub use arbiter::{Attaching, HandOvers, Retiring, Returned, Stalled, Unattended, declined, is_overtaken};
+pub use arbiter::{
+    Attaching, HandOvers, Retiring, Returned, Round, Stalled, Unattended, declined, is_overtaken,
+};
 pub use gossip::{Gossip, GossipConfig, GossipEvent, GossipKeys, GossipOutput, GossipSeal, Refusal};
 pub use peer::PeerMessage;
 pub use slots::{Admission, Moved, Slots};

@@ -6,6 +6,7 @@
 //! depends on who is there. A slot that is to be moved is *quiescing*: nothing goes in until it is another's. What is for
 //! a slot of nobody, as all are before the first table, waits for the table that gives it to somebody.
 
+use crate::arbiter::is_overtaken;
 use crate::limits::HELD_EVENTS_MAX;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -34,6 +35,21 @@ pub struct Moved {
     /// Events that were held for them: they are to be admitted anew, in order. Without timers, which mean nothing to any
     /// other entity than that which set them.
     pub released: Vec<(Key, Event)>,
+    /// Events that were held for slots that are another's now, behind which they would come [too late](is_overtaken): they
+    /// are to be [declined](crate::declined).
+    pub declined: Vec<(Key, Event)>,
+}
+
+impl Moved {
+    fn release(&mut self, events: Vec<(Key, Event)>, is_ours: bool) {
+        for (key, event) in events {
+            match event {
+                Event::Timer(_) => {}
+                event if !is_ours && is_overtaken(&event) => self.declined.push((key, event)),
+                event => self.released.push((key, event)),
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,8 +168,7 @@ impl Slots {
             }
             if let Some(held) = self.held.remove(&slot) {
                 self.waiting -= held.events.len();
-                let goes_on = |(_, event): &(Key, Event)| !matches!(event, Event::Timer(_));
-                moved.released.extend(held.events.into_iter().filter(goes_on));
+                moved.release(held.events, after.member == Some(self.me));
             }
             self.given.remove(&slot);
             if after.member == Some(self.me) {
@@ -221,7 +236,7 @@ mod tests {
     use super::*;
     use core::net::{IpAddr, Ipv4Addr, SocketAddr};
     use stentor_engine::{Ask, Command, MemberInfo, SessionKey, TableChange};
-    use stentor_xmpp::BareJid;
+    use stentor_xmpp::{BareJid, Stanza};
 
     const ME: MemberId = MemberId(1);
     const OTHER: MemberId = MemberId(2);
@@ -355,6 +370,24 @@ mod tests {
         assert!(matches!(slots.admit(&key, event), Admission::Held));
         assert_eq!(numbers(&slots.gathered([key.slot()])), [1]);
         assert!(matches!(slots.admit(&key, self::event(2)), Admission::Here(Epoch(2), _)));
+    }
+
+    #[test]
+    fn presence_that_waits_for_a_slot_does_not_go_after_it() {
+        for owner in [OTHER, ME] {
+            let mut slots = Slots::new(ME, began());
+            slots.install(next(slots.table(), ME));
+            slots.gathered([key().slot()]);
+            slots.quiesce([key().slot()]);
+            let presence = Event::Relay(Stanza::parse("<presence/>").unwrap());
+            for event in [event(1), presence] {
+                assert!(matches!(slots.admit(&key(), event), Admission::Held));
+            }
+            let moved = slots.install(next(slots.table(), owner));
+            let stays = usize::from(owner == ME);
+            assert_eq!((moved.released.len(), moved.declined.len()), (1 + stays, 1 - stays));
+            assert_eq!(slots.waiting(), 0);
+        }
     }
 
     #[test]

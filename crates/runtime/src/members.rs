@@ -8,8 +8,7 @@ use crate::routing::Source;
 use crate::start::Shared;
 use bytes::Bytes;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use stentor_cluster::is_overtaken;
+use stentor_cluster::{Round, is_overtaken};
 use stentor_engine::{
     Ask, Epoch, Event, FromSession, Key, MemberId, Reply, SessionKey, Slot, Table, ToSession,
 };
@@ -170,14 +169,14 @@ impl Local {
     }
 
     /// A member is gone with its sessions: nothing that they said is heard any more, and entities detach them.
-    pub(crate) fn member_gone(&mut self, member: MemberId, unheard: &AtomicUsize) {
+    pub(crate) fn member_gone(&mut self, member: MemberId, round: &Round) {
         self.slots.gone(member);
         self.returned.gone(member);
         for handle in self.entities.values() {
             let event = Event::MemberGone(member);
             post_entity(&handle.address, Deliver(event, handle.gate.enter().is_ok()));
         }
-        if unheard.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if round.is_last() {
             self.shared.asks.gone(member);
         }
     }
@@ -207,8 +206,8 @@ impl Shared {
     /// and nothing that came from it follows. Questions that it has not answered fail, once every arbiter has heard:
     /// then none is on its way to it, or back, and no answer either.
     pub fn gone(&self, member: MemberId) {
-        let unheard = Arc::new(AtomicUsize::new(self.routers.len()));
-        self.post_all(|| Parcel::Gone(member, Arc::clone(&unheard)));
+        let round = Round::new(self.routers.len());
+        self.post_all(|| Parcel::Gone(member, round.clone()));
     }
 
     /// A member that owns slots cannot be reached, for as long as a session waits for its user

@@ -7,7 +7,7 @@ use crate::start::Shared;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use stentor_cluster::Round;
 use stentor_engine::{Epoch, Event, Key, MemberId, Rows, SessionKey, Slot, Table, ToSession};
 use stentor_store::{Committed, Completion};
 
@@ -36,10 +36,10 @@ pub(crate) enum Parcel {
     Gathered(Arc<[Slot]>),
     /// These slots are to move to another member.
     Quiesce(Arc<[Slot]>),
-    /// The entities of this slot have ended, and nothing of them comes behind this. So many arbiters have yet to hear of it.
-    Quiet(Slot, Arc<AtomicUsize>),
-    /// A member is gone. So many arbiters have yet to hear of it.
-    Gone(MemberId, Arc<AtomicUsize>),
+    /// The entities of this slot have ended, and nothing of them comes behind this.
+    Quiet(Slot, Round),
+    /// A member is gone.
+    Gone(MemberId, Round),
     /// A member cannot be reached.
     Unreachable(MemberId),
     /// The lease goes on.
@@ -120,8 +120,8 @@ impl Handler<Parcels> for Router {
                     Parcel::Attached { arbiter, table, version } => local.attached(arbiter, table, version),
                     Parcel::Gathered(slots) => local.gathered(&slots),
                     Parcel::Quiesce(slots) => local.quiesce(&slots),
-                    Parcel::Quiet(slot, unheard) => local.quiet(slot, &unheard),
-                    Parcel::Gone(member, unheard) => local.member_gone(member, &unheard),
+                    Parcel::Quiet(slot, round) => local.quiet(slot, &round),
+                    Parcel::Gone(member, round) => local.member_gone(member, &round),
                     Parcel::Unreachable(member) => local.unreachable(member),
                     Parcel::Released => local.resume_releasing(),
                     Parcel::Committed(results) => local.committed(results),

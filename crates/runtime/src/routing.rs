@@ -9,8 +9,7 @@ use crate::timers::Timer;
 use crate::waking;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use stentor_cluster::{Admission, declined, is_overtaken};
+use stentor_cluster::{Admission, Round, declined};
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
 use stentor_engine::{
     Attach, Epoch, Event, Gate, Key, MemberId, Rows, Sent, SessionKey, Slot, Table, ToSession,
@@ -214,12 +213,11 @@ impl Local {
             self.retiring.forget(slot);
             self.hand_over_unattended(slot);
         }
+        for (key, event) in moved.declined {
+            self.decline(&key, event);
+        }
         for (key, event) in moved.released {
-            if is_overtaken(&event) && self.slots.ours(key.slot()).is_none() {
-                self.decline(&key, event);
-            } else {
-                self.admit(None, key, event);
-            }
+            self.admit(None, key, event);
         }
         self.send_returned();
         self.attach_sessions(version, &moved.slots);
@@ -346,9 +344,9 @@ impl Local {
             && let Some(slot) = self.retiring.take_quiet()
         {
             // Behind what the slot's entities said, some of which goes by other arbiters.
-            let unheard = Arc::new(AtomicUsize::new(self.outgoing.len()));
+            let round = Round::new(self.outgoing.len());
             for parcels in &mut self.outgoing {
-                parcels.push(Parcel::Quiet(slot, Arc::clone(&unheard)));
+                parcels.push(Parcel::Quiet(slot, round.clone()));
             }
             any = true;
         }
@@ -358,9 +356,9 @@ impl Local {
     }
 
     /// What an arbiter's entities of this slot said has come here, and is on its way from here.
-    pub(crate) fn quiet(&mut self, slot: Slot, unheard: &AtomicUsize) {
+    pub(crate) fn quiet(&mut self, slot: Slot, round: &Round) {
         self.flush();
-        if unheard.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if round.is_last() {
             self.shared.report(Report::Quiet(slot));
         }
     }

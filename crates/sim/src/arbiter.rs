@@ -115,7 +115,8 @@ impl Arbiter {
             }
             ToSlots::Gathered(slots) => self.gathered(&slots, stage, out),
             ToSlots::Quiesce(slots) => self.quiesce(&slots, stage),
-            ToSlots::Quiet(slot) => out.reports.push(Report::Quiet(slot)),
+            ToSlots::Quiet(slot, round) if round.is_last() => out.reports.push(Report::Quiet(slot)),
+            ToSlots::Quiet(..) => {}
             ToSlots::Gone(member) => self.member_gone(member, stage),
             ToSlots::Unreachable(member) => self.unreachable(member, stage, out),
             ToSlots::Released => self.release(stage, out),

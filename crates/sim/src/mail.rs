@@ -2,6 +2,7 @@
 
 use crate::stage::FromClient;
 use std::sync::Arc;
+use stentor_cluster::Round;
 use stentor_cluster::wire::{Carried, Source};
 use stentor_engine::{CommitError, Epoch, Event, Key, MemberId, Query, Rows, Slot, Table, ToSession};
 
@@ -49,7 +50,7 @@ pub(crate) enum ToSlots {
     Gathered(Arc<[Slot]>),
     Quiesce(Arc<[Slot]>),
     /// The entities of this slot have ended on their arbiter, and nothing of them comes behind this.
-    Quiet(Slot),
+    Quiet(Slot, Round),
     Gone(MemberId),
     Unreachable(MemberId),
     Released,

@@ -9,11 +9,11 @@ use crate::queue::End;
 use crate::stage::{Clock, Place, Stage, ToMember, ToProcess, ToStore};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use links::Links;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use stentor_cluster::wire::Carried;
 use stentor_cluster::{Action, HandOvers, Hint, Steward};
-use stentor_engine::{MemberId, MemberInfo, Planted, Slot, Table};
+use stentor_engine::{MemberId, MemberInfo, Planted, Table};
 
 /// See the module.
 #[derive(Debug)]
@@ -32,8 +32,6 @@ pub(crate) struct Process {
     version: u64,
     /// What each arbiter has reported.
     hand_overs: HandOvers,
-    /// How many arbiters have said of a slot that it is quiet.
-    quiet: BTreeMap<Slot, u16>,
     next_tick: Option<u64>,
 }
 
@@ -62,7 +60,6 @@ impl Process {
             links: Links::default(),
             version: 0,
             hand_overs: HandOvers::new(usize::from(stage.plan.arbiters)),
-            quiet: BTreeMap::new(),
             next_tick: None,
         };
         if is_shared {
@@ -138,7 +135,7 @@ impl Process {
                 }
             }
             for report in std::mem::take(&mut out.reports) {
-                self.report(now, report, stage.plan.arbiters);
+                self.report(now, report);
             }
             is_quiet &= !self.follow(now, stage)?;
             is_quiet &= !self.drive_links(now, stage);
@@ -157,17 +154,10 @@ impl Process {
         Ok(())
     }
 
-    fn report(&mut self, now: u64, report: Report, arbiters: u16) {
+    fn report(&mut self, now: u64, report: Report) {
         let Some(steward) = &mut self.steward else { return };
         match report {
-            Report::Quiet(slot) => {
-                let said = self.quiet.entry(slot).or_default();
-                *said += 1;
-                if *said == arbiters {
-                    self.quiet.remove(&slot);
-                    steward.quiet(now, slot);
-                }
-            }
+            Report::Quiet(slot) => steward.quiet(now, slot),
             Report::HandedOver(arbiter, version) => {
                 self.hand_overs.said(arbiter, version, version);
                 if let Some(version) = self.hand_overs.take(self.version) {
@@ -235,7 +225,7 @@ impl Process {
             // No session is here that could have to attach.
             for arbiter in 0..stage.plan.arbiters {
                 let report = Report::HandedOver(arbiter, table.version());
-                self.report(stage.time().monotonic, report, stage.plan.arbiters);
+                self.report(stage.time().monotonic, report);
             }
         } else {
             self.tell_arbiters(&ToSlots::Table(table), stage);

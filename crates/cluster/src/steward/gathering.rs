@@ -4,15 +4,14 @@
 //! own sessions have attached by that version or a later one. So nobody needs to have seen each version, and the
 //! bookkeeping is a set of members for each version that gave us slots, not for each slot.
 
-use crate::limits::GATHER_MS;
+use super::awaited::Awaited;
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_engine::{MemberId, Slot};
 
 #[derive(Debug)]
 struct Gained {
     slots: BTreeSet<Slot>,
-    waiting: BTreeSet<MemberId>,
-    until: u64,
+    awaited: Awaited,
 }
 
 /// See the module.
@@ -29,7 +28,7 @@ impl Gathering {
         waiting: BTreeSet<MemberId>,
     ) {
         if !slots.is_empty() {
-            self.0.insert(version, Gained { slots, waiting, until: now + GATHER_MS });
+            self.0.insert(version, Gained { slots, awaited: Awaited::new(now, waiting) });
         }
     }
 
@@ -43,7 +42,7 @@ impl Gathering {
     /// A member has handed over all that moved by this version or an earlier one.
     pub(super) fn handed_over(&mut self, member: MemberId, version: u64) {
         for gained in self.0.range_mut(..=version).map(|(_, gained)| gained) {
-            gained.waiting.remove(&member);
+            gained.awaited.answered(member);
         }
     }
 
@@ -56,7 +55,7 @@ impl Gathering {
     pub(super) fn complete(&mut self, now: u64) -> Vec<Slot> {
         let mut complete = Vec::new();
         self.0.retain(|_, gained| {
-            let is_complete = gained.waiting.is_empty() || now >= gained.until;
+            let is_complete = gained.awaited.is_over(now);
             if is_complete {
                 complete.extend(core::mem::take(&mut gained.slots));
             }
@@ -71,11 +70,11 @@ impl Gathering {
 
     /// The newest version for which a member is waited for.
     pub(super) fn waits_for(&self, member: MemberId) -> Option<u64> {
-        self.0.iter().rev().find(|(_, gained)| gained.waiting.contains(&member)).map(|(version, _)| *version)
+        self.0.iter().rev().find(|(_, gained)| gained.awaited.contains(member)).map(|(version, _)| *version)
     }
 
     /// When waiting ends at the latest.
     pub(super) fn deadline(&self) -> Option<u64> {
-        self.0.values().map(|gained| gained.until).min()
+        self.0.values().map(|gained| gained.awaited.deadline()).min()
     }
 }

@@ -18,6 +18,7 @@
 //! - **An unknown answer** (the store was away while a change was under way) is resolved by reading the table anew.
 
 mod action;
+mod awaited;
 mod desk;
 mod gathering;
 mod joining;

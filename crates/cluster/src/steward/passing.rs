@@ -4,16 +4,13 @@
 //! each answers (`Passed`). So nothing that its owner said comes behind the table that moves it, by which it would be dropped
 //! as said by an owner of before; and whoever takes the slot may rely on it that others have heard what they were told.
 
-use crate::limits::GATHER_MS;
-use std::collections::BTreeSet;
+use super::awaited::Awaited;
 use stentor_engine::{MemberId, Slot};
 
 #[derive(Debug)]
 struct Asked {
     slots: Vec<Slot>,
-    waiting: BTreeSet<MemberId>,
-    /// A member that is not reached is not waited for longer.
-    until: u64,
+    awaited: Awaited,
 }
 
 /// See the module.
@@ -39,7 +36,7 @@ impl Passing {
             return None;
         }
         let slots = core::mem::take(&mut self.ended);
-        self.asked = Some(Asked { slots, waiting: members.collect(), until: now + GATHER_MS });
+        self.asked = Some(Asked { slots, awaited: Awaited::new(now, members.collect()) });
         self.number += 1;
         Some(self.number)
     }
@@ -54,7 +51,7 @@ impl Passing {
     /// A member is gone.
     pub(super) fn gone(&mut self, member: MemberId) {
         if let Some(asked) = &mut self.asked {
-            asked.waiting.remove(&member);
+            asked.awaited.answered(member);
         }
     }
 
@@ -66,19 +63,19 @@ impl Passing {
 
     /// Slots that are quiet now, once each.
     pub(super) fn take(&mut self, now: u64) -> Vec<Slot> {
-        let is_over = |asked: &mut Asked| asked.waiting.is_empty() || now >= asked.until;
-        self.asked.take_if(is_over).map(|asked| asked.slots).unwrap_or_default()
+        self.asked.take_if(|asked| asked.awaited.is_over(now)).map(|asked| asked.slots).unwrap_or_default()
     }
 
     /// When waiting ends at the latest.
     pub(super) fn deadline(&self) -> Option<u64> {
-        self.asked.as_ref().map(|asked| asked.until)
+        self.asked.as_ref().map(|asked| asked.awaited.deadline())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::GATHER_MS;
 
     const NEAR: MemberId = MemberId(2);
     const FAR: MemberId = MemberId(3);

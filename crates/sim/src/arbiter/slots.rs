@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::stage::{Stage, ToMember};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use stentor_cluster::is_overtaken;
+use stentor_cluster::Round;
 use stentor_cluster::wire::Source;
 use stentor_engine::{Ask, Command, Event, Key, MemberId, SessionKey, Slot, Table, ToSession};
 
@@ -24,13 +24,12 @@ impl Arbiter {
             self.retiring.forget(slot);
             self.hand_over_unattended(slot, stage, out);
         }
+        stage.coverage.overtaken += moved.declined.len() as u64;
+        for (key, event) in moved.declined {
+            self.refused(&key, event, stage, out);
+        }
         for (key, event) in moved.released {
-            if is_overtaken(&event) && self.slots.ours(key.slot()).is_none() {
-                stage.coverage.overtaken += 1;
-                self.refused(&key, event, stage, out);
-            } else {
-                self.admit(Source::Member, key, event, stage, out);
-            }
+            self.admit(Source::Member, key, event, stage, out);
         }
         for (key, event) in self.returned.take(version) {
             self.dispatch(Source::Member, key, event, stage, out);
@@ -152,8 +151,9 @@ impl Arbiter {
             && let Some(slot) = self.retiring.take_quiet()
         {
             // Behind what the slot's entities said, some of which goes by other arbiters.
+            let round = Round::new(usize::from(stage.plan.arbiters));
             for arbiter in 0..stage.plan.arbiters {
-                let what = ToMember::Slots(arbiter, ToSlots::Quiet(slot));
+                let what = ToMember::Slots(arbiter, ToSlots::Quiet(slot, round.clone()));
                 stage.send(self.end(), End::Arbiter(arbiter), what);
             }
         }
