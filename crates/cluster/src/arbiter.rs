@@ -10,27 +10,42 @@ use stentor_engine::{
 };
 use stentor_xmpp::{Condition, Kind, PresenceType, StreamCondition, StreamError};
 
-/// Sessions that have yet to attach to new owners, by the version of the table that made them so.
+#[derive(Debug)]
+struct ByVersion {
+    version: u64,
+    sessions: BTreeSet<u64>,
+    gone: BTreeSet<MemberId>,
+}
+
+/// What an arbiter has yet to hand over to new owners, by the version of the table that made them so.
 #[derive(Debug, Default)]
-pub struct Attaching(Vec<(u64, BTreeSet<u64>)>);
+pub struct Attaching(Vec<ByVersion>);
 
 impl Attaching {
-    /// By this version, these sessions of the arbiter attach anew; there may be none.
-    pub fn begin(&mut self, version: u64, sessions: BTreeSet<u64>) {
-        self.0.push((version, sessions));
+    /// By this version, these sessions of the arbiter attach anew, and these members are gone; there may be none. What a
+    /// member did not take before it went is given back, and may be what a session that is over by now has said.
+    pub fn begin(&mut self, version: u64, sessions: BTreeSet<u64>, gone: BTreeSet<MemberId>) {
+        self.0.push(ByVersion { version, sessions, gone });
     }
 
     /// A session has attached, or is gone.
     pub fn done(&mut self, session: u64) {
-        for (_, waited_for) in &mut self.0 {
-            waited_for.remove(&session);
+        for waited_for in &mut self.0 {
+            waited_for.sessions.remove(&session);
         }
     }
 
-    /// The next version by which, and by all before it, every session has attached; once each.
+    /// What this member did not take has been given back.
+    pub fn gone(&mut self, member: MemberId) {
+        for waited_for in &mut self.0 {
+            waited_for.gone.remove(&member);
+        }
+    }
+
+    /// The next version by which, and by all before it, all is handed over; once each.
     pub fn take_attached(&mut self) -> Option<u64> {
-        let is_over = self.0.first().is_some_and(|(_, waited_for)| waited_for.is_empty());
-        is_over.then(|| self.0.remove(0).0)
+        let is_over = |waited_for: &ByVersion| waited_for.sessions.is_empty() && waited_for.gone.is_empty();
+        self.0.first().is_some_and(is_over).then(|| self.0.remove(0).version)
     }
 }
 
@@ -236,8 +251,9 @@ pub fn declined(event: Event) -> Option<Sent> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HandOvers, Round, is_overtaken};
-    use stentor_engine::Event;
+    use super::{Attaching, HandOvers, Round, is_overtaken};
+    use std::collections::BTreeSet;
+    use stentor_engine::{Event, MemberId};
     use stentor_xmpp::Stanza;
 
     #[test]
@@ -253,6 +269,23 @@ mod tests {
         check("<presence type='error'/>", false);
         check("<presence type='subscribe'/>", false);
         check("<message/>", false);
+    }
+
+    #[test]
+    fn an_arbiter_has_handed_over_once_its_sessions_have_attached_and_what_was_given_back_is_on_its_way() {
+        let member = MemberId(7);
+        let mut attaching = Attaching::default();
+        attaching.begin(5, BTreeSet::from([1, 2]), BTreeSet::from([member]));
+        attaching.begin(6, BTreeSet::from([2]), BTreeSet::new());
+        attaching.done(2);
+        attaching.done(1);
+        assert_eq!(
+            attaching.take_attached(),
+            None,
+            "a session that is over has said something to the member"
+        );
+        attaching.gone(member);
+        assert_eq!([(); 3].map(|()| attaching.take_attached()), [Some(5), Some(6), None]);
     }
 
     #[test]

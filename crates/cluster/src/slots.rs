@@ -38,6 +38,8 @@ pub struct Moved {
     /// Events that were held for slots that are another's now, behind which they would come [too late](is_overtaken): they
     /// are to be [declined](crate::declined).
     pub declined: Vec<(Key, Event)>,
+    /// Members that are in the table no more.
+    pub gone: BTreeSet<MemberId>,
 }
 
 impl Moved {
@@ -180,6 +182,8 @@ impl Slots {
                 }
             }
         }
+        let is_gone = |member: &MemberId| table.member(*member).is_none();
+        moved.gone = self.table.members().keys().copied().filter(is_gone).collect();
         self.table = table;
         moved
     }

@@ -179,6 +179,9 @@ impl Local {
         if round.is_last() {
             self.shared.asks.gone(member);
         }
+        // What it did not take came before this.
+        self.attaching.gone(member);
+        self.tell_attached();
     }
 
     fn is_stale(&self, source: Source) -> bool {

@@ -220,12 +220,13 @@ impl Local {
             self.admit(None, key, event);
         }
         self.send_returned();
-        self.attach_sessions(version, &moved.slots);
+        self.attach_sessions(version, &moved.slots, moved.gone);
         self.report_handed_over();
     }
 
-    /// Has the sessions of these slots attach to their users' new owners. When all of them have, all arbiters are told.
-    fn attach_sessions(&mut self, version: u64, slots: &HashSet<Slot>) {
+    /// Has the sessions of these slots attach to their users' new owners. When all of them have, and what members that are
+    /// gone did not take is on its way, all arbiters are told.
+    fn attach_sessions(&mut self, version: u64, slots: &HashSet<Slot>, gone: BTreeSet<MemberId>) {
         let mut waited_for = BTreeSet::new();
         for (serial, (recipient, user)) in &self.sessions {
             if user.is_some_and(|slot| slots.contains(&slot)) {
@@ -233,7 +234,7 @@ impl Local {
                 post(recipient, SessionMessage::User(ToSession::Reattach));
             }
         }
-        self.attaching.begin(version, waited_for);
+        self.attaching.begin(version, waited_for, gone);
         self.tell_attached();
     }
 
@@ -244,7 +245,7 @@ impl Local {
     }
 
     /// Behind the attachments, some of which go by other arbiters.
-    fn tell_attached(&mut self) {
+    pub(crate) fn tell_attached(&mut self) {
         let (arbiter, table) = (self.arbiter, self.slots.table().version());
         while let Some(version) = self.attaching.take_attached() {
             for parcels in &mut self.outgoing {

@@ -42,7 +42,7 @@ impl Arbiter {
                 stage.tell(End::Arbiter(self.number), source, *serial, ToSession::Reattach);
             }
         }
-        self.attaching.begin(version, waited_for);
+        self.attaching.begin(version, waited_for, moved.gone);
         self.tell_attached(stage);
         self.report_handed_over(out);
     }
@@ -104,6 +104,8 @@ impl Arbiter {
         for (key, epoch) in loaded {
             self.deliver_own(&key, epoch, Event::MemberGone(member), stage);
         }
+        self.attaching.gone(member);
+        self.tell_attached(stage);
     }
 
     /// A member is not reached: its users' sessions here are lost, so that their clients resume where they can.
