@@ -1,4 +1,5 @@
-//! What clients are told of others' presence: nobody whose stream was kept or resumed may be said to be gone.
+//! What clients are told of others' presence: nobody whose stream was kept or resumed may be said to be gone. Unless
+//! members that live do not reach each other for longer than an owner waits for those who have sessions of its users.
 
 use crate::coverage::Coverage;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,8 @@ struct Current {
     number: u64,
     /// Of its client.
     account: u64,
+    /// Some owner took sessions that he did not reach for gone, since it began.
+    was_apart: bool,
     /// Who was told that it is over: when, and which client.
     doubts: Vec<(u64, usize)>,
 }
@@ -49,7 +52,7 @@ impl Presence {
     /// A client says that it is available, and was not before.
     pub(crate) fn begins(&mut self, client: usize, account: u64) -> Stay {
         self.stays += 1;
-        let current = Current { number: self.stays, account, doubts: Vec::new() };
+        let current = Current { number: self.stays, account, was_apart: false, doubts: Vec::new() };
         self.current.insert(client, current);
         Stay { client, number: self.stays }
     }
@@ -64,6 +67,11 @@ impl Presence {
         self.estranged.extend([(one, other), (other, one)]);
     }
 
+    /// An owner does not wait longer for a member that it does not reach.
+    pub(crate) fn parted(&mut self) {
+        self.current.values_mut().for_each(|current| current.was_apart = true);
+    }
+
     /// A client of an account reads that a stay of which it was told is over.
     pub(crate) fn told(
         &mut self,
@@ -75,6 +83,8 @@ impl Presence {
         match self.current.get_mut(&stay.client).filter(|current| current.number == stay.number) {
             None => coverage.told_gone += 1,
             Some(current) if self.estranged.contains(&(account, current.account)) => {}
+            // It may have waited for this client since.
+            Some(current) if current.was_apart => coverage.told_apart += 1,
             Some(current) => {
                 // Its client may not know yet.
                 coverage.told_early += 1;
