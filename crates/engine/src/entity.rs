@@ -35,7 +35,7 @@ pub trait Entity: Sized {
     fn hand_over(self, effects: &mut Effects) -> Vec<Event>;
 
     /// Its slot is to be given to another member. What its successor must know beyond what is written is written now.
-    fn retire(&mut self, effects: &mut Effects);
+    fn retire(&mut self, now: Now, effects: &mut Effects);
 
     /// Whether it can be dropped now and loaded again at its next event with nothing lost.
     fn is_idle(&self) -> bool;

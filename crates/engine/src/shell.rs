@@ -106,10 +106,10 @@ impl<E: Entity> Shell<E> {
     }
 
     /// Its slot is to be given to another member: what is under way comes to its end.
-    pub fn retire(&mut self, out: &mut Vec<Output>) {
+    pub fn retire(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.loading.is_none() {
             let mut effects = Effects::new();
-            self.entity.retire(&mut effects);
+            self.entity.retire(now, &mut effects);
             self.carry_out(effects, out);
         }
     }

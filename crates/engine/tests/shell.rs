@@ -51,7 +51,7 @@ impl Entity for Scripted {
         vec![Event::Timer(2)]
     }
 
-    fn retire(&mut self, effects: &mut Effects) {
+    fn retire(&mut self, _: Now, effects: &mut Effects) {
         effects.put(Collection("c"), "retired", Bytes::new());
     }
 

@@ -232,7 +232,7 @@ impl Handler<Retire> for EntityActor {
 
     fn handle(&mut self, _: Retire, context: &mut Self::Context) {
         self.is_retiring = true;
-        self.step(Shell::retire);
+        self.step(|shell, outputs| shell.retire(local::now(), outputs));
         self.consider_retiring(context);
     }
 }

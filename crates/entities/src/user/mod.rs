@@ -193,8 +193,8 @@ impl Entity for User {
         self.left(effects)
     }
 
-    fn retire(&mut self, effects: &mut Effects) {
-        self.record_told(effects);
+    fn retire(&mut self, now: Now, effects: &mut Effects) {
+        self.record_told(now, effects);
     }
 
     fn is_idle(&self) -> bool {

@@ -17,6 +17,8 @@ use stentor_xmpp::{Jid, PresenceType};
 /// Milliseconds for which a record stays after contacts were told that its resource is gone: longer than a link between
 /// members may be down before its sessions are given up, and what is on it can be lost.
 const STAYS: u64 = 30_000;
+/// Milliseconds after which contacts have heard what they were told: whoever had no room for it would have said so.
+const HEARD_AFTER: u64 = 5_000;
 /// Of those to whom a resource has sent presence directly, so many are on record; others do not hear that it went with
 /// its member. The record is written anew with each of them.
 const DIRECTED_RECORDED_MAX: usize = 50;
@@ -121,14 +123,14 @@ impl User {
     }
 
     /// The slot is to be given away: who ended is on record as such, since contacts have heard it by the time that the next
-    /// owner reads this; unless there was no room to tell somebody.
-    pub(crate) fn record_told(&self, effects: &mut Effects) {
+    /// owner reads this; unless there was no room to tell somebody, as may yet turn out of what was told just now.
+    pub(crate) fn record_told(&self, now: Now, effects: &mut Effects) {
         if !self.owed.is_empty() {
             return;
         }
         let told = Shown { is_told: true, ..Shown::new(true, Vec::new()) }.to_json();
         for (name, record) in &self.online.records {
-            if matches!(record, Ownerless::Told(_)) {
+            if matches!(record, Ownerless::Told(at) if at.saturating_add(HEARD_AFTER) <= now.monotonic) {
                 effects.put(ONLINE, name.as_ref(), told.clone());
             }
         }

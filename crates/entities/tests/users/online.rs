@@ -103,6 +103,21 @@ fn where_a_slot_is_given_away_nobody_is_said_twice_to_be_gone() {
 }
 
 #[test]
+fn who_went_just_before_a_slot_is_given_away_is_said_again_to_be_gone() {
+    let mut scene = friends();
+    scene.closes(A);
+    scene.gets(B, &[GONE]);
+    scene.passes(2);
+    // There may have been no room to tell somebody, who says so to the next owner.
+    for (user, client) in [(BOB, B), (ALICE, A2)] {
+        scene.is_given(user);
+        scene.attaches(client);
+        scene.gathered(user);
+    }
+    scene.gets(B, &[GONE]);
+}
+
+#[test]
 fn a_resource_that_went_in_the_ordinary_way_is_on_record_no_more() {
     let mut scene = friends();
     let rows = scene.rows(ALICE);

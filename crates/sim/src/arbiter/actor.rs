@@ -66,7 +66,7 @@ impl Arbiter {
             }
             Mail::Retire => {
                 actor.is_retiring = true;
-                actor.shell.retire(&mut outputs);
+                actor.shell.retire(now, &mut outputs);
             }
         }
         let is_quiet = actor.stale == 0 && actor.shell.is_quiet();

@@ -44,7 +44,7 @@ impl Scene {
     pub(crate) fn is_given(&mut self, jid: &str) {
         let mut outputs = Vec::new();
         let shell = self.shells.get_mut(&key(jid)).expect("it is loaded");
-        shell.retire(&mut outputs);
+        shell.retire(self.now, &mut outputs);
         let streams = shell.entity().waiting_streams();
         self.carry_out(&key(jid), outputs);
         self.becomes_anothers(jid, true);
