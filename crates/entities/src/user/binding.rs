@@ -124,8 +124,7 @@ impl User {
             resource.management.as_ref().is_some_and(|m| m.stream == stream && m.is_resumable)
         });
         let Some(index) = found else {
-            // Nobody has the stream any more. The answer waits, as all do, until what it says is durable.
-            let handled = self.streams.get(&stream).map(|over| Counter(over.handled as u32));
+            let handled = self.close_stream(now, stream, effects);
             return effects.session(session, ToSession::ResumeFailed { handled });
         };
         let attachment = self.next_attachment();
@@ -160,6 +159,23 @@ impl User {
             resource.show(effects);
         }
         self.read_on(index, effects);
+    }
+
+    /// Nobody has the stream any more, as its client is to hear: so many of its stanzas were handled, if that is known, and
+    /// none will be. In a cluster a session that had it may attach yet, from a member that was not reached; that it is
+    /// refused then is on record before the client hears the count.
+    fn close_stream(&mut self, now: Now, stream: StreamId, effects: &mut Effects) -> Option<Counter> {
+        let over = *self.streams.get(&stream)?;
+        if self.hosts.is_clustered {
+            let by = self.next_attachment();
+            let over = Over { at: now.unix, recorded: over.handled, resumed_by: by, ..over };
+            if self.host.as_ref().is_some_and(|host| host.keep) {
+                let record = super::load::handled_json(over.handled, now.unix, by);
+                effects.put(STREAMS, stream.to_string(), record);
+            }
+            self.stream_over(stream, over, effects);
+        }
+        Some(Counter(over.handled as u32))
     }
 
     fn enable_management(

@@ -109,6 +109,27 @@ fn a_session_of_before_is_not_taken_for_a_stream_that_was_resumed_since() {
 }
 
 #[test]
+fn nothing_more_is_handled_of_a_stream_whose_client_has_heard_how_far_it_was() {
+    let mut scene = Scene::clustered(&[A, B]);
+    scene.enables(A, true);
+    scene.sends(A, &chat(BOB, "1"));
+    scene.loses(A, &chat(BOB, "2"));
+    let (session, attach) = scene.would_attach(A);
+    scene.clear();
+    // The member that has the session is not reached for too long; its client comes by another.
+    scene.moves(ALICE);
+    scene.passes(12);
+    scene.gathered(ALICE);
+    scene.resumes(A, 0);
+    scene.gets(A, &["not resumed, handled 1"]);
+    scene.moves(ALICE);
+    scene.give(key(ALICE), Event::Session(session, attach));
+    scene.gathered(ALICE);
+    let told = scene.take(B);
+    assert!(!told.iter().any(|told| told.contains("<body>2<")), "its client sends it again: {told:?}");
+}
+
+#[test]
 fn a_session_that_attaches_twice_gets_nothing_twice() {
     let mut scene = friends();
     scene.enables(A, true);
