@@ -41,12 +41,12 @@ fn written_by_an_owner_of_before() {
 
 #[test]
 fn dropped_for_want_of_room() {
-    check(3, Planted::DROP_WHEN_FULL, "");
+    check(3, Planted::DROP_WHEN_FULL, "was acknowledged and is nowhere");
 }
 
 #[test]
 fn resumed_without_what_was_not_acknowledged() {
-    check(3, Planted::RESUME_WITHOUT_RESENDING, "");
+    check(3, Planted::RESUME_WITHOUT_RESENDING, "was acknowledged and is nowhere");
 }
 
 #[test]
