@@ -33,6 +33,11 @@ impl Awaited {
         self.members.is_empty() || now >= self.until
     }
 
+    /// This process stood still for so long, and may have been answered meanwhile.
+    pub(super) fn postpone(&mut self, by: u64) {
+        self.until += by;
+    }
+
     /// When waiting ends at the latest.
     pub(super) fn deadline(&self) -> u64 {
         self.until

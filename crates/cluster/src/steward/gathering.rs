@@ -51,6 +51,11 @@ impl Gathering {
         self.handed_over(member, u64::MAX);
     }
 
+    /// This process stood still for so long.
+    pub(super) fn postpone(&mut self, by: u64) {
+        self.0.values_mut().for_each(|gained| gained.awaited.postpone(by));
+    }
+
     /// The slots for which nobody is waited for any more.
     pub(super) fn complete(&mut self, now: u64) -> Vec<Slot> {
         let mut complete = Vec::new();

@@ -7,7 +7,7 @@ use super::parting::Parting;
 use super::passing::Passing;
 use super::{Action, Ending};
 use crate::PeerMessage;
-use crate::limits::{LEASE_MS, UNREACHABLE_MS};
+use crate::limits::{LEASE_MS, OBSERVATION_GAP_MS, UNREACHABLE_MS};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use stentor_engine::{MemberId, RegisterRequest, Slot, Table, TableChange};
@@ -41,6 +41,8 @@ pub(super) struct Membership {
     /// Who waits for us to hand over, and which version.
     awaited: BTreeMap<MemberId, u64>,
     has_drained: bool,
+    /// When it last looked what can be done.
+    looked_at: u64,
 }
 
 impl Membership {
@@ -63,6 +65,7 @@ impl Membership {
             handed_over: 0,
             awaited: BTreeMap::new(),
             has_drained: false,
+            looked_at: asked,
         };
         desk.actions.push_back(Action::Joined(me));
         this.renewed(asked, desk);
@@ -100,6 +103,11 @@ impl Membership {
         desk.ask(now, RegisterRequest::Leases);
         desk.keep_table(now);
         self.find_unreachable(now, desk);
+        // What others have handed over meanwhile is taken first.
+        let stood_still = now.saturating_sub(core::mem::replace(&mut self.looked_at, now));
+        if stood_still > OBSERVATION_GAP_MS {
+            self.gathering.postpone(stood_still);
+        }
         let gathered = self.gathering.complete(now);
         if !gathered.is_empty() {
             self.is_changed = true;

@@ -176,6 +176,12 @@ impl User {
         if let Some(stanza) = resource.presence.as_ref().map(|presence| presence.stanza.clone()) {
             // Contacts may have been told that it is gone.
             self.broadcast(&stanza, effects);
+            // Of those that went before it came nobody has told it.
+            let own = self.jid.to_jid();
+            for mut gone in self.ended().collect::<Vec<_>>() {
+                gone.set_to(Some(own.clone()));
+                self.reply(index, &gone, effects);
+            }
         }
         self.record_online(now, index, false, effects);
         // What contacts said since it was to attach did not reach it.

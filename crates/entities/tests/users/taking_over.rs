@@ -130,6 +130,22 @@ fn nothing_more_is_handled_of_a_stream_whose_client_has_heard_how_far_it_was() {
 }
 
 #[test]
+fn a_session_that_attaches_late_hears_which_resources_of_its_user_are_gone() {
+    let mut scene = Scene::clustered(&[A, A2]);
+    scene.clear();
+    scene.moves(ALICE);
+    scene.gathered(ALICE);
+    scene.attaches(A2);
+    scene.gets(
+        A2,
+        &[
+            "<presence …from='alice@a.example/y'/>",
+            "<presence to='alice@a.example' from='alice@a.example/x' type='unavailable'/>",
+        ],
+    );
+}
+
+#[test]
 fn a_session_that_attaches_twice_gets_nothing_twice() {
     let mut scene = friends();
     scene.enables(A, true);
