@@ -5,9 +5,7 @@ use crate::limits::{RETURNED_MAX, STALLED_MAX};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use stentor_engine::{
-    Attach, Epoch, Event, FromSession, Key, MemberId, Reply, Sent, SessionKey, Slot, ToSession,
-};
+use stentor_engine::{Epoch, Event, FromSession, Key, MemberId, Reply, Sent, Slot, ToSession};
 use stentor_xmpp::{Condition, Kind, PresenceType, StreamCondition, StreamError};
 
 #[derive(Debug)]
@@ -40,6 +38,11 @@ impl Attaching {
         for waited_for in &mut self.0 {
             waited_for.gone.remove(&member);
         }
+    }
+
+    /// Whether this session was told to attach, and has not done so.
+    pub fn awaits(&self, session: u64) -> bool {
+        self.0.iter().any(|waited_for| waited_for.sessions.contains(&session))
     }
 
     /// The next version by which, and by all before it, all is handed over; once each.
@@ -127,34 +130,6 @@ impl Retiring {
         let slot = self.0.iter().find(|(_, left)| **left == 0).map(|(slot, _)| *slot)?;
         self.forget(slot);
         Some(slot)
-    }
-}
-
-/// Streams that wait to be resumed, of users whose slots are to move: no session would tell the next owner of them.
-#[derive(Debug, Default)]
-pub struct Unattended(BTreeMap<Slot, Vec<(Key, Attach)>>);
-
-impl Unattended {
-    /// A user ends that has these.
-    pub fn keep(&mut self, user: &Key, streams: Vec<Attach>) {
-        if !streams.is_empty() {
-            let of_slot = self.0.entry(user.slot()).or_default();
-            of_slot.extend(streams.into_iter().map(|stream| (user.clone(), stream)));
-        }
-    }
-
-    /// The slot has moved: what its users are to be told, as if by a session for each stream that attaches and loses its
-    /// connection at once. `session` names one that there is not.
-    pub fn take(&mut self, slot: Slot, mut session: impl FnMut() -> SessionKey) -> Vec<(Key, Event)> {
-        let streams = self.0.remove(&slot).unwrap_or_default();
-        let mut told = Vec::with_capacity(2 * streams.len());
-        for (user, stream) in streams {
-            let (session, attachment) = (session(), stream.attachment);
-            let lost = FromSession::Detached { attachment, resumable: true };
-            let attach = FromSession::Attach(Box::new(stream));
-            told.extend([attach, lost].map(|event| (user.clone(), Event::Session(session, event))));
-        }
-        told
     }
 }
 

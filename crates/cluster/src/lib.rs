@@ -10,11 +10,11 @@ mod arbiter;
 mod peer;
 mod slots;
 mod steward;
+mod unattended;
 
-pub use arbiter::{
-    Attaching, HandOvers, Retiring, Returned, Round, Stalled, Unattended, declined, is_overtaken,
-};
+pub use arbiter::{Attaching, HandOvers, Retiring, Returned, Round, Stalled, declined, is_overtaken};
 pub use gossip::{Gossip, GossipConfig, GossipEvent, GossipKeys, GossipOutput, GossipSeal, Refusal};
 pub use peer::PeerMessage;
 pub use slots::{Admission, Moved, Slots};
 pub use steward::{Action, Ending, Hint, Question, Steward};
+pub use unattended::{Unattended, without_session};

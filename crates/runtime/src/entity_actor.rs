@@ -148,7 +148,7 @@ impl EntityActor {
     fn consider_retiring(&mut self, context: &mut Context<Self>) {
         let is_quiet = self.stale == 0 && self.shell.as_ref().is_none_or(Shell::is_quiet);
         if self.is_retiring && is_quiet && self.gate.close() {
-            let streams = self.shell.as_ref().map(|shell| shell.entity().waiting_streams());
+            let streams = self.shell.as_ref().map(|shell| shell.entity().streams());
             self.end(context);
             local::with(|local| local.retired(&self.key, streams.unwrap_or_default()));
         }

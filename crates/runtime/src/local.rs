@@ -171,6 +171,11 @@ pub fn reattached(key: SessionKey) {
     with(|local| local.session_attached(key.serial));
 }
 
+/// Whether the session was told to attach anew, and has not done so: it may not have heard of it.
+pub fn is_to_attach(key: SessionKey) -> bool {
+    with(|local| local.attaching.awaits(key.serial)).unwrap_or(false)
+}
+
 /// Tells a session of this arbiter, after so long.
 pub fn after(key: SessionKey, wait: Duration, token: u64) {
     with(|local| {

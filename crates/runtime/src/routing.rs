@@ -2,14 +2,16 @@
 //! what becomes of entities, sessions and what waits when the table changes.
 
 use crate::entity_actor::{Committed, Deliver, Dropped, EntityActor, Loaded, Retire, StopIfIdle};
-use crate::local::{Handle, Local, SessionMessage, post, post_entity};
+use crate::local::{Handle, Local, SessionMessage, now, post, post_entity};
 use crate::members::{Report, ToMember};
 use crate::router::Parcel;
 use crate::timers::Timer;
 use crate::waking;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use stentor_cluster::{Admission, Round, declined};
+use std::time::Duration;
+use stentor_cluster::limits::GATHER_MS;
+use stentor_cluster::{Admission, Round, declined, without_session};
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
 use stentor_engine::{
     Attach, Epoch, Event, Gate, Key, MemberId, Rows, Sent, SessionKey, Slot, Table, ToSession,
@@ -44,6 +46,11 @@ impl Local {
     fn admit(&mut self, source: Source, key: Key, event: Event) {
         if self.is_stalled() && event.is_gated() {
             return self.refused("too much waits for the lease", &key, event);
+        }
+        if !self.slots.quiesces(key.slot())
+            && let Some((key, attach)) = self.unattended.before(&event, self.slots.table())
+        {
+            self.admit(None, key, attach);
         }
         match self.slots.admit(&key, event) {
             Admission::Here(epoch, event) => self.deliver(key, epoch, event),
@@ -167,6 +174,7 @@ impl Local {
                     post_entity(&handle.address, StopIfIdle);
                 }
             }
+            Timer::Unattended => self.unattended.forget(now().monotonic),
             Timer::Session(serial, token) => {
                 if let Some((recipient, _)) = self.sessions.get(&serial) {
                     post(recipient, SessionMessage::Timer(token));
@@ -209,6 +217,9 @@ impl Local {
             }
             !is_lost
         });
+        if !moved.lost.is_empty() {
+            self.timers.insert(Duration::from_millis(GATHER_MS), Timer::Unattended);
+        }
         for slot in moved.lost {
             self.retiring.forget(slot);
             self.hand_over_unattended(slot);
@@ -311,9 +322,8 @@ impl Local {
         self.report_quiet();
     }
 
-    /// An entity has ended since its slot was to move, and has these streams that wait to be resumed. By now the slot may
-    /// have moved.
-    pub(crate) fn retired(&mut self, key: &Key, streams: Vec<Attach>) {
+    /// An entity has ended since its slot was to move, and has these managed streams. By now the slot may have moved.
+    pub(crate) fn retired(&mut self, key: &Key, streams: Vec<(Option<SessionKey>, Attach)>) {
         self.unattended.keep(key, streams);
         if !self.slots.quiesces(key.slot()) {
             self.hand_over_unattended(key.slot());
@@ -321,13 +331,18 @@ impl Local {
         }
     }
 
-    /// Tells whoever has the slot now of streams that wait to be resumed.
+    /// Tells whoever has the slot now of streams of which no session tells it.
     fn hand_over_unattended(&mut self, slot: Slot) {
-        let mut unattended = std::mem::take(&mut self.unattended);
-        let told = unattended.take(slot, || self.next_session());
-        self.unattended = unattended;
-        for (key, event) in told {
-            self.admit(None, key, event);
+        let lost = self.unattended.take(now().monotonic, slot, self.slots.table());
+        self.tell_of(lost);
+    }
+
+    /// Tells whoever has these users now of streams that have no session.
+    pub(crate) fn tell_of(&mut self, streams: Vec<(Key, Attach)>) {
+        for (key, stream) in streams {
+            for event in without_session(self.next_session(), stream) {
+                self.admit(None, key.clone(), event);
+            }
         }
     }
 

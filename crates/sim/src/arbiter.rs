@@ -139,6 +139,7 @@ impl Arbiter {
         let Some(session) = self.sessions.get_mut(&serial).filter(|session| !session.is_over()) else {
             return;
         };
+        stage.is_to_attach = self.attaching.awaits(serial);
         f(session, stage);
         self.hear(serial, stage, out);
     }
@@ -147,6 +148,7 @@ impl Arbiter {
     fn tell_own(&mut self, serial: u64, message: ToSession, stage: &mut Stage, out: &mut Outgoing) {
         let is_reattaching = matches!(message, ToSession::Reattach);
         if let Some(session) = self.sessions.get_mut(&serial) {
+            stage.is_to_attach = !is_reattaching && self.attaching.awaits(serial);
             session.user(message, stage);
             self.hear(serial, stage, out);
             if is_reattaching {
@@ -159,6 +161,12 @@ impl Arbiter {
     fn admit(&mut self, source: Source, key: Key, event: Event, stage: &mut Stage, out: &mut Outgoing) {
         if self.stalled.is_full() && event.is_gated() {
             return self.refused(&key, event, stage, out);
+        }
+        if !self.slots.quiesces(key.slot())
+            && let Some((key, attach)) = self.unattended.before(&event, self.slots.table())
+        {
+            stage.coverage.streams_cut += 1;
+            self.admit(Source::Member, key, attach, stage, out);
         }
         match self.slots.admit(&key, event) {
             Admission::Here(epoch, event) => self.deliver(key, epoch, event, stage, out),

@@ -79,6 +79,7 @@ coverage! {
     taken_over: Several "members taken out",
     moved: Several "slots that changed their owner",
     streams_moved: Several "streams that moved while they waited to be resumed",
+    streams_cut: Several "streams whose connection was lost while they moved",
     fenced: Several "writes fenced",
     unknown_batches: Several "batches whose answer was lost",
     held: Several "events held for slots that move",

@@ -130,6 +130,8 @@ pub(crate) struct Stage {
     pub clock: Clock,
     /// Whether effects may leave it.
     pub may_release: bool,
+    /// The session that something happens to was told to attach, and has not done so.
+    pub is_to_attach: bool,
     /// What a session has just said, to whom.
     pub said: Vec<(Key, Event)>,
     /// Processes that serve.
@@ -155,6 +157,7 @@ impl Stage {
             here: Place { at: 0, incarnation: 0 },
             clock: Clock { boot: 0, rate: 1_000, unix: BEGIN },
             may_release: true,
+            is_to_attach: false,
             said: Vec::new(),
             serving: Vec::new(),
             is_ending: false,

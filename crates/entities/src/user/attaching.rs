@@ -345,9 +345,10 @@ impl User {
         self.end_resource(now, self.resources.len() - 1, None, effects);
     }
 
-    /// What sessions would hand over of streams that have none and wait to be resumed, for the next owner of the slot.
-    pub fn waiting_streams(&self) -> Vec<Attach> {
-        self.resources.iter().filter_map(|resource| resource.waiting(|| self.taken_in_log())).collect()
+    /// What sessions would hand over of managed streams, for the next owner of the slot; and their sessions, of those that
+    /// do not wait to be resumed.
+    pub fn streams(&self) -> Vec<(Option<SessionKey>, Attach)> {
+        self.resources.iter().filter_map(|resource| resource.managed(|| self.taken_in_log())).collect()
     }
 
     /// What the successor of this user is to hear first; its sessions are told to attach.

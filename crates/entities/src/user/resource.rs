@@ -362,10 +362,11 @@ impl Resource {
         }
     }
 
-    /// What a session would hand over of it, if it has none and waits to be resumed.
-    pub(crate) fn waiting(&self, taken: impl FnOnce() -> Vec<LogId>) -> Option<Attach> {
-        let management = self.management.as_ref().filter(|m| m.is_resumable && self.session.is_none())?;
-        Some(Attach {
+    /// Its session, and what that would hand over of it, if its stream is managed; without a session, if it waits to be
+    /// resumed.
+    pub(crate) fn managed(&self, taken: impl FnOnce() -> Vec<LogId>) -> Option<(Option<SessionKey>, Attach)> {
+        let management = self.management.as_ref().filter(|m| m.is_resumable || self.session.is_some())?;
+        let attach = Attach {
             attachment: self.attachment,
             jid: self.jid.clone(),
             peer: self.peer,
@@ -375,7 +376,8 @@ impl Resource {
             acknowledged: management.queue.acknowledged(),
             unacknowledged: management.queue.iter().map(Pending::copy).collect(),
             taken: taken(),
-        })
+        };
+        Some((self.session, attach))
     }
 
     /// Takes up what such a user was told.

@@ -49,7 +49,7 @@ async fn a_slot_moves_once_it_is_quiet_and_what_waited_goes_after_it() {
     for member in [&mut pair.a, &mut pair.b] {
         for _ in 0..2 {
             let report = member.reports.recv().await;
-            assert!(matches!(report, Some(Report::HandedOver { version: 2, .. })), "{report:?}");
+            assert!(matches!(report, Some(Report::HandedOver { version: 4, .. })), "{report:?}");
         }
     }
     pair.b.runtime.shared().gathered(&Arc::from([slot]));
@@ -97,7 +97,7 @@ async fn a_slot_that_stays_after_all_answers_what_waited_and_has_its_sessions() 
     pair.b.runtime.shared().install(&table);
     for member in [&mut pair.a, &mut pair.b] {
         for _ in 0..2 {
-            while !matches!(member.reports.recv().await, Some(Report::HandedOver { version: 2, .. })) {}
+            while !matches!(member.reports.recv().await, Some(Report::HandedOver { version: 4, .. })) {}
         }
     }
     pair.a.runtime.shared().gathered(&slots);
@@ -142,12 +142,68 @@ async fn streams_that_wait_to_be_resumed_go_with_their_slot() {
     pair.a.runtime.shared().install(&table);
     for member in [&mut pair.a, &mut pair.b] {
         for _ in 0..2 {
-            while !matches!(member.reports.recv().await, Some(Report::HandedOver { version: 2, .. })) {}
+            while !matches!(member.reports.recv().await, Some(Report::HandedOver { version: 4, .. })) {}
         }
     }
     pair.b.runtime.shared().gathered(&slots);
     let heard = romeo.hears("Farewell").await;
     assert!(heard.iter().any(|told| told.starts_with("resumed")), "{heard:?}");
+}
+
+/// When a client loses its connection.
+#[derive(Clone, Copy, PartialEq)]
+enum Cut {
+    /// Its user's slot is quiet.
+    Before,
+    /// The owner of before knows that it is one, and nobody else.
+    Between,
+}
+
+/// Its user is A's, and comes to B.
+async fn is_cut_off_while_its_slot_moves(of: fn(&Pair) -> &Member, when: Cut) {
+    let mut pair = pair().await;
+    assert_eq!(ask(&pair.a, create()).await, Some(Reply::Done));
+    let stream = StreamId(7);
+    let mut romeo = Client::online(of(&pair), "romeo@a.example", "orchard").await;
+    romeo.manages(stream).await;
+    let mut home = Client::online(&pair.a, "romeo@a.example", "home").await;
+    home.manages(StreamId(8)).await;
+    home.says("<message to='romeo@a.example/orchard'><body>Farewell</body></message>").await;
+    romeo.hears("Farewell").await;
+
+    let slots: Arc<[Slot]> = Arc::from([user().slot()]);
+    pair.a.runtime.shared().quiesce(&slots);
+    while pair.a.reports.recv().await != Some(Report::Quiet(user().slot())) {}
+    let table = change(&pair.table, vec![(user().slot(), B)]);
+    if when == Cut::Between {
+        pair.a.runtime.shared().install(&table);
+    }
+    romeo.loses_connection().await;
+    for member in [&pair.b, &pair.a] {
+        // Behind what its session said, whichever way that went.
+        member.runtime.administration().count().await;
+    }
+    pair.b.runtime.shared().install(&table);
+    let mut romeo = Client::resuming(&pair.b, "romeo@a.example", stream).await;
+    if when == Cut::Before {
+        pair.a.runtime.shared().install(&table);
+    }
+    for member in [&mut pair.a, &mut pair.b] {
+        for _ in 0..2 {
+            while !matches!(member.reports.recv().await, Some(Report::HandedOver { version: 4, .. })) {}
+        }
+    }
+    pair.b.runtime.shared().gathered(&slots);
+    let heard = romeo.hears("esume").await;
+    let is_whole = |told: &String| told.starts_with("resumed") && told.contains("Farewell");
+    assert!(heard.last().is_some_and(is_whole), "{heard:?}");
+}
+
+#[actix_rt::test]
+async fn a_stream_whose_connection_is_lost_while_its_slot_moves_can_be_resumed() {
+    is_cut_off_while_its_slot_moves(|pair| &pair.a, Cut::Before).await;
+    is_cut_off_while_its_slot_moves(|pair| &pair.b, Cut::Before).await;
+    is_cut_off_while_its_slot_moves(|pair| &pair.b, Cut::Between).await;
 }
 
 #[actix_rt::test]

@@ -1,9 +1,10 @@
 //! The two members.
 
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use stentor_engine::{MemberId, Slot, Table, TableChange, ToSession};
+use stentor_engine::{MemberId, MemberInfo, Slot, Table, TableChange, ToSession};
 use stentor_entities::{Host, Hosts, UserLimits};
 use stentor_runtime::{Membership, Peers, Report, Runtime, Shared, ToMember};
 use stentor_store::{MemoryBackend, Store};
@@ -95,7 +96,16 @@ pub(crate) async fn pair() -> Pair {
     let hosts = Arc::new(hosts);
     let dead = Arc::<AtomicU64>::default();
     let backend = MemoryBackend::new();
-    let table = change(&Table::empty(), Slot::all().map(|slot| (slot, A)).collect());
+    let mut empty = Table::empty();
+    for id in [A, B] {
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+        let name = id.0.to_string().into();
+        empty.join(
+            id,
+            MemberInfo { name, link: address, gossip: address, weight: 1, wire: (1, 1), settings: 0 },
+        );
+    }
+    let table = change(&empty, Slot::all().map(|slot| (slot, A)).collect());
     let others: Others = Arc::default();
     let log = Arc::<Mutex<Vec<&'static str>>>::default();
     let is_full = Arc::<AtomicBool>::default();

@@ -1,11 +1,11 @@
 //! A member dies, and the other takes over.
 
 use crate::client::Client;
-use crate::pair::{A, B, Member, Pair, change, pair};
+use crate::pair::{A, B, Member, Pair, pair};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use stentor_engine::{Command, Key, Reply, Slot};
+use stentor_engine::{Command, Key, Reply, Slot, Table, TableChange};
 use stentor_runtime::Report;
 use stentor_xmpp::BareJid;
 
@@ -37,12 +37,15 @@ async fn friends() -> Pair {
 async fn dies(pair: &mut Pair) {
     pair.dead.store(A.0, Ordering::Relaxed);
     let slots: Arc<[Slot]> = Slot::all().collect();
-    let table = change(&pair.table, slots.iter().map(|slot| (*slot, B)).collect());
+    let (mut table, moves) = (Table::clone(&pair.table), slots.iter().map(|slot| (*slot, B)).collect());
+    let change = TableChange { base: table.version(), removed: vec![A], moves, ..TableChange::default() };
+    table.apply(&change).expect("made from this version");
+    let table = Arc::new(table);
     let shared = pair.b.runtime.shared();
     shared.install(&table);
     shared.gone(A);
     for _ in 0..2 {
-        while !matches!(pair.b.reports.recv().await, Some(Report::HandedOver { version: 2, .. })) {}
+        while !matches!(pair.b.reports.recv().await, Some(Report::HandedOver { version: 4, .. })) {}
     }
     shared.gathered(&slots);
 }

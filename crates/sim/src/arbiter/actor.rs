@@ -81,7 +81,7 @@ impl Arbiter {
         }
         self.carry_out(&key, epoch, outputs, stage, out);
         if retires {
-            let streams = self.entities.get(&key).map(|actor| actor.shell.entity().waiting_streams());
+            let streams = self.entities.get(&key).map(|actor| actor.shell.entity().streams());
             self.ended(&key, stage);
             self.unattended.keep(&key, streams.unwrap_or_default());
             if !self.slots.quiesces(key.slot()) {

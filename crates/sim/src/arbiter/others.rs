@@ -19,7 +19,11 @@ impl Arbiter {
                 stage.coverage.stale += 1;
                 stage.trace(|| format!("from {member:?}: an owner of before: {carried:?}"));
             }
-            Carried::Event { source, target, epoch, event } if self.slots.is_current(&target, epoch) => {
+            // The end of a session goes on to the next owner, if that is to be told of its stream first.
+            Carried::Event { source, target, epoch, event }
+                if self.slots.is_current(&target, epoch)
+                    || self.unattended.concerns(&event, self.slots.table()) =>
+            {
                 self.dispatch(source, target, event, stage, out);
             }
             Carried::Event { source, target, epoch, event } => {

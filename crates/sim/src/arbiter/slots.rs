@@ -9,9 +9,9 @@ use crate::session::Session;
 use crate::stage::{Stage, ToMember};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use stentor_cluster::Round;
 use stentor_cluster::wire::Source;
-use stentor_engine::{Ask, Command, Event, Key, MemberId, SessionKey, Slot, Table, ToSession};
+use stentor_cluster::{Round, without_session};
+use stentor_engine::{Ask, Attach, Command, Event, Key, MemberId, SessionKey, Slot, Table, ToSession};
 
 impl Arbiter {
     /// A newer table: entities of slots that are another's are dropped with all they had not let go, sessions of
@@ -132,18 +132,25 @@ impl Arbiter {
         self.report_quiet(stage);
     }
 
-    /// Tells whoever has the slot now of streams that wait to be resumed.
+    /// Tells whoever has the slot now of streams of which no session tells it.
     pub(super) fn hand_over_unattended(&mut self, slot: Slot, stage: &mut Stage, out: &mut Outgoing) {
-        let (member, arbiter) = (self.me, self.number);
-        let actors = &mut self.actors;
-        let told = self.unattended.take(slot, || {
-            *actors += 1;
+        let now = stage.time().monotonic;
+        self.unattended.forget(now);
+        let lost = self.unattended.take(now, slot, self.slots.table());
+        self.tell_of(lost, stage, out);
+    }
+
+    /// Tells whoever has these users now of streams that have no session.
+    fn tell_of(&mut self, streams: Vec<(Key, Attach)>, stage: &mut Stage, out: &mut Outgoing) {
+        for (key, stream) in streams {
+            stage.coverage.streams_moved += 1;
+            self.actors += 1;
             // Clients' sessions are counted from the other end.
-            SessionKey { member, arbiter, serial: u64::MAX - *actors }
-        });
-        stage.coverage.streams_moved += told.len() as u64 / 2;
-        for (key, event) in told {
-            self.admit(Source::Member, key, event, stage, out);
+            let session =
+                SessionKey { member: self.me, arbiter: self.number, serial: u64::MAX - self.actors };
+            for event in without_session(session, stream) {
+                self.admit(Source::Member, key.clone(), event, stage, out);
+            }
         }
     }
 

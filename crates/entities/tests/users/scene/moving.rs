@@ -45,10 +45,11 @@ impl Scene {
         let mut outputs = Vec::new();
         let shell = self.shells.get_mut(&key(jid)).expect("it is loaded");
         shell.retire(self.now, &mut outputs);
-        let streams = shell.entity().waiting_streams();
+        let streams = shell.entity().streams();
         self.carry_out(&key(jid), outputs);
         self.becomes_anothers(jid, true);
-        for (serial, stream) in (1_000..).zip(streams) {
+        let waiting = streams.into_iter().filter(|(session, _)| session.is_none());
+        for (serial, (_, stream)) in (1_000..).zip(waiting) {
             let session = SessionKey { member: MemberId(1), arbiter: 0, serial };
             let lost = FromSession::Detached { attachment: stream.attachment, resumable: true };
             self.give(key(jid), Event::Session(session, FromSession::Attach(Box::new(stream))));
