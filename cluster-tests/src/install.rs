@@ -3,7 +3,7 @@
 //! A client that cannot be had here is absent, with the reason; a program of ours that does not compile is broken.
 
 use crate::driver::Program;
-use crate::process::run;
+use crate::process::{self, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -89,7 +89,7 @@ fn xmpp_js(source: &Path, folder: &Path) -> Result<Program, Missing> {
 
 fn tokio_xmpp(source: &Path, folder: &Path) -> Result<Program, Missing> {
     let cargo = |command, manifest: &Path| {
-        let mut cargo = Command::new(env!("CARGO"));
+        let mut cargo = process::cargo();
         cargo.args([command, "--quiet", "--locked", "--manifest-path"]).arg(manifest);
         cargo
     };

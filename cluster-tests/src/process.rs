@@ -57,6 +57,19 @@ impl Drop for Process {
     }
 }
 
+/// `cargo`, as if no cargo had started us: what that tells a test of its package, some build scripts ask for, and would
+/// be run again whenever the test is started in another way or from elsewhere.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars_os() {
+        let name_text = name.to_string_lossy();
+        if name_text.starts_with("CARGO_MANIFEST_") || name_text.starts_with("CARGO_PKG_") {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
+}
+
 /// The path of a program of ours, which is built if need be, with the profile of the tests.
 ///
 /// It is built for a test that stands beside each program, and chosen out of the whole workspace, as all tests are:
@@ -70,15 +83,8 @@ pub fn built(program: &str) -> Result<PathBuf, String> {
             Some("debug") | None => "test",
             Some(profile) => profile,
         };
-        let mut cargo = Command::new(env!("CARGO"));
+        let mut cargo = cargo();
         cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-        // What cargo tells a test of its package: a build script asks for some of it, and would be run again.
-        for (name, _) in std::env::vars_os() {
-            let name_text = name.to_string_lossy();
-            if name_text.starts_with("CARGO_MANIFEST_") || name_text.starts_with("CARGO_PKG_") {
-                cargo.env_remove(&name);
-            }
-        }
         cargo.args(["test", "--quiet", "--locked", "--workspace", "--test", "program", "--no-run"]);
         run(cargo.args(["--profile", profile]))?;
         Ok(folder.to_owned())
