@@ -6,6 +6,7 @@
 //! - [`install`] installs the third-party clients into the target folder.
 //! - [`load`] has many clients, of the accounts that [`accounts`] makes, chat at the members of a cluster.
 //! - [`scenario`] leads two clients through one story and tallies its steps.
+//! - [`killed`] leads pairs of them at members of a cluster that die meanwhile.
 //! - [`verdict`] tells whether a cluster kept what it promises to those that the load led.
 //!
 //! Everything waits for a condition with a deadline; a child dies with the thread that started it.
@@ -13,6 +14,7 @@
 pub mod accounts;
 pub mod driver;
 pub mod install;
+pub mod killed;
 pub mod load;
 pub mod process;
 pub mod proxy;

@@ -60,6 +60,11 @@ impl Proxy {
         self.link.send_modify(|link| *link = Link { is_up: false, cuts: link.cuts + 1, last: cut, ..*link });
     }
 
+    /// Keeps connections as they are; new ones are accepted but wait until [`Proxy::restore`].
+    pub fn hold(&self) {
+        self.link.send_modify(|link| link.is_up = false);
+    }
+
     /// Forwards connections to another server from now on: what a client does that knows several addresses.
     pub fn redirect(&self, server: SocketAddr) {
         self.link.send_modify(|link| link.server = server);

@@ -18,6 +18,14 @@ pub enum Outcome {
     Failed(String),
 }
 
+impl Outcome {
+    /// With the logs of both clients.
+    pub(crate) fn failed(reason: String, a: &Side, b: &Side) -> Self {
+        let logs = [a, b].map(|side| format!("\n--- log of {}:\n{}", side.name, side.driver.log()));
+        Self::Failed(reason + &logs.concat())
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -44,11 +52,11 @@ const STORY: &[(&str, Step)] = &[
 ];
 
 /// One client of the pair, its way to the server, and all it has sent to the other.
-struct Side {
+pub(crate) struct Side {
     name: &'static str,
     jid: String,
     driver: Driver,
-    proxy: Proxy,
+    pub(crate) proxy: Proxy,
     /// Where it is connected to, and where it goes when it loses that connection.
     places: [SocketAddr; 2],
     sent: Vec<String>,
@@ -56,7 +64,7 @@ struct Side {
 }
 
 impl Side {
-    fn start(
+    pub(crate) fn start(
         server: &dyn Server,
         name: &'static str,
         program: &Program,
@@ -74,7 +82,7 @@ impl Side {
         Ok(Self { name, jid, driver, proxy, places, sent: Vec::new(), pings: 0 })
     }
 
-    fn send(&mut self, to: &Self, text: &str) -> Result<(), String> {
+    pub(crate) fn send(&mut self, to: &Self, text: &str) -> Result<(), String> {
         // Numbered, so that each is unlike the others.
         let text = format!("{} {text}", self.sent.len() + 1);
         self.driver.tell(json!({"do": "send", "jid": to.jid, "text": text}))?;
@@ -83,12 +91,12 @@ impl Side {
     }
 
     /// Waits until all that `from` ever sent is here, once and in order.
-    fn has_all(&mut self, from: &Self) -> Result<(), String> {
+    pub(crate) fn has_all(&mut self, from: &Self) -> Result<(), String> {
         self.driver.expect_messages(&from.jid, &from.sent).map_err(|e| format!("{}: {e}", self.name))
     }
 
     /// Waits until the server has handled what this client sent, where the client can ask for that.
-    fn is_handled(&mut self) -> Result<(), String> {
+    pub(crate) fn is_handled(&mut self) -> Result<(), String> {
         if !self.driver.cannot("ping") {
             self.pings += 1;
             let id = self.pings.to_string();
@@ -111,11 +119,11 @@ impl Side {
         self.proxy.restore();
     }
 
-    fn expect(&mut self, wanted: serde_json::Value) -> Result<(), String> {
+    pub(crate) fn expect(&mut self, wanted: serde_json::Value) -> Result<(), String> {
         self.driver.expect(&wanted).map(drop).map_err(|e| format!("{}: {e}", self.name))
     }
 
-    fn lacks(&self, ability: &str) -> Option<Outcome> {
+    pub(crate) fn lacks(&self, ability: &str) -> Option<Outcome> {
         self.driver
             .cannot(ability)
             .then(|| Outcome::Skipped(format!("{} has no way to {ability}", self.name)))
@@ -140,10 +148,7 @@ pub fn play(
     };
     let mut told = Vec::new();
     for (name, step) in STORY {
-        let outcome = step(&mut a, &mut b).unwrap_or_else(|reason| {
-            let logs = [&a, &b].map(|side| format!("\n--- log of {}:\n{}", side.name, side.driver.log()));
-            Outcome::Failed(reason + &logs.concat())
-        });
+        let outcome = step(&mut a, &mut b).unwrap_or_else(|reason| Outcome::failed(reason, &a, &b));
         let is_failure = matches!(outcome, Outcome::Failed(_));
         told.push((*name, outcome));
         if is_failure {
@@ -153,14 +158,14 @@ pub fn play(
     told
 }
 
-fn log_in(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
+pub(crate) fn log_in(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
     for side in [a, b] {
         side.expect(json!({"event": "online"}))?;
     }
     Ok(Outcome::Passed)
 }
 
-fn befriend(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
+pub(crate) fn befriend(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
     if let Some(skipped) = a.lacks("subscribe").or(b.lacks("subscribe")) {
         return Ok(skipped);
     }
@@ -184,7 +189,7 @@ fn chat(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
     Ok(Outcome::Passed)
 }
 
-fn say(sender: &mut Side, receiver: &mut Side, texts: &[&str]) -> Result<(), String> {
+pub(crate) fn say(sender: &mut Side, receiver: &mut Side, texts: &[&str]) -> Result<(), String> {
     for text in texts {
         sender.send(receiver, text)?;
     }
@@ -249,7 +254,7 @@ fn come_back(lost: &mut Side, other: &mut Side) -> Result<(), String> {
     say(other, lost, &["after the return"])
 }
 
-fn leave(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
+pub(crate) fn leave(a: &mut Side, b: &mut Side) -> Result<Outcome, String> {
     let are_friends = !a.driver.cannot("subscribe") && !b.driver.cannot("subscribe");
     b.driver.forget_presence();
     a.driver.quit().map_err(|e| format!("{}: {e}", a.name))?;

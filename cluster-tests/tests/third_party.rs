@@ -3,7 +3,7 @@
 //!     cargo test --package stentor-cluster-tests --test third_party -- [--against SERVER] [CLIENT]
 //!
 //! installs the clients, then leads pairs of them through one story; `CLIENT` leaves only the pairs with that one.
-//! `SERVER` is `stentor` or `members` (both are tried without it), or `prosody`, the oracle of the stories themselves.
+//! `SERVER` is `stentor`, `members` or `killed` (all are tried without it), or `prosody`, the oracle of the stories themselves.
 //! A client that cannot be had here is skipped with the reason, and counted.
 
 use std::path::Path;
@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Instant;
 use stentor_cluster_tests::driver::Program;
 use stentor_cluster_tests::install::{CLIENTS, Client, Missing};
+use stentor_cluster_tests::killed;
 use stentor_cluster_tests::process;
 use stentor_cluster_tests::scenario::{self, Outcome};
 use stentor_cluster_tests::server::{self, Cluster, Mechanisms, NoCluster, Server};
@@ -28,10 +29,11 @@ const PAIRS: &[(&str, &str)] = &[
 ];
 
 /// The servers that the stories are told against: one process, and a cluster with the two clients of each pair at different
-/// members, where who has lost its connection goes on at a third.
-const SERVERS: &[&str] = &["stentor", MEMBERS];
+/// members, where who has lost its connection goes on at a third; and a cluster of which members are killed.
+const SERVERS: &[&str] = &["stentor", MEMBERS, KILLED];
 
 const MEMBERS: &str = "members";
+const KILLED: &str = "killed";
 
 struct Arguments {
     against: Option<String>,
@@ -56,6 +58,9 @@ fn main() -> ExitCode {
 /// Leads all pairs at once through the story, at the server of that name.
 fn against(name: &str, programs: &Programs, pairs: &[(&'static str, &'static str)]) -> Vec<Outcome> {
     println!("against {name}:");
+    if name == KILLED {
+        return while_members_die(programs, pairs);
+    }
     let servers = match start(name) {
         Ok(servers) => servers,
         Err(outcome) => {
@@ -88,16 +93,58 @@ fn against(name: &str, programs: &Programs, pairs: &[(&'static str, &'static str
 /// The server for those who know SCRAM, and that for all others; or the cluster, which takes both.
 fn start(name: &str) -> Result<Vec<Box<dyn Server>>, Outcome> {
     if name == MEMBERS {
-        let members = ["a", "b", "c"];
-        let mut cluster = Cluster::new(&members).map_err(|error| match error {
-            NoCluster::Absent(reason) => Outcome::Skipped(reason),
-            NoCluster::Broken(reason) => Outcome::Failed(reason),
-        })?;
-        cluster.start(&members).map_err(Outcome::Failed)?;
-        return Ok(vec![Box::new(cluster)]);
+        return Ok(vec![Box::new(cluster()?)]);
     }
     let start = |offered| server::start(name, offered).map_err(Outcome::Failed);
     [Mechanisms::ScramOnly, Mechanisms::PlainToo].into_iter().map(start).collect()
+}
+
+fn cluster() -> Result<Cluster, Outcome> {
+    let mut cluster = Cluster::new(&killed::MEMBERS).map_err(|error| match error {
+        NoCluster::Absent(reason) => Outcome::Skipped(reason),
+        NoCluster::Broken(reason) => Outcome::Failed(reason),
+    })?;
+    cluster.start(&killed::MEMBERS).map_err(Outcome::Failed)?;
+    Ok(cluster)
+}
+
+/// Leads all pairs whose programs are there through the death of two members.
+fn while_members_die(programs: &Programs, pairs: &[(&'static str, &'static str)]) -> Vec<Outcome> {
+    let start = Instant::now();
+    let mut outcomes = Vec::new();
+    let mut say = |who: &str, step: &str, outcome: Outcome| {
+        println!("{who}: {step}: {outcome}");
+        outcomes.push(outcome);
+    };
+    let mut there = Vec::new();
+    for &(a, b) in pairs {
+        match (program(programs, a), program(programs, b)) {
+            (Ok(first), Ok(second)) => there.push(((a, first), (b, second))),
+            (Err(outcome), _) | (_, Err(outcome)) => say(&format!("{a} + {b}"), "install", outcome),
+        }
+    }
+    match cluster() {
+        Ok(mut cluster) => {
+            match killed::play(&mut cluster, &there) {
+                Ok(told) => {
+                    for (((a, _), (b, _)), steps) in there.iter().zip(told) {
+                        steps
+                            .into_iter()
+                            .for_each(|(step, outcome)| say(&format!("{a} + {b}"), step, outcome));
+                    }
+                }
+                Err(reason) => say(KILLED, "play", Outcome::Failed(reason)),
+            }
+            if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_))) {
+                killed::MEMBERS
+                    .iter()
+                    .for_each(|name| println!("--- log of {name}:\n{}", cluster.log_of(name)));
+            }
+        }
+        Err(outcome) => say(KILLED, "start", outcome),
+    }
+    println!("{KILLED}: {:.1} s", start.elapsed().as_secs_f64());
+    outcomes
 }
 
 /// Whether the client shares no SCRAM mechanism with the server.
@@ -147,15 +194,19 @@ fn install(pairs: &[(&str, &str)]) -> Programs {
     })
 }
 
-fn tell(server: &dyn Server, programs: &Programs, (a, b): (&'static str, &'static str)) -> Vec<Outcome> {
-    let start = Instant::now();
-    let program = |name| match programs.iter().find(|(client, _)| *client == name) {
+/// The program of that client, or what becomes of a step that takes it.
+fn program<'a>(programs: &'a Programs, name: &str) -> Result<&'a Program, Outcome> {
+    match programs.iter().find(|(client, _)| *client == name) {
         Some((_, Ok(program))) => Ok(program),
         Some((_, Err(Missing::Absent(reason)))) => Err(Outcome::Skipped(format!("{name}: {reason}"))),
         Some((_, Err(Missing::Broken(reason)))) => Err(Outcome::Failed(format!("{name}: {reason}"))),
         None => Err(Outcome::Failed(format!("{name} is not in clients/"))),
-    };
-    let told = match (program(a), program(b)) {
+    }
+}
+
+fn tell(server: &dyn Server, programs: &Programs, (a, b): (&'static str, &'static str)) -> Vec<Outcome> {
+    let start = Instant::now();
+    let told = match (program(programs, a), program(programs, b)) {
         (Ok(first), Ok(second)) => scenario::play(server, (a, first), (b, second)),
         (Err(outcome), _) | (_, Err(outcome)) => vec![("install", outcome)],
     };
