@@ -66,7 +66,7 @@ coverage! {
     subscriptions: Any "changes of subscriptions",
     told_gone: Any "clients told that somebody is gone",
     told_early: Any "of these before the other's client knew",
-    told_apart: Any "of these of whom members had been apart",
+    told_apart: Several "of these of whom members had been apart",
     told_again: Several "clients told again that somebody is gone",
     refused_events: Several "events refused for want of room",
     faults: Several "faults that began",
