@@ -1,7 +1,9 @@
 //! The session's half of an attachment to its user: numbers, and copies that make either side expendable.
 
 use crate::limits::{INBOUND_BYTES_MAX, INBOUND_STANZAS_MAX, TAKEN_KEPT};
-use crate::{Attach, FromSession, LogId, OutboundCopy, Resumed, Snapshot, StreamId, ToSession, Unconfirmed};
+use crate::{
+    Attach, FromSession, LogId, Managed, OutboundCopy, Resumed, Snapshot, StreamId, ToSession, Unconfirmed,
+};
 use bytes::Bytes;
 use core::net::IpAddr;
 use std::collections::VecDeque;
@@ -102,11 +104,13 @@ impl Attachment {
         for copy in &resumed.again {
             copies.push(copy.clone(), copy.stanza.len());
         }
-        let managed = Outbound { stream: Some(resumed.stream), unmanaged: resumed.unmanaged, copies };
+        let managed =
+            |Managed { stream, unmanaged, .. }| Outbound { stream: Some(stream), unmanaged, copies };
         let mut attachment = Self::bound(resumed.attachment, resumed.jid.clone());
         attachment.received = resumed.handled;
         attachment.confirmed = resumed.handled;
-        attachment.managed = Some(Box::new(managed));
+        attachment.managed = resumed.snapshot.management.map(managed).map(Box::new);
+        attachment.snapshot = resumed.snapshot.clone();
         attachment.taken = resumed.taken.iter().copied().collect();
         attachment
     }

@@ -273,18 +273,17 @@ pub enum ToSession {
 }
 
 /// A stream that goes on with another session: what [`crate::Attachment::resumed`] begins with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Resumed {
     /// Number of the attachment.
     pub attachment: u64,
     /// The address of the resource.
     pub jid: FullJid,
-    /// The stream's name, as before.
-    pub stream: StreamId,
+    /// What the resource is, and its stream, which is managed. Not told apart: a session that has to attach before it
+    /// knows this would hand over a stream that nobody manages.
+    pub snapshot: Box<Snapshot>,
     /// Inbound stanzas since the bind that are handled and durable.
     pub handled: u64,
-    /// How many of them came before `<enable/>`.
-    pub unmanaged: u64,
     /// The last outbound stanza that the client has acknowledged.
     pub acknowledged: Counter,
     /// Those behind it, to be sent again in order.

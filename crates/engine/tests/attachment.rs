@@ -148,12 +148,16 @@ fn what_was_not_sent_cannot_be_acknowledged() {
 #[test]
 fn a_resumed_stream_goes_on_counting() {
     let jid = FullJid::parse("a@example.org/x").expect("an address");
+    let managed = Managed { stream: StreamId(7), is_resumable: true, max: 300, unmanaged: 4 };
     let mut attachment = Attachment::resumed(&Resumed {
         attachment: 2,
         jid,
-        stream: StreamId(7),
+        snapshot: Box::new(Snapshot {
+            management: Some(managed),
+            is_interested: true,
+            ..Snapshot::default()
+        }),
         handled: 10,
-        unmanaged: 4,
         acknowledged: Counter(20),
         again: vec![copy("again", None)],
         taken: vec![LogId(3)],
@@ -163,4 +167,9 @@ fn a_resumed_stream_goes_on_counting() {
     assert!(attachment.acknowledged(Counter(22)).is_err());
     assert!(attachment.acknowledged(Counter(21)).is_ok());
     assert_eq!(attachment.unacknowledged(), (0, 0));
+
+    // Its user is lost before it said anything more.
+    let Some(FromSession::Attach(attach)) = attachment.attach(None) else { panic!("it goes on") };
+    assert_eq!(attach.snapshot.management, Some(managed));
+    assert!(attach.snapshot.is_interested);
 }

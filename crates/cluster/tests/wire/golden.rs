@@ -161,9 +161,8 @@ fn sessions() -> Vec<(&'static str, Carried)> {
             to(ToSession::Resumed(Resumed {
                 attachment,
                 jid: romeo(),
-                stream,
+                snapshot: Box::new(snapshot()),
                 handled: 9,
-                unmanaged: 1,
                 acknowledged: h,
                 again: copies(),
                 taken: vec![LogId(5)],

@@ -5,7 +5,9 @@ use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use stentor_cluster::limits::{FANOUT_TARGETS_MAX, FRAME_BYTES_MAX, HELLO_BYTES_MAX, LIST_ITEMS_MAX};
-use stentor_cluster::wire::{Class, Frame, Hello, Version, WireError, encode};
+use stentor_cluster::wire::{Carried, Class, Frame, Hello, Version, WireError, encode};
+use stentor_engine::{Epoch, Managed, MemberId, Resumed, SessionKey, Slot, Snapshot, StreamId, ToSession};
+use stentor_xmpp::{Counter, FullJid};
 
 fn read(bytes: &[u8]) -> Result<Option<Frame>, WireError> {
     Frame::read(&mut BytesMut::from(bytes))
@@ -88,6 +90,29 @@ fn a_kind_is_not_the_senders_to_choose() {
     check("the end of a session", 0xc1, 0x81);
     check("a message to a session", 0x85, 0xc2);
     check("a message that ends a session", 0xc2, 0x85);
+}
+
+/// A session would take it for a stream that nobody manages, of which nothing is kept.
+#[test]
+fn a_stream_that_is_resumed_is_managed() {
+    let session = SessionKey { member: MemberId(1), arbiter: 0, serial: 2 };
+    let resumed = |management| {
+        let resumed = Resumed {
+            attachment: 1,
+            jid: FullJid::parse("a@b/c").unwrap(),
+            snapshot: Box::new(Snapshot { management, ..Snapshot::default() }),
+            handled: 0,
+            acknowledged: Counter(0),
+            again: Vec::new(),
+            taken: Vec::new(),
+        };
+        let source = (Slot::new(1).unwrap(), Epoch(1));
+        let carried = Carried::Session { source, session, message: ToSession::Resumed(resumed) };
+        encode(Version::V1, &carried).unwrap().into_frame().decode()
+    };
+    assert!(resumed(Some(Managed { stream: StreamId(1), is_resumable: true, max: 9, unmanaged: 0 })).is_ok());
+    let refused = WireError::Malformed("a stream is resumed that is not managed");
+    assert_eq!(resumed(None).err(), Some(refused));
 }
 
 #[test]

@@ -132,17 +132,15 @@ fn from_session() -> BoxedStrategy<FromSession> {
     .boxed()
 }
 
+fn managed() -> impl Strategy<Value = Managed> {
+    (stream(), any::<bool>(), any::<u32>(), any::<u64>())
+        .prop_map(|(stream, is_resumable, max, unmanaged)| Managed { stream, is_resumable, max, unmanaged })
+}
+
 fn snapshot() -> impl Strategy<Value = Snapshot> {
     let n = any::<u64>;
-    let managed = (stream(), any::<bool>(), any::<u32>(), n());
-    let managed = managed.prop_map(|(stream, is_resumable, max, unmanaged)| Managed {
-        stream,
-        is_resumable,
-        max,
-        unmanaged,
-    });
     let directed = proptest::collection::btree_set(full().prop_map(Jid::from), 1..4).prop_map(Arc::new);
-    (n(), option::of(stanza(true)), any::<bool>(), option::of(directed), option::of(managed), n()).prop_map(
+    (n(), option::of(stanza(true)), any::<bool>(), option::of(directed), option::of(managed()), n()).prop_map(
         |(since, presence, is_interested, directed, management, reached)| Snapshot {
             since,
             presence,
@@ -187,21 +185,14 @@ fn attach() -> impl Strategy<Value = Attach> {
 fn to_session() -> BoxedStrategy<ToSession> {
     let n = any::<u64>;
     let h = || any::<u32>().prop_map(Counter);
-    let resumed = (n(), full(), stream(), n(), n(), h(), copies(), vec(n().prop_map(LogId), 0..4));
+    let shown = (snapshot(), managed())
+        .prop_map(|(snapshot, managed)| Box::new(Snapshot { management: Some(managed), ..snapshot }));
+    let resumed = (n(), full(), shown, n(), h(), copies(), vec(n().prop_map(LogId), 0..4));
     prop_oneof![
         (n(), full()).prop_map(|(attachment, jid)| ToSession::Bound { attachment, jid }),
         stanza_error().prop_map(ToSession::BindRefused),
-        resumed.prop_map(|(attachment, jid, stream, handled, unmanaged, acknowledged, again, taken)| {
-            ToSession::Resumed(Resumed {
-                attachment,
-                jid,
-                stream,
-                handled,
-                unmanaged,
-                acknowledged,
-                again,
-                taken,
-            })
+        resumed.prop_map(|(attachment, jid, snapshot, handled, acknowledged, again, taken)| {
+            ToSession::Resumed(Resumed { attachment, jid, snapshot, handled, acknowledged, again, taken })
         }),
         option::of(h()).prop_map(|handled| ToSession::ResumeFailed { handled }),
         (option::of(stream()), any::<u32>())

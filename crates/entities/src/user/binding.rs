@@ -141,23 +141,19 @@ impl User {
         self.settle_sources(settled);
         let taken = self.taken_in_log();
         let Some(resource) = self.resources.get_mut(index) else { return };
-        let Some(management) = &mut resource.management else { return };
+        let Some(management) = &resource.management else { return };
         let resends = !self.hosts.planted.is_on(Planted::RESUME_WITHOUT_RESENDING);
         let resumed = Resumed {
             attachment,
             jid: resource.jid.clone(),
-            stream,
+            snapshot: Box::new(resource.snapshot()),
             handled: resource.handled,
-            unmanaged: management.unmanaged,
             acknowledged: management.queue.acknowledged(),
             again: management.queue.iter().map(Pending::copy).filter(|_| resends).collect(),
             taken,
         };
         self.note_resumed(now, index, effects);
         effects.session(session, ToSession::Resumed(resumed));
-        if let Some(resource) = self.resources.get(index) {
-            resource.show(effects);
-        }
         self.read_on(index, effects);
     }
 

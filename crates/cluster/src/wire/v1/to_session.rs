@@ -32,9 +32,7 @@ struct Bound<'a> {
 struct Resumed<'a> {
     attachment: u64,
     jid: &'a str,
-    stream: u128,
     handled: u64,
-    unmanaged: u64,
     acknowledged: u32,
 }
 
@@ -69,7 +67,9 @@ struct Outbound<'a> {
 pub(super) fn bytes(message: &ToSession) -> usize {
     match message {
         ToSession::Outbound { stanza, .. } => stanza.len(),
-        ToSession::Resumed(resumed) => handover::copies_bytes(&resumed.again),
+        ToSession::Resumed(resumed) => {
+            handover::copies_bytes(&resumed.again) + handover::snapshot_bytes(&resumed.snapshot)
+        }
         ToSession::Snapshot { snapshot, .. } => handover::snapshot_bytes(snapshot),
         _ => 0,
     }
@@ -86,11 +86,12 @@ pub(super) fn put(message: &ToSession, writer: &mut Writer) {
             put_stanza_error(error, writer);
         }
         ToSession::Resumed(resumed) => {
-            let engine::Resumed { attachment, jid, stream, handled, unmanaged, acknowledged, .. } = resumed;
+            let engine::Resumed { attachment, jid, handled, acknowledged, .. } = resumed;
             writer.put(&RESUMED);
-            let (attachment, jid, stream) = (*attachment, jid.as_str(), stream.0);
-            let (handled, unmanaged, acknowledged) = (*handled, *unmanaged, acknowledged.0);
-            writer.put(&Resumed { attachment, jid, stream, handled, unmanaged, acknowledged });
+            let (attachment, jid) = (*attachment, jid.as_str());
+            let (handled, acknowledged) = (*handled, acknowledged.0);
+            writer.put(&Resumed { attachment, jid, handled, acknowledged });
+            handover::put_snapshot(&resumed.snapshot, writer);
             handover::put_copies(&resumed.again, writer);
             writer.list(&resumed.taken, |writer, id| writer.put(&id.0));
         }
@@ -140,16 +141,19 @@ pub(super) fn get(reader: &mut Reader<'_>) -> Result<ToSession, WireError> {
         }
         BIND_REFUSED => ToSession::BindRefused(get_stanza_error(reader)?),
         RESUMED => {
-            let Resumed { attachment, jid, stream, handled, unmanaged, acknowledged } = reader.get()?;
-            let (jid, stream, acknowledged) = (full(jid)?, StreamId(stream), Counter(acknowledged));
+            let Resumed { attachment, jid, handled, acknowledged } = reader.get()?;
+            let (jid, acknowledged) = (full(jid)?, Counter(acknowledged));
+            let snapshot = Box::new(handover::get_snapshot(reader)?);
+            if snapshot.management.is_none() {
+                return Err(WireError::Malformed("a stream is resumed that is not managed"));
+            }
             let (again, taken) =
                 (handover::get_copies(reader)?, reader.list(|reader| reader.get().map(LogId))?);
             ToSession::Resumed(engine::Resumed {
                 attachment,
                 jid,
-                stream,
+                snapshot,
                 handled,
-                unmanaged,
                 acknowledged,
                 again,
                 taken,
