@@ -4,6 +4,7 @@ use super::User;
 use super::entry::{Entry, For, Way};
 use crate::user::collection::SEEN;
 use bytes::Bytes;
+use core::ops::RangeBounds;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use stentor_engine::{
@@ -11,7 +12,8 @@ use stentor_engine::{
 };
 use stentor_xmpp::{Condition, Stanza};
 
-/// Entries that a client has and that stay for others of the account; beyond, who lags loses its claim.
+/// Entries that a client has and that stay for others of the account; beyond, the oldest go, and who lags loses its
+/// claim. What is under way to a client it gets all the same, unless its user is lost.
 pub(super) const TAKEN_MAX: usize = 1_000;
 /// Senders whose last forward is remembered.
 const SENDERS_MAX: usize = 10_000;
@@ -32,7 +34,7 @@ pub(super) struct Waiting {
     bytes: usize,
     /// Resources to which it was sent that may still acknowledge it.
     pub(super) holders: u32,
-    /// A client has it, and another for which it is has yet to read it.
+    /// A client has it, and another for which it is has yet to read it, or to acknowledge it.
     is_taken: bool,
     /// The resource that it is for; nobody else's as long as that is here.
     pub(super) named: Option<Box<str>>,
@@ -96,7 +98,7 @@ impl Inbox {
         self.waiting.iter().filter(|(_, waiting)| waiting.is_taken).map(|(id, _)| *id)
     }
 
-    /// A client has it; it stays only for others that have yet to read it.
+    /// A client has it; it stays only for others that have yet to.
     pub(super) fn take(&mut self, id: LogId) {
         if let Some(waiting) = self.waiting.get_mut(&id).filter(|waiting| !waiting.is_taken) {
             waiting.is_taken = true;
@@ -105,23 +107,26 @@ impl Inbox {
         }
     }
 
-    /// Removes what was taken and nobody has yet to read: there are resources that have yet to read what is after
-    /// `lagging`.
-    pub(super) fn sweep(&mut self, lagging: Option<LogId>) -> Vec<(LogId, Option<(StreamId, u64)>)> {
+    /// Removes of a range what was taken, and nobody has yet to acknowledge or to read: there are resources that have yet
+    /// to read what is after `lagging`. And of all what is more than the account has room for, oldest first.
+    pub(super) fn sweep(
+        &mut self,
+        range: impl RangeBounds<LogId>,
+        lagging: Option<LogId>,
+    ) -> Vec<(LogId, Option<(StreamId, u64)>)> {
         if self.taken == 0 {
             return Vec::new();
         }
-        // Who lags too far behind gets no more than the account has room for.
-        let mut excess = self.taken.saturating_sub(TAKEN_MAX);
-        let is_swept = |id: &LogId, waiting: &mut Waiting| {
-            let is_swept = waiting.is_taken && (excess > 0 || lagging.is_none_or(|lagging| *id <= lagging));
-            excess = excess.saturating_sub(usize::from(is_swept));
-            is_swept
+        let is_settled = |id: &LogId, waiting: &mut Waiting| {
+            waiting.is_taken && waiting.holders == 0 && lagging.is_none_or(|lagging| *id <= lagging)
         };
-        let swept: Vec<_> =
-            self.waiting.extract_if(.., is_swept).map(|(id, waiting)| (id, waiting.counted)).collect();
+        let mut swept: Vec<_> = self.waiting.extract_if(range, is_settled).collect();
+        let excess = (self.taken - swept.len()).saturating_sub(TAKEN_MAX);
+        if excess > 0 {
+            swept.extend(self.waiting.extract_if(.., |_, waiting| waiting.is_taken).take(excess));
+        }
         self.taken -= swept.len();
-        swept
+        swept.into_iter().map(|(id, waiting)| (id, waiting.counted)).collect()
     }
 
     fn seen(&self, name: &ForwardName, previous: Option<LogId>) -> Sight {

@@ -4,6 +4,9 @@
 //! each entry, whoever else has it. What is before the mark it gets only if nobody has it: what waited before the
 //! resource took messages, and what another that ended gave back. So every resource gets what comes while it is there,
 //! however slowly it reads; and of what waited each entry goes to one.
+//!
+//! An entry that a client has stays in the log for others that have yet to read it, or to acknowledge it: should the owner
+//! be lost before their sessions got it, they get it from the next one.
 
 use super::User;
 use super::entry::{Entry, Way};
@@ -11,6 +14,7 @@ use super::resource::{Reading, Resource, Source};
 use crate::user::xep_0359_stanza_ids;
 use crate::xep_0203_delay;
 use bytes::Bytes;
+use core::ops::RangeBounds;
 use stentor_engine::{Effects, LogId, LogRow, Now, Query};
 use stentor_xmpp::Stanza;
 
@@ -38,6 +42,7 @@ impl User {
                 self.hand_out(index, id, bytes.clone(), effects);
             }
         }
+        self.settle_one(id);
     }
 
     /// Whether an entry that waits is for this resource.
@@ -73,13 +78,14 @@ impl User {
         stanza
     }
 
-    /// Sends an entry to a resource, which holds it until it is acknowledged.
+    /// Sends an entry to a resource, which holds it until it is acknowledged. It is not settled yet: others may be about
+    /// to hold it.
     fn hand_out(&mut self, index: usize, id: LogId, bytes: Bytes, effects: &mut Effects) {
         let oldest = self.oldest_in_log();
         let Some(resource) = self.resources.get_mut(index) else { return };
         resource.reached = id.max(resource.reached);
         if resource.deliver_entry(bytes, Source::Log(id), oldest, effects) {
-            self.taken(id);
+            self.inbox.take(id);
         } else if let Some(waiting) = self.inbox.waiting.get_mut(&id) {
             waiting.holders += 1;
         }
@@ -100,25 +106,34 @@ impl User {
         taken
     }
 
-    /// A client has it: the entry is settled, once nobody has yet to read it.
+    /// A client that held it has acknowledged it: the entry is settled, once nobody else has yet to.
     pub(crate) fn taken(&mut self, id: LogId) {
+        self.given_back(id);
         self.inbox.take(id);
-        self.settle_taken();
+        self.settle_one(id);
     }
 
-    /// Settles what was taken and everybody has passed.
+    fn settle_one(&mut self, id: LogId) {
+        self.settle_within(id..=id);
+    }
+
+    /// Settles what was taken and is out of everybody's hands.
     pub(crate) fn settle_taken(&mut self) {
+        self.settle_within(..);
+    }
+
+    fn settle_within(&mut self, range: impl RangeBounds<LogId>) {
         if self.gathering.is_some() {
             return;
         }
         let lagging = self.resources.iter().filter(|resource| resource.reading != Reading::Live);
         let lagging = lagging.map(|resource| resource.reached).min();
-        for (id, counted) in self.inbox.sweep(lagging) {
+        for (id, counted) in self.inbox.sweep(range, lagging) {
             self.settle(id, counted);
         }
     }
 
-    /// A resource that held an entry is gone without acknowledging it. It waits again.
+    /// A resource does not hold an entry any more. It waits again, if nobody has it.
     pub(crate) fn given_back(&mut self, id: LogId) {
         if let Some(waiting) = self.inbox.waiting.get_mut(&id) {
             waiting.holders = waiting.holders.saturating_sub(1);
@@ -183,6 +198,7 @@ impl User {
                 self.hand_out_row(index, row, effects);
             }
         }
+        self.settle_taken();
         if let (Some(asked), Some(rows)) = (asked, rows)
             && rows.iter().all(|row| row.id != asked)
         {

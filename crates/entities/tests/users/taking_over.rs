@@ -162,6 +162,38 @@ fn a_session_that_attaches_twice_gets_nothing_twice() {
     scene.gets(A, &["<message …<body>2</body>…</message>"]);
 }
 
+/// Each client that takes messages is to get it, also if the owner is lost after one had it and before the other did.
+#[test]
+fn what_one_client_has_stays_for_another_whose_session_did_not_get_it() {
+    for is_managed in [true, false] {
+        let mut scene = friends();
+        if is_managed {
+            scene.enables(A, true);
+        }
+        scene.come_online(&[A2]);
+        scene.enables(A2, true);
+        scene.clear();
+        let (session, attach) = scene.would_attach(A2);
+        scene.sends(B, &chat(ALICE, "1"));
+        scene.gets(A, &["<message …<body>1</body>…</message>"]);
+        if is_managed {
+            scene.acks(A, 2);
+        }
+        scene.clear();
+        scene.passes(10);
+        scene.moves(ALICE);
+        scene.attaches(A);
+        scene.give(key(ALICE), Event::Session(session, attach));
+        scene.gathered(ALICE);
+        scene.gets(A, &[]);
+        scene.gets(A2, &["<message …<body>1</body>…<delay …</message>"]);
+        // It is out of the log once both have it.
+        scene.acks(A2, 1);
+        scene.passes(10);
+        assert_eq!(scene.log(ALICE), Vec::<String>::new());
+    }
+}
+
 /// The user had told the older to end, and was lost before that left.
 #[test]
 fn contacts_hear_nothing_of_a_session_that_was_replaced_before_its_user_was_lost() {
