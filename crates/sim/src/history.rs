@@ -127,6 +127,16 @@ impl History {
         message.awaited = awaited;
     }
 
+    /// The owner of these accounts may take sessions for gone that are not: what was for them may be given to others
+    /// alone.
+    pub(crate) fn parted(&mut self, is_concerned: impl Fn(&BareJid) -> bool) {
+        for message in self.messages.values_mut() {
+            if message.to.as_ref().is_some_and(|to| is_concerned(&to.to_bare())) {
+                message.awaited.clear();
+            }
+        }
+    }
+
     /// A client sends it again on another stream.
     pub(crate) fn resend(&mut self, id: Id, stream: u64, is_doubtful: bool) {
         let message = self.message(id);

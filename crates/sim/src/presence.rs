@@ -67,9 +67,16 @@ impl Presence {
         self.estranged.extend([(one, other), (other, one)]);
     }
 
-    /// An owner does not wait longer for a member that it does not reach.
-    pub(crate) fn parted(&mut self) {
-        self.current.values_mut().for_each(|current| current.was_apart = true);
+    /// The owner of these accounts does not wait longer for a member that it does not reach.
+    pub(crate) fn parted(&mut self, is_concerned: impl Fn(u64) -> bool) {
+        for current in self.current.values_mut() {
+            current.was_apart |= is_concerned(current.account);
+        }
+    }
+
+    /// Whether the stay of this client is one that its user may not know of.
+    pub(crate) fn is_doubtful(&self, client: usize) -> bool {
+        self.current.get(&client).is_some_and(|current| current.was_apart)
     }
 
     /// A client of an account reads that a stay of which it was told is over.

@@ -11,13 +11,9 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use links::Links;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use stentor_cluster::limits::GATHER_MS;
 use stentor_cluster::wire::Carried;
 use stentor_cluster::{Action, HandOvers, Hint, Steward};
 use stentor_engine::{MemberId, MemberInfo, Planted, Table};
-
-/// By so much later than it is due a slot may be gathered: a process may stand still.
-const GATHER_LATE_MS: u64 = 5_000;
 
 /// See the module.
 #[derive(Debug)]
@@ -36,8 +32,6 @@ pub(crate) struct Process {
     version: u64,
     /// What each arbiter has reported.
     hand_overs: HandOvers,
-    /// When tables were installed lately.
-    installed: VecDeque<u64>,
     next_tick: Option<u64>,
 }
 
@@ -66,7 +60,6 @@ impl Process {
             links: Links::default(),
             version: 0,
             hand_overs: HandOvers::new(usize::from(stage.plan.arbiters)),
-            installed: VecDeque::new(),
             next_tick: None,
         };
         if is_shared {
@@ -193,18 +186,17 @@ impl Process {
                     self.tell_arbiters(&ToSlots::Released, stage);
                 }
                 Action::Connect(member, info) => self.links.add(now, member, &info, stage),
-                Action::Install(table) => {
-                    self.installed.push_back(now);
-                    self.install(table, stage);
-                }
+                Action::Install(table) => self.install(table, stage),
                 Action::Gone(member) => {
                     let lost = self.links.remove(member, stage);
                     self.reroute(now, lost, stage);
                     self.tell_arbiters(&ToSlots::Gone(member), stage);
                 }
                 Action::Unreachable(member) => self.tell_arbiters(&ToSlots::Unreachable(member), stage),
-                Action::Gathered(slots) => {
-                    self.note_gathered(now, stage);
+                Action::Gathered { slots, missed } => {
+                    if !missed.is_empty() {
+                        stage.parted(&slots);
+                    }
                     self.tell_arbiters(&ToSlots::Gathered(slots.into()), stage);
                 }
                 Action::Quiesce(slots) => self.tell_arbiters(&ToSlots::Quiesce(slots.into()), stage),
@@ -218,14 +210,6 @@ impl Process {
             }
         }
         Ok(did)
-    }
-
-    /// Where somebody was waited for as long as anybody is, it is taken that he was not reached.
-    fn note_gathered(&mut self, now: u64, stage: &mut Stage) {
-        while self.installed.pop_front_if(|at| *at + GATHER_MS + GATHER_LATE_MS < now).is_some() {}
-        if self.installed.front().is_some_and(|at| *at + GATHER_MS <= now) {
-            stage.presence.parted();
-        }
     }
 
     fn tell_arbiters(&self, what: &ToSlots, stage: &mut Stage) {
@@ -308,7 +292,7 @@ impl Process {
 fn shown(action: &Action) -> String {
     match action {
         Action::Install(table) => format!("installs table {}", table.version()),
-        Action::Gathered(slots) => format!("gathered {} slots", slots.len()),
+        Action::Gathered { slots, missed } => format!("gathered {} slots, without {missed:?}", slots.len()),
         Action::Quiesce(slots) => format!("quiesces {} slots", slots.len()),
         action => format!("{action:?}"),
     }

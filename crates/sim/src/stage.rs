@@ -1,5 +1,6 @@
 //! What everybody in a run shares: the queue of things to happen, chance, the store, the books.
 
+use crate::client::account;
 use crate::coverage::Coverage;
 use crate::history::History;
 use crate::network::Network;
@@ -8,11 +9,12 @@ use crate::presence::Presence;
 use crate::queue::{End, Queue};
 use crate::random::Random;
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::fmt;
 use stentor_cluster::Question;
 use stentor_engine::{Epoch, Event, Key, LogId, MemberId, Now, RegisterReply, Slot, StreamId, ToSession};
 use stentor_store::Unsynced;
-use stentor_xmpp::{Counter, FullJid, Stanza};
+use stentor_xmpp::{BareJid, Counter, FullJid, Stanza};
 
 pub(crate) use crate::mail::{SessionTimer, ToMember};
 pub(crate) use crate::shared_store::ToStore;
@@ -237,6 +239,14 @@ impl Stage {
                 self.history.violate(what);
             }
         }
+    }
+
+    /// The owner of these slots does not wait longer for members whose sessions may live.
+    pub(crate) fn parted(&mut self, slots: &[Slot]) {
+        let slots: BTreeSet<Slot> = slots.iter().copied().collect();
+        let is_concerned = |user: BareJid| slots.contains(&Key::User(user).slot());
+        self.presence.parted(|number| is_concerned(account(number)));
+        self.history.parted(|user| is_concerned(user.clone()));
     }
 
     /// The user of a client had its resource at this time or later.

@@ -200,6 +200,7 @@ impl World {
             }
             Happening::Wake(index) => {
                 let clients = self.clients.iter().enumerate();
+                let clients = clients.filter(|(at, _)| !stage.presence.is_doubtful(*at));
                 let ready: Vec<_> =
                     clients.filter_map(|(at, c)| Some((at, c.ready()?, c.account()))).collect();
                 if let Some(client) = self.clients.get_mut(index) {

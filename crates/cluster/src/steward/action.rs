@@ -30,7 +30,13 @@ pub enum Action {
     /// end: their clients resume where they can. Again after as long, as long as that lasts.
     Unreachable(MemberId),
     /// Everybody has handed over what he had of these slots, or cannot any more: they are served in full.
-    Gathered(Vec<Slot>),
+    Gathered {
+        /// Which slots.
+        slots: Vec<Slot>,
+        /// Members that had not, in the time that there is for it. What sessions they have of users there is taken to be
+        /// gone.
+        missed: Vec<MemberId>,
+    },
     /// Admit nothing more to these slots, and say [`super::Steward::quiet`] of each when every batch of it has a known
     /// result and nothing of it is under way: they are to be moved.
     Quiesce(Vec<Slot>),

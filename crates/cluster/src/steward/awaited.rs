@@ -33,6 +33,11 @@ impl Awaited {
         self.members.is_empty() || now >= self.until
     }
 
+    /// Those that have not answered.
+    pub(super) fn into_members(self) -> Vec<MemberId> {
+        self.members.into_iter().collect()
+    }
+
     /// This process stood still for so long, and may have been answered meanwhile.
     pub(super) fn postpone(&mut self, by: u64) {
         self.until += by;

@@ -56,17 +56,12 @@ impl Gathering {
         self.0.values_mut().for_each(|gained| gained.awaited.postpone(by));
     }
 
-    /// The slots for which nobody is waited for any more.
-    pub(super) fn complete(&mut self, now: u64) -> Vec<Slot> {
-        let mut complete = Vec::new();
-        self.0.retain(|_, gained| {
-            let is_complete = gained.awaited.is_over(now);
-            if is_complete {
-                complete.extend(core::mem::take(&mut gained.slots));
-            }
-            !is_complete
-        });
-        complete
+    /// The slots for which nobody is waited for any more, and who had not handed over.
+    pub(super) fn complete(&mut self, now: u64) -> Vec<(Vec<Slot>, Vec<MemberId>)> {
+        let complete = self.0.extract_if(.., |_, gained| gained.awaited.is_over(now));
+        let complete =
+            complete.map(|(_, gained)| (gained.slots.into_iter().collect(), gained.awaited.into_members()));
+        complete.filter(|(slots, _): &(Vec<Slot>, _)| !slots.is_empty()).collect()
     }
 
     pub(super) fn contains(&self, slot: Slot) -> bool {

@@ -108,10 +108,9 @@ impl Membership {
         if stood_still > OBSERVATION_GAP_MS {
             self.gathering.postpone(stood_still);
         }
-        let gathered = self.gathering.complete(now);
-        if !gathered.is_empty() {
+        for (slots, missed) in self.gathering.complete(now) {
             self.is_changed = true;
-            desk.actions.push_back(Action::Gathered(gathered));
+            desk.actions.push_back(Action::Gathered { slots, missed });
         }
         self.pass(now, desk);
         if self.is_installed() && desk.may_decide() {

@@ -231,7 +231,7 @@ impl World {
                     let delay = self.random.between(1, 60);
                     self.later(delay, at, Event::HandedOver(version));
                 }
-                Action::Gathered(slots) => self.gathered(at, &slots),
+                Action::Gathered { slots, .. } => self.gathered(at, &slots),
                 Action::Quiesce(slots) => self.quiesce(at, &slots),
                 Action::Tell(to, message) => self.tell(at, to, message),
                 Action::Drained => {

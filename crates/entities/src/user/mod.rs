@@ -195,6 +195,7 @@ impl Entity for User {
 
     fn retire(&mut self, now: Now, effects: &mut Effects) {
         self.record_told(now, effects);
+        self.exchange_if_due(effects);
     }
 
     fn is_idle(&self) -> bool {

@@ -36,6 +36,8 @@ const PAID_AT_ONCE: usize = 16;
 pub(crate) struct Owed {
     contacts: VecDeque<BareJid>,
     is_due: bool,
+    /// The owner before was lost, and it is to be exchanged with all of them.
+    is_exchange_due: bool,
 }
 
 impl Owed {
@@ -117,9 +119,18 @@ impl User {
     /// say it at once.
     pub(crate) fn exchange_soon(&mut self, effects: &mut Effects) {
         if self.hosts.is_clustered && self.resources.iter().any(|resource| resource.presence.is_some()) {
+            self.owed.is_exchange_due = true;
             effects.timer(u64::from(self.jid_number()) % EXCHANGE_WITHIN, timer::PROBE);
             // Whoever has come from elsewhere was not told by this user.
             self.gone = Gone::default();
+        }
+    }
+
+    /// It is time, or the slot is to be given away: who was told nothing by the owner that was lost cannot know that from
+    /// the next one, which asks only who is there.
+    pub(crate) fn exchange_if_due(&mut self, effects: &mut Effects) {
+        if std::mem::take(&mut self.owed.is_exchange_due) {
+            self.exchange_again(None, effects);
         }
     }
 

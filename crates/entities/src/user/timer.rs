@@ -67,7 +67,7 @@ impl User {
             }
             GATHERED => self.stop_expecting(now, effects),
             ONLINE => self.remove_online(now, effects),
-            PROBE => self.exchange_again(None, effects),
+            PROBE => self.exchange_if_due(effects),
             OWED => self.pay(effects),
             _ if token & READ_AGAIN != 0 => self.page(token & !READ_AGAIN, None, effects),
             _ => self.expired(now, token & !EXPIRY, effects),

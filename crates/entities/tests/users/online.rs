@@ -117,6 +117,30 @@ fn who_went_just_before_a_slot_is_given_away_is_said_again_to_be_gone() {
     scene.gets(B, &[GONE]);
 }
 
+/// An owner that took over may give the slot away before it has asked whom its users missed.
+#[test]
+fn who_went_while_nobody_heard_it_is_asked_for_before_a_slot_is_given_away() {
+    let mut scene = friends();
+    scene.closes(A);
+    // That was lost with the owner.
+    scene.clear();
+    for is_given in [false, true] {
+        if is_given {
+            scene.is_given(BOB)
+        } else {
+            scene.moves(BOB)
+        }
+        scene.attaches(B);
+        scene.gathered(BOB);
+    }
+    let told = scene.take(B);
+    let is_gone = |presence: &&String| presence.contains(" from='alice@a.example/x' type='unavailable'");
+    assert_eq!(told.iter().filter(is_gone).count(), 1, "{told:?}");
+    scene.passes(5);
+    let told = scene.take(B);
+    assert!(told.iter().all(|presence| !presence.contains("unavailable")), "{told:?}");
+}
+
 #[test]
 fn a_resource_that_went_in_the_ordinary_way_is_on_record_no_more() {
     let mut scene = friends();

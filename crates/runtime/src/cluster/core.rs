@@ -215,7 +215,14 @@ impl Core {
                 );
                 self.order(Order::Unreachable(member));
             }
-            Action::Gathered(slots) => {
+            Action::Gathered { slots, missed } => {
+                if !missed.is_empty() {
+                    tracing::warn!(
+                        slots = slots.len(),
+                        members = ?missed.iter().map(|member| member.0).collect::<Vec<_>>(),
+                        "members did not hand over their sessions of these slots in time: those are taken to be gone"
+                    );
+                }
                 self.gathering.retain(|slot| !slots.contains(slot));
                 self.order(Order::Gathered(slots));
             }
