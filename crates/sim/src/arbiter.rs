@@ -120,6 +120,7 @@ impl Arbiter {
             ToSlots::Gone(member) => self.member_gone(member, stage),
             ToSlots::Unreachable(member) => self.unreachable(member, stage, out),
             ToSlots::Released => self.release(stage, out),
+            ToSlots::End => self.end_sessions(stage, out),
         }
     }
 

@@ -59,6 +59,9 @@ pub(crate) struct Client {
     account: u64,
     habits: Habits,
     connection: Option<(u64, Phase)>,
+    /// When it lost that on which it had its stream; whether it closed that.
+    lost: Option<u64>,
+    closes: bool,
     /// Where it leads.
     place: Place,
     stream: Option<Stream>,
@@ -111,6 +114,8 @@ impl Client {
             account,
             habits,
             connection: None,
+            lost: None,
+            closes: false,
             place: stage.here,
             stream: None,
             streams: 0,
@@ -268,6 +273,7 @@ impl Client {
             83..85 => self.announce(PresenceType::Available, -1, stage),
             85..87 => {
                 self.ends_stay(stage);
+                self.closes = true;
                 self.write(FromClient::Close, stage);
             }
             87..90 => {
@@ -301,8 +307,9 @@ impl Client {
 
     /// The connection is gone; the session learns of it some time, or never.
     fn lose(&mut self, stage: &mut Stage) {
-        let Some((connection, _)) = self.connection.take() else { return };
+        let Some((connection, phase)) = self.connection.take() else { return };
         self.is_ready = false;
+        self.note_lost(phase, stage);
         if stage.random.chance(700) {
             let delay = stage.random.below(10_000);
             stage.about(self.place, delay, ToMember::Cut(connection));

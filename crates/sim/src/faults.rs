@@ -1,6 +1,7 @@
 //! Faults of members, of what lies between them, and of the store: when each begins and ends.
 
 use crate::network::StoreState;
+use crate::process::Process;
 use crate::stage::{Happening, Place, Stage};
 
 /// Something goes wrong, or is right again.
@@ -14,6 +15,8 @@ pub(crate) enum Fault {
     Pause(usize, u64),
     /// It goes on.
     Continue(Place),
+    /// It leaves by plan.
+    Drain(usize),
     /// The connections between two processes break.
     Cut(usize, usize),
     /// Two processes cannot reach each other, for so long.
@@ -57,6 +60,16 @@ impl Stage {
         }
     }
 
+    /// Plans that members leave, each to come back, while nothing goes wrong: in `from..to`.
+    pub(crate) fn plan_drains(&mut self, from: u64, to: u64) {
+        self.is_calm = true;
+        for _ in 0..self.plan.members {
+            let at = from + self.random.below(to.saturating_sub(from));
+            let drain = Fault::Drain(self.random.below(self.plan.members as u64) as usize);
+            self.queue.after(at, Happening::Fault(drain));
+        }
+    }
+
     /// What of a fault concerns the network and the store alone. Each ends some time.
     pub(crate) fn trouble(&mut self, fault: Fault) {
         self.trace(|| format!("{fault:?}"));
@@ -90,8 +103,27 @@ impl Stage {
                 self.queue.after(long, Happening::Fault(Fault::StoreUp));
             }
             Fault::StoreUp => self.network.store = StoreState::Up,
-            Fault::Kill(..) | Fault::Start(_) | Fault::Pause(..) | Fault::Continue(_) | Fault::Rejoin(..) => {
-            }
+            Fault::Kill(..)
+            | Fault::Start(_)
+            | Fault::Pause(..)
+            | Fault::Continue(_)
+            | Fault::Drain(_)
+            | Fault::Rejoin(..) => {}
         }
+    }
+
+    /// What a crash leaves of a disk.
+    pub(crate) fn crash_disk(&mut self, process: &Process) {
+        let pending = self.disk.pending();
+        let kept = self.random.below(pending as u64 + 1) as usize;
+        self.trace(|| format!("a crash: {kept} of {pending} batches survive"));
+        self.coverage.crashes += 1;
+        self.coverage.kept_batches += kept as u64;
+        self.coverage.lost_batches += (pending - kept) as u64;
+        if let Some(batch) = process.member().and_then(|member| member.batch()).filter(|_| kept > 0) {
+            self.history.durable(batch);
+        }
+        self.disk.crash(kept);
+        self.history.recover(self.disk.durable());
     }
 }

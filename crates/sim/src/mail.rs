@@ -54,6 +54,8 @@ pub(crate) enum ToSlots {
     Gone(MemberId),
     Unreachable(MemberId),
     Released,
+    /// All sessions end: the process does.
+    End,
 }
 
 /// What an arbiter reports of slots.

@@ -35,6 +35,9 @@ pub(crate) struct Process {
     next_tick: Option<u64>,
 }
 
+/// From the end of its sessions until a member that drained leaves.
+const END_TIME: u64 = 1_000;
+
 /// What others find the process by: the port is its number.
 fn info(at: usize) -> MemberInfo {
     let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), at as u16);
@@ -110,6 +113,12 @@ impl Process {
             ToProcess::Connected(member, connection) => self.links.connected(now, member, connection, stage),
             ToProcess::Bytes(connection, bytes) => self.links.read(now, connection, &bytes, stage),
             ToProcess::Closed(connection) => self.links.closed(now, connection),
+            ToProcess::Drain | ToProcess::Leave => {
+                if let Some(steward) = &mut self.steward {
+                    let is_over = matches!(what, ToProcess::Leave);
+                    if is_over { steward.leave(now) } else { steward.drain(now) }
+                }
+            }
         }
         self.settle(now, out, stage)
     }
@@ -202,9 +211,10 @@ impl Process {
                 Action::Quiesce(slots) => self.tell_arbiters(&ToSlots::Quiesce(slots.into()), stage),
                 Action::Tell(to, message) => self.links.tell(to, message),
                 Action::Drained => {
-                    if let Some(steward) = &mut self.steward {
-                        steward.leave(now);
-                    }
+                    // Clients resume elsewhere; what their sessions say at last leaves before the member does.
+                    stage.serving.retain(|serving| *serving != self.place);
+                    self.tell_arbiters(&ToSlots::End, stage);
+                    stage.later(END_TIME, ToProcess::Leave);
                 }
                 Action::Ended(_) => return Err(Died),
             }

@@ -67,6 +67,10 @@ pub(crate) enum ToProcess {
     Bytes(u64, Bytes),
     /// A connection between members is closed.
     Closed(u64),
+    /// It is to give its slots away.
+    Drain,
+    /// It is to leave.
+    Leave,
 }
 
 /// What a client writes.
@@ -140,6 +144,8 @@ pub(crate) struct Stage {
     pub serving: Vec<Place>,
     /// Load and faults are over.
     pub is_ending: bool,
+    /// Nothing goes wrong but with clients and their connections.
+    pub is_calm: bool,
     pub connections: u64,
     traces: bool,
 }
@@ -163,6 +169,7 @@ impl Stage {
             said: Vec::new(),
             serving: Vec::new(),
             is_ending: false,
+            is_calm: false,
             connections: 0,
             traces,
         }

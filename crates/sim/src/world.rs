@@ -18,7 +18,7 @@ use stentor_engine::{Ask, Command, Event, Key, Planted};
 pub struct Options {
     /// How many members there are; one has a disk of its own, several share a store.
     pub members: usize,
-    /// Nothing goes wrong with members, what lies between them, and the store.
+    /// Nothing goes wrong with members, what lies between them, and the store; members leave by plan and come back.
     pub is_calm: bool,
     /// Bugs that are switched on.
     pub planted: Planted,
@@ -114,8 +114,10 @@ impl World {
         stage.queue.after(set_up, Happening::Trouble(Box::new(plan.clone())));
         stage.queue.after(set_up.saturating_sub(SET_UP), Happening::SetUp);
         stage.queue.after(length, Happening::Heal);
-        if options.members > 1 && !options.is_calm {
-            stage.plan_faults(set_up, length);
+        match options.members {
+            1 => {}
+            _ if options.is_calm => stage.plan_drains(set_up, length),
+            _ => stage.plan_faults(set_up, length),
         }
         let mut clients = Vec::new();
         for index in 0..stage.plan.clients {
@@ -265,6 +267,12 @@ impl World {
                 }
             }
             Fault::Continue(place) => self.go_on(place),
+            Fault::Drain(at) => {
+                let process = self.processes.get(at).and_then(Option::as_ref);
+                if let Some(place) = process.map(|process| process.place) {
+                    self.happen(place, ToProcess::Drain);
+                }
+            }
             Fault::Rejoin(a, b) => {
                 let arrives = self.stage.rejoin(a, b);
                 arrives.into_iter().for_each(|(place, what)| self.happen(place, what));
@@ -290,7 +298,7 @@ impl World {
         if stage.is_shared() {
             stage.trace(|| format!("{:?} is over", process.place));
         } else {
-            crash_disk(&process, stage);
+            stage.crash_disk(&process);
         }
         stage.died(process.place);
         self.crashes += 1;
@@ -382,19 +390,4 @@ fn sees(watcher: &Client, client: &Client) -> bool {
     let contact = account(client.account());
     watcher.account() == client.account()
         || watcher.roster().get(contact.as_str()).is_some_and(|state| matches!(&**state, "both" | "to"))
-}
-
-/// What a crash leaves of a disk.
-fn crash_disk(process: &Process, stage: &mut Stage) {
-    let pending = stage.disk.pending();
-    let kept = stage.random.below(pending as u64 + 1) as usize;
-    stage.trace(|| format!("a crash: {kept} of {pending} batches survive"));
-    stage.coverage.crashes += 1;
-    stage.coverage.kept_batches += kept as u64;
-    stage.coverage.lost_batches += (pending - kept) as u64;
-    if let Some(batch) = process.member().and_then(|member| member.batch()).filter(|_| kept > 0) {
-        stage.history.durable(batch);
-    }
-    stage.disk.crash(kept);
-    stage.history.recover(stage.disk.durable());
 }

@@ -119,6 +119,14 @@ impl Arbiter {
         }
     }
 
+    /// The process ends.
+    pub(super) fn end_sessions(&mut self, stage: &mut Stage, out: &mut Outgoing) {
+        let sessions: Vec<u64> = self.sessions.keys().copied().collect();
+        for serial in sessions {
+            self.session(serial, stage, out, Session::lose);
+        }
+    }
+
     /// These slots are to move: their entities end, each once nothing of it is under way.
     pub(super) fn quiesce(&mut self, slots: &[Slot], stage: &mut Stage) {
         let is_here = |slot: &Slot| slot.number() % stage.plan.arbiters == self.number;

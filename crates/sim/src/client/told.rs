@@ -8,8 +8,10 @@ use stentor_xmpp::{Counter, FullJid, IqType, Kind, PresenceType, Stanza, ns};
 impl Client {
     /// Reads something; or later, while it is silent or slow.
     pub(crate) fn read(&mut self, connection: u64, what: FromServer, stage: &mut Stage) {
-        if self.connection() != Some(connection) {
-            return;
+        let Some((_, phase)) = self.connection.filter(|(own, _)| *own == connection) else { return };
+        if matches!(what, FromServer::Closed) {
+            // It may be long until it reads that.
+            self.note_lost(phase, stage);
         }
         self.inbox.push_back(what);
         self.read_on(stage);
@@ -32,6 +34,7 @@ impl Client {
             FromServer::Resumed(h) => {
                 stage.coverage.resumes += 1;
                 self.connection = Some((connection, Phase::Bound));
+                self.lost = None;
                 self.handled(h, "resumed", stage);
                 let waiting: Vec<Stanza> = self
                     .stream
@@ -69,18 +72,25 @@ impl Client {
 
     /// A connection is gone.
     pub(crate) fn gone(&mut self, connection: u64, stage: &mut Stage) {
-        if self.connection() == Some(connection) {
-            self.connection = None;
+        if let Some((_, phase)) = self.connection.take_if(|(own, _)| *own == connection) {
             self.is_ready = false;
+            self.note_lost(phase, stage);
             if self.stream.as_ref().is_some_and(|stream| stream.id.is_none()) {
                 self.give_up_stream(stage);
             }
         }
     }
 
+    pub(super) fn note_lost(&mut self, phase: Phase, stage: &Stage) {
+        if phase == Phase::Bound {
+            self.lost.get_or_insert(stage.queue.now());
+        }
+    }
+
     fn bound(&mut self, jid: FullJid, stage: &mut Stage) {
         let Some((_, phase)) = &mut self.connection else { return };
         *phase = Phase::Bound;
+        (self.lost, self.closes) = (None, false);
         self.streams += 1;
         self.period += 1;
         self.stream = Some(Stream { number: self.streams, ..Stream::default() });
@@ -127,7 +137,22 @@ impl Client {
         stream.acknowledged = h;
     }
 
+    /// Its user must have kept a stream for which it comes back in time, wherever that user has been meanwhile.
+    fn check_kept(&self, stage: &mut Stage) {
+        let Some(lost) = self.lost.filter(|_| !self.closes) else { return };
+        let (away, kept) = (stage.queue.now() - lost, u64::from(stage.plan.resume_seconds) * 1_000);
+        let may_fail = stage.coverage.refused_commits + stage.coverage.full > 0;
+        // Clocks differ, and the question is on its way for a while.
+        if stage.is_calm && !may_fail && away + 10_000 < kept {
+            stage.history.violate(format!(
+                "client {} was away for {away} ms, and its stream was not kept",
+                self.index
+            ));
+        }
+    }
+
     fn failed(&mut self, h: Option<Counter>, stage: &mut Stage) {
+        self.check_kept(stage);
         match h {
             Some(h) => {
                 stage.coverage.failed_resumes += 1;
