@@ -10,6 +10,9 @@ pub const HELD_EVENTS_MAX: usize = 65_536;
 /// of a busy arbiter's.
 pub const STALLED_MAX: usize = 65_536;
 
+/// Sessions of an arbiter that ended in the last [`GATHER_MS`] and are spoken for where their users move: about 1 kB each,
+/// and what their clients have not acknowledged.
+pub const ENDED_MAX: usize = 10_000;
 /// Events that another member gave back, on one arbiter, until the table by which it did is here.
 pub const RETURNED_MAX: usize = 65_536;
 

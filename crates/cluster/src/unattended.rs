@@ -1,81 +1,111 @@
-//! Streams of users whose slots move that have no session to hand them over.
+//! Managed streams that have no session to hand them over when their user's slot moves.
 
-use crate::limits::GATHER_MS;
-use std::collections::BTreeMap;
-use stentor_engine::{Attach, Epoch, Event, FromSession, Key, SessionKey, Slot, Table};
+use crate::limits::{ENDED_MAX, GATHER_MS};
+use core::net::IpAddr;
+use std::collections::{BTreeMap, HashSet};
+use stentor_engine::{Attach, Attachment, Event, FromSession, Key, SessionKey, Slot, Table};
 
-/// Managed streams of users whose slots move. Of those that no session tells the next owner of, since they wait to be
-/// resumed or lost their connection meanwhile, it is told.
+/// See the module. Whoever is to have the slot next is told of them: by the owner before of those that wait to be resumed,
+/// and of those whose sessions are of a member that is gone; by the member of a session that has just ended of its, since
+/// the owner before may not have heard of that, or not have been one any more when it did.
 #[derive(Debug, Default)]
 pub struct Unattended {
-    /// Of users that have ended.
-    ended: BTreeMap<Slot, Vec<(Key, Option<SessionKey>, Attach)>>,
-    /// Of slots that have moved, by sessions that are to attach themselves. What those say by an older table comes here.
-    moved: BTreeMap<SessionKey, Left>,
+    /// Of users that have ended since their slot is to move, each with its session.
+    retired: BTreeMap<Slot, Vec<(Key, Option<SessionKey>, Attach)>>,
+    /// Of sessions of this arbiter, in the order in which they ended.
+    ended: Vec<Ended>,
 }
 
-/// A stream that a user had when its slot moved.
+/// What a session had when it ended.
 #[derive(Debug)]
-struct Left {
+struct Ended {
     user: Key,
+    session: SessionKey,
     stream: Attach,
-    /// In which its slot is another's.
-    epoch: Epoch,
-    /// Its session has attached by then, in ms.
+    /// Its user knows of its end by then, in ms; or does not keep the stream for so long.
     until: u64,
 }
 
+/// How a session of this arbiter ends.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionEnd {
+    /// Whether the connection was lost, and the stream was not closed.
+    pub is_resumable: bool,
+    /// Whether the session was told to attach to the next owner of its user, and has not done so.
+    pub is_to_attach: bool,
+    /// Whether there is no other member to which its user may move.
+    pub is_alone: bool,
+    /// Where its client is.
+    pub peer: Option<IpAddr>,
+}
+
 impl Unattended {
-    /// A user ends that has these, with their sessions.
-    pub fn keep(&mut self, user: &Key, streams: Vec<(Option<SessionKey>, Attach)>) {
+    /// A session ends at `now` in ms: what its user is told, in order.
+    pub fn ends(
+        &mut self,
+        now: u64,
+        user: &Key,
+        session: SessionKey,
+        attachment: &Attachment,
+        SessionEnd { is_resumable, is_to_attach, is_alone, peer }: SessionEnd,
+    ) -> Vec<Event> {
+        let mut told = Vec::with_capacity(2);
+        if is_to_attach {
+            told.extend(attachment.attach(peer));
+        } else if is_resumable
+            && !is_alone
+            && attachment.stream().is_some()
+            && let Some(FromSession::Attach(stream)) = attachment.attach(peer)
+        {
+            self.note_ended(now, user.clone(), session, *stream);
+        }
+        told.push(FromSession::Detached { attachment: attachment.number(), resumable: is_resumable });
+        told.into_iter().map(|event| Event::Session(session, event)).collect()
+    }
+
+    fn note_ended(&mut self, now: u64, user: Key, session: SessionKey, stream: Attach) {
+        self.forget(now);
+        let kept = stream.snapshot.management.map_or(0, |managed| u64::from(managed.max) * 1_000);
+        // Where so many end at once, some of them cannot be resumed if their users move at that moment.
+        if self.ended.len() < ENDED_MAX {
+            self.ended.push(Ended { user, session, stream, until: now + kept.min(GATHER_MS) });
+        }
+    }
+
+    /// By a newer table these slots have moved: what is to be told, once, of sessions that have just ended.
+    pub fn moved(&mut self, now: u64, slots: &HashSet<Slot>) -> Vec<(Key, [Event; 2])> {
+        self.forget(now);
+        let (gone, stay): (Vec<Ended>, Vec<Ended>) =
+            self.ended.drain(..).partition(|ended| slots.contains(&ended.user.slot()));
+        self.ended = stay;
+        gone.into_iter().map(|ended| (ended.user, without_session(ended.session, ended.stream))).collect()
+    }
+
+    /// Whether sessions have just ended.
+    pub fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    /// Sessions that ended long ago did so with the knowledge of their users. Whether there are others.
+    pub fn forget(&mut self, now: u64) -> bool {
+        self.ended.retain(|ended| ended.until > now);
+        !self.ended.is_empty()
+    }
+
+    /// A user ends that has these, with their sessions, since its slot is to move.
+    pub fn retired(&mut self, user: &Key, streams: Vec<(Option<SessionKey>, Attach)>) {
         if !streams.is_empty() {
-            let of_slot = self.ended.entry(user.slot()).or_default();
+            let of_slot = self.retired.entry(user.slot()).or_default();
             of_slot.extend(streams.into_iter().map(|(session, stream)| (user.clone(), session, stream)));
         }
     }
 
-    /// By this table the slot has moved, at `now` in ms: streams of which nobody else tells the next owners of their
-    /// users.
-    pub fn take(&mut self, now: u64, slot: Slot, table: &Table) -> Vec<(Key, Attach)> {
-        let (epoch, until) = (table.owner(slot).epoch, now + GATHER_MS);
-        let mut lost = Vec::new();
-        for (user, of, stream) in self.ended.remove(&slot).unwrap_or_default() {
-            match of.filter(|of| table.member(of.member).is_some()) {
-                Some(of) => drop(self.moved.insert(of, Left { user, stream, epoch, until })),
-                None => lost.push((user, stream)),
-            }
-        }
-        lost
-    }
-
-    /// Whether this is the end of a session that was to attach to the owner that its user has by this table, and most
-    /// likely did not.
-    pub fn concerns(&self, event: &Event, table: &Table) -> bool {
-        use FromSession::{Detached, Gone};
-        let Event::Session(of, Detached { .. } | Gone) = event else { return false };
-        self.moved.get(of).is_some_and(|left| left.is_current(table))
-    }
-
-    /// In that case, what that owner is to be told first. A session of this member may also attach by way of it.
-    pub fn before(&mut self, event: &Event, table: &Table) -> Option<(Key, Event)> {
-        if let Event::Session(of, FromSession::Attach(_)) = event {
-            self.moved.remove(of);
-        }
-        let of = event.session().filter(|_| self.concerns(event, table))?;
-        let Left { user, stream, .. } = self.moved.remove(&of)?;
-        Some((user, Event::Session(of, FromSession::Attach(Box::new(stream)))))
-    }
-
-    /// Sessions that were told to attach long ago have done so.
-    pub fn forget(&mut self, now: u64) {
-        self.moved.retain(|_, left| left.until > now);
-    }
-}
-
-impl Left {
-    /// Whether its user has the owner that came next, by this table.
-    fn is_current(&self, table: &Table) -> bool {
-        table.owner(self.user.slot()).epoch == self.epoch
+    /// By this table the slot, of which this member was the owner, has moved: streams of which nobody else tells the next.
+    pub fn take(&mut self, slot: Slot, table: &Table) -> Vec<(Key, Attach)> {
+        let is_spoken_for = |session: &SessionKey| table.member(session.member).is_some();
+        let streams = self.retired.remove(&slot).unwrap_or_default().into_iter();
+        let lost = streams.filter(|(_, session, _)| !session.as_ref().is_some_and(is_spoken_for));
+        lost.map(|(user, _, stream)| (user, stream)).collect()
     }
 }
 
@@ -89,8 +119,8 @@ pub fn without_session(session: SessionKey, stream: Attach) -> [Event; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::net::{IpAddr, Ipv4Addr, SocketAddr};
-    use stentor_engine::{MemberId, MemberInfo, Snapshot, TableChange};
+    use core::net::{Ipv4Addr, SocketAddr};
+    use stentor_engine::{Managed, MemberId, MemberInfo, Resumed, Snapshot, StreamId, TableChange};
     use stentor_xmpp::{BareJid, Counter};
 
     const OTHER: MemberId = MemberId(2);
@@ -113,9 +143,13 @@ mod tests {
         }
     }
 
+    fn user() -> Key {
+        Key::User(BareJid::parse("romeo@a.example").expect("a JID"))
+    }
+
     #[test]
     fn whoever_is_not_there_to_attach_is_spoken_for() {
-        let user = Key::User(BareJid::parse("romeo@a.example").expect("a JID"));
+        let user = user();
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
         let info = MemberInfo {
             name: "m".into(),
@@ -135,29 +169,68 @@ mod tests {
         };
         let table = moved(table);
         let mut unattended = Unattended::default();
-        let sessions =
-            [None, Some(session(MemberId(3), 2)), Some(session(OTHER, 3)), Some(session(OTHER, 4))];
-        unattended.keep(&user, sessions.into_iter().zip((1..).map(attach)).collect());
-        let told = unattended.take(0, user.slot(), &table);
+        let sessions = [None, Some(session(MemberId(3), 2)), Some(session(OTHER, 3))];
+        unattended.retired(&user, sessions.into_iter().zip((1..).map(attach)).collect());
+        let told = unattended.take(user.slot(), &table);
         let told: Vec<u64> = told.into_iter().map(|(_, stream)| stream.attachment).collect();
         assert_eq!(told, [1, 2], "it waits, or its member is gone");
+        assert!(unattended.take(user.slot(), &table).is_empty(), "once");
+    }
 
-        let detached = |serial, attachment| {
-            Event::Session(session(OTHER, serial), FromSession::Detached { attachment, resumable: true })
+    fn attached(max: u32) -> Attachment {
+        let management = Managed { stream: StreamId(7), is_resumable: true, max, unmanaged: 0 };
+        let snapshot = Snapshot { management: Some(management), ..Snapshot::default() };
+        Attachment::resumed(&Resumed {
+            attachment: 1,
+            jid: attach(1).jid,
+            snapshot: Box::new(snapshot),
+            handled: 0,
+            acknowledged: Counter(0),
+            again: Vec::new(),
+            taken: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn who_has_just_ended_is_spoken_for_where_its_user_moves() {
+        let user = user();
+        let slots = HashSet::from([user.slot()]);
+        let end = SessionEnd { is_resumable: true, is_to_attach: false, is_alone: false, peer: None };
+        let of = session(OTHER, 3);
+        let mut unattended = Unattended::default();
+        let mut ends = |max, end| {
+            let told = unattended.ends(5, &user, of, &attached(max), end);
+            let told = told.iter().map(|event| match event {
+                Event::Session(_, FromSession::Attach(_)) => "attach",
+                Event::Session(_, FromSession::Detached { .. }) => "detached",
+                _ => "other",
+            });
+            let told: Vec<_> = told.collect();
+            let moved = |now: u64, unattended: &mut Unattended| unattended.moved(now, &slots).len();
+            let before = moved(5 + 999, &mut unattended);
+            (told, before, moved(5 + 999, &mut unattended))
         };
-        assert!(unattended.before(&detached(9, 9), &table).is_none(), "not known");
-        assert!(unattended.before(&detached(3, 3), &moved(table.clone())).is_none(), "it has moved on");
-        let before = unattended.before(&detached(3, 3), &table);
-        let Some((_, Event::Session(of, FromSession::Attach(stream)))) = before else { panic!("{before:?}") };
-        assert_eq!((of, stream.attachment), (session(OTHER, 3), 3));
-        assert!(unattended.before(&detached(3, 3), &table).is_none(), "once");
-
-        let attaches = Event::Session(session(OTHER, 4), FromSession::Attach(Box::new(attach(4))));
-        assert!(unattended.before(&attaches, &table).is_none());
-        assert!(!unattended.concerns(&detached(4, 4), &table), "it has said itself what it has");
-        unattended.keep(&user, vec![(Some(session(OTHER, 5)), attach(5))]);
-        assert!(unattended.take(0, user.slot(), &table).is_empty());
-        unattended.forget(GATHER_MS);
-        assert!(!unattended.concerns(&detached(5, 5), &table), "it is long ago");
+        assert_eq!(ends(1, end), (vec!["detached"], 1, 0), "once");
+        assert_eq!(ends(0, end), (vec!["detached"], 0, 0), "it is over");
+        assert_eq!(
+            ends(1, SessionEnd { is_resumable: false, ..end }),
+            (vec!["detached"], 0, 0),
+            "it was closed"
+        );
+        assert_eq!(
+            ends(1, SessionEnd { is_alone: true, ..end }),
+            (vec!["detached"], 0, 0),
+            "nobody else is there"
+        );
+        let awaited = SessionEnd { is_to_attach: true, ..end };
+        assert_eq!(ends(1, awaited), (vec!["attach", "detached"], 0, 0), "it was told to");
+        for (max, until) in [(1, 1_000), (300, GATHER_MS)] {
+            unattended.ends(5, &user, of, &attached(max), end);
+            assert!(unattended.moved(5, &HashSet::new()).is_empty(), "others move");
+            assert!(unattended.forget(5 + until - 1));
+            assert!(!unattended.forget(5 + until), "it is long ago");
+        }
+        (0..2 * ENDED_MAX).for_each(|_| drop(unattended.ends(5, &user, of, &attached(9), end)));
+        assert_eq!(unattended.moved(6, &slots).len(), ENDED_MAX);
     }
 }

@@ -26,8 +26,8 @@ mod waking;
 
 pub use credentials::StoreCredentials;
 pub use local::{
-    SessionMessage, after, belongs_to, forget_session, is_here, is_to_attach, new_session, now, place_at,
-    reattached, send,
+    SessionMessage, after, belongs_to, forget_session, is_here, new_session, now, place_at, reattached, send,
+    session_ends,
 };
 pub use members::{Peers, Report, ToMember};
 pub use questions::Answer;

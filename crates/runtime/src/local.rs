@@ -13,14 +13,15 @@ use crate::timers::{Timer, Timers};
 use actix::{Addr, Message, Recipient};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use stentor_cluster::{Attaching, HandOvers, Retiring, Returned, Slots, Stalled, Unattended};
+use stentor_cluster::{Attaching, HandOvers, Retiring, Returned, SessionEnd, Slots, Stalled, Unattended};
 use stentor_engine::{
-    Ask, Command, Epoch, Event, Gate, Key, MemberId, Now, Output, Query, Reply, Rows, Sent, SessionKey, Slot,
-    ToSession, WriteSet,
+    Ask, Attachment, Command, Epoch, Event, Gate, Key, MemberId, Now, Output, Query, Reply, Rows, Sent,
+    SessionKey, Slot, ToSession, WriteSet,
 };
 use stentor_store::Question;
 
@@ -171,9 +172,27 @@ pub fn reattached(key: SessionKey) {
     with(|local| local.session_attached(key.serial));
 }
 
-/// Whether the session was told to attach anew, and has not done so: it may not have heard of it.
-pub fn is_to_attach(key: SessionKey) -> bool {
-    with(|local| local.attaching.awaits(key.serial)).unwrap_or(false)
+/// The session's connection is lost, or its stream was closed: its user is told, wherever that is or moves just now.
+pub fn session_ends(
+    key: SessionKey,
+    user: &Key,
+    attachment: &Attachment,
+    peer: Option<IpAddr>,
+    resumable: bool,
+) {
+    with(|local| {
+        let is_to_attach = local.attaching.awaits(key.serial);
+        let is_alone = local.slots.table().members().len() < 2;
+        let end = SessionEnd { is_resumable: resumable, is_to_attach, is_alone, peer };
+        let had_ended = local.unattended.has_ended();
+        for event in local.unattended.ends(now().monotonic, user, key, attachment, end) {
+            local.dispatch(None, user.clone(), event);
+        }
+        if !had_ended {
+            local.forget_ended();
+        }
+        local.flush();
+    });
 }
 
 /// Tells a session of this arbiter, after so long.

@@ -129,10 +129,7 @@ impl Local {
                     tracing::debug!(member = member.0, "dropped what an owner of before said");
                 }
                 ToMember::Event { source, key, epoch, event } => {
-                    // The end of a session goes on to the next owner, if that is to be told of its stream first.
-                    if self.slots.is_current(&key, epoch)
-                        || self.unattended.concerns(&event, self.slots.table())
-                    {
+                    if self.slots.is_current(&key, epoch) {
                         let event = self.shared.asked_by(member, event);
                         self.dispatch(source, key, event);
                     } else {

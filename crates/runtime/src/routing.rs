@@ -47,11 +47,6 @@ impl Local {
         if self.is_stalled() && event.is_gated() {
             return self.refused("too much waits for the lease", &key, event);
         }
-        if !self.slots.quiesces(key.slot())
-            && let Some((key, attach)) = self.unattended.before(&event, self.slots.table())
-        {
-            self.admit(None, key, attach);
-        }
         match self.slots.admit(&key, event) {
             Admission::Here(epoch, event) => self.deliver(key, epoch, event),
             Admission::There(member, epoch, event) => self.send_there(source, key, (member, epoch), event),
@@ -174,12 +169,19 @@ impl Local {
                     post_entity(&handle.address, StopIfIdle);
                 }
             }
-            Timer::Unattended => self.unattended.forget(now().monotonic),
+            Timer::Ended => self.forget_ended(),
             Timer::Session(serial, token) => {
                 if let Some((recipient, _)) = self.sessions.get(&serial) {
                     post(recipient, SessionMessage::Timer(token));
                 }
             }
+        }
+    }
+
+    /// Sessions that ended long ago are not spoken for any more; while there are others, this is done again.
+    pub(crate) fn forget_ended(&mut self) {
+        if self.unattended.forget(now().monotonic) {
+            self.timers.insert(Duration::from_millis(GATHER_MS), Timer::Ended);
         }
     }
 
@@ -217,9 +219,6 @@ impl Local {
             }
             !is_lost
         });
-        if !moved.lost.is_empty() {
-            self.timers.insert(Duration::from_millis(GATHER_MS), Timer::Unattended);
-        }
         for slot in moved.lost {
             self.retiring.forget(slot);
             self.hand_over_unattended(slot);
@@ -231,6 +230,9 @@ impl Local {
             self.admit(None, key, event);
         }
         self.send_returned();
+        for (key, events) in self.unattended.moved(now().monotonic, &moved.slots) {
+            events.into_iter().for_each(|event| self.dispatch(None, key.clone(), event));
+        }
         self.attach_sessions(version, &moved.slots, moved.gone);
         self.report_handed_over();
     }
@@ -324,7 +326,7 @@ impl Local {
 
     /// An entity has ended since its slot was to move, and has these managed streams. By now the slot may have moved.
     pub(crate) fn retired(&mut self, key: &Key, streams: Vec<(Option<SessionKey>, Attach)>) {
-        self.unattended.keep(key, streams);
+        self.unattended.retired(key, streams);
         if !self.slots.quiesces(key.slot()) {
             self.hand_over_unattended(key.slot());
             self.flush();
@@ -333,13 +335,7 @@ impl Local {
 
     /// Tells whoever has the slot now of streams of which no session tells it.
     fn hand_over_unattended(&mut self, slot: Slot) {
-        let lost = self.unattended.take(now().monotonic, slot, self.slots.table());
-        self.tell_of(lost);
-    }
-
-    /// Tells whoever has these users now of streams that have no session.
-    pub(crate) fn tell_of(&mut self, streams: Vec<(Key, Attach)>) {
-        for (key, stream) in streams {
+        for (key, stream) in self.unattended.take(slot, self.slots.table()) {
             for event in without_session(self.next_session(), stream) {
                 self.admit(None, key.clone(), event);
             }

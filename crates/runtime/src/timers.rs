@@ -16,8 +16,8 @@ pub(crate) enum Timer {
     Idle(Key),
     /// A session, by its serial.
     Session(u64, u64),
-    /// Slots have moved away a while ago.
-    Unattended,
+    /// Sessions ended a while ago.
+    Ended,
 }
 
 /// Timers of one arbiter.

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use stentor_cluster::wire::{Carried, Source};
 use stentor_cluster::{
-    Admission, Attaching, HandOvers, Retiring, Returned, Slots, Stalled, Unattended, declined,
+    Admission, Attaching, HandOvers, Retiring, Returned, SessionEnd, Slots, Stalled, Unattended, declined,
 };
 use stentor_engine::{Epoch, Event, Key, MemberId, Output, Query, Sent, SessionKey, Table, ToSession};
 use stentor_entities::Hosts;
@@ -89,8 +89,9 @@ impl Arbiter {
                 self.admit(Source::Member, key, Event::Timer(token), stage, out);
             }
             ToMember::Idle(key) => self.post(&key, Mail::StopIfIdle, stage),
-            // What an owner of before still says would be taken for what the next has to say.
-            ToMember::Session(_, (slot, epoch), _) if self.slots.is_stale(slot, epoch) => {
+            // What an owner of before still says would be taken for what the next has to say. What this arbiter has put into
+            // the session's mailbox is before all that it puts there since.
+            ToMember::Session(_, Source::Entity(slot, epoch), _) if self.slots.is_stale(slot, epoch) => {
                 stage.coverage.stale += 1;
             }
             ToMember::Session(serial, _, message) => self.tell_own(serial, message, stage, out),
@@ -140,7 +141,6 @@ impl Arbiter {
         let Some(session) = self.sessions.get_mut(&serial).filter(|session| !session.is_over()) else {
             return;
         };
-        stage.is_to_attach = self.attaching.awaits(serial);
         f(session, stage);
         self.hear(serial, stage, out);
     }
@@ -149,7 +149,6 @@ impl Arbiter {
     fn tell_own(&mut self, serial: u64, message: ToSession, stage: &mut Stage, out: &mut Outgoing) {
         let is_reattaching = matches!(message, ToSession::Reattach);
         if let Some(session) = self.sessions.get_mut(&serial) {
-            stage.is_to_attach = !is_reattaching && self.attaching.awaits(serial);
             session.user(message, stage);
             self.hear(serial, stage, out);
             if is_reattaching {
@@ -162,12 +161,6 @@ impl Arbiter {
     fn admit(&mut self, source: Source, key: Key, event: Event, stage: &mut Stage, out: &mut Outgoing) {
         if self.stalled.is_full() && event.is_gated() {
             return self.refused(&key, event, stage, out);
-        }
-        if !self.slots.quiesces(key.slot())
-            && let Some((key, attach)) = self.unattended.before(&event, self.slots.table())
-        {
-            stage.coverage.streams_cut += 1;
-            self.admit(Source::Member, key, attach, stage, out);
         }
         match self.slots.admit(&key, event) {
             Admission::Here(epoch, event) => self.deliver(key, epoch, event, stage, out),
@@ -232,6 +225,21 @@ impl Arbiter {
         for (key, event) in std::mem::take(&mut stage.said) {
             self.dispatch(Source::Member, key, event, stage, out);
         }
+        if let Some((user, attachment, is_resumable)) = stage.ended.take() {
+            let (now, session) =
+                (stage.time().monotonic, SessionKey { member: self.me, arbiter: self.number, serial });
+            let is_to_attach = self.attaching.awaits(serial);
+            let end = SessionEnd {
+                is_resumable,
+                is_to_attach,
+                is_alone: self.slots.table().members().len() < 2,
+                peer: None,
+            };
+            stage.coverage.streams_cut += u64::from(is_to_attach);
+            for event in self.unattended.ends(now, &user, session, &attachment, end) {
+                self.dispatch(Source::Member, user.clone(), event, stage, out);
+            }
+        }
         if self.sessions.get(&serial).is_some_and(Session::is_over) {
             self.session_attached(serial, stage);
         }
@@ -248,7 +256,9 @@ impl Arbiter {
         out: &mut Outgoing,
     ) {
         if session.member == self.me {
-            return stage.tell(self.end(), (owner.slot(), epoch), session.serial, message);
+            let is_own = session.arbiter == self.number;
+            let source = if is_own { Source::Member } else { Source::Entity(owner.slot(), epoch) };
+            return stage.tell(self.end(), source, session.serial, message);
         }
         let source = (owner.slot(), epoch);
         let (to, owner) = (session.member, Some(owner.clone()));

@@ -25,8 +25,8 @@ pub(crate) enum ToMember {
     Timer(Key, Epoch, u64),
     /// An entity has had nothing to do for a while.
     Idle(Key),
-    /// To a session, from its user, in this slot and epoch.
-    Session(u64, (Slot, Epoch), ToSession),
+    /// To a session, from its user, in this slot and epoch if that is to be looked at.
+    Session(u64, Source, ToSession),
     /// To a session, from its client.
     Wire(u64, FromClient),
     /// The kernel took what a session wrote up to this number.

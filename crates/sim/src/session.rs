@@ -312,14 +312,8 @@ impl Session {
 
     fn detach(&mut self, resumable: bool, stage: &mut Stage) {
         if let Some(attachment) = self.attachment.take() {
-            if stage.is_to_attach
-                && let Some(attach) = attachment.attach(None)
-            {
-                stage.coverage.streams_cut += 1;
-                self.tell_user(attach, stage);
-            }
             self.was_managed = attachment.is_managed();
-            self.tell_user(FromSession::Detached { attachment: attachment.number(), resumable }, stage);
+            stage.ended = Some((self.user.clone(), attachment, resumable));
         } else if self.asking.take().is_some() {
             self.tell_user(FromSession::Gone, stage);
         }

@@ -12,7 +12,10 @@ use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::fmt;
 use stentor_cluster::Question;
-use stentor_engine::{Epoch, Event, Key, LogId, MemberId, Now, RegisterReply, Slot, StreamId, ToSession};
+use stentor_cluster::wire::Source;
+use stentor_engine::{
+    Attachment, Epoch, Event, Key, LogId, MemberId, Now, RegisterReply, Slot, StreamId, ToSession,
+};
 use stentor_store::Unsynced;
 use stentor_xmpp::{BareJid, Counter, FullJid, Stanza};
 
@@ -136,10 +139,10 @@ pub(crate) struct Stage {
     pub clock: Clock,
     /// Whether effects may leave it.
     pub may_release: bool,
-    /// The session that something happens to was told to attach, and has not done so.
-    pub is_to_attach: bool,
     /// What a session has just said, to whom.
     pub said: Vec<(Key, Event)>,
+    /// It ended then: its user, what it had, and whether it can be resumed.
+    pub ended: Option<(Key, Attachment, bool)>,
     /// Processes that serve.
     pub serving: Vec<Place>,
     /// Load and faults are over.
@@ -165,8 +168,8 @@ impl Stage {
             here: Place { at: 0, incarnation: 0 },
             clock: Clock { boot: 0, rate: 1_000, unix: BEGIN },
             may_release: true,
-            is_to_attach: false,
             said: Vec::new(),
+            ended: None,
             serving: Vec::new(),
             is_ending: false,
             is_calm: false,
@@ -221,7 +224,7 @@ impl Stage {
     }
 
     /// To a session, from an entity in this slot and epoch.
-    pub(crate) fn tell(&mut self, from: End, source: (Slot, Epoch), session: u64, message: ToSession) {
+    pub(crate) fn tell(&mut self, from: End, source: Source, session: u64, message: ToSession) {
         self.send(from, End::Session(session), ToMember::Session(session, source, message));
     }
 

@@ -14,7 +14,7 @@ use stentor_cluster::wire::Source;
 use stentor_engine::{Ask, Command, Event, Key, Planted};
 
 /// What a run is to show.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// How many members there are; one has a disk of its own, several share a store.
     pub members: usize,
@@ -37,8 +37,8 @@ impl Default for Options {
 pub struct Failure {
     /// Of the run.
     pub seed: u64,
-    /// How many members there were.
-    pub members: usize,
+    /// How it was run.
+    pub options: Options,
     /// Milliseconds since it began.
     pub at: u64,
     /// Which promise.
@@ -47,8 +47,9 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, members, at, what } = self;
-        let again = format!("./scripts/sim --members {members} --seed {seed} --trace");
+        let Self { seed, options: Options { members, is_calm, .. }, at, what } = self;
+        let calm = if *is_calm { " --calm" } else { "" };
+        let again = format!("./scripts/sim --members {members} --seed {seed}{calm} --trace");
         write!(f, "seed {seed} with {members} members, after {at} ms: {what}\nagain: {again}")
     }
 }
@@ -93,8 +94,8 @@ pub fn run(seed: u64, options: Options) -> Result<Coverage, Failure> {
     }
     let stage = world.stage;
     if let Some(what) = stage.history.violation() {
-        let (members, at, what) = (options.members, stage.queue.now(), what.to_owned());
-        return Err(Failure { seed, members, at, what });
+        let (at, what) = (stage.queue.now(), what.to_owned());
+        return Err(Failure { seed, options, at, what });
     }
     let mut coverage = stage.coverage;
     stage.history.count(&mut coverage);

@@ -11,10 +11,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use stentor_engine::limits::{ATTACH_TIME_MAX, ENTITY_EVENTS_MAX};
 use stentor_engine::{
-    Attach, Effects, Event, Expected, FromSession, LogId, MemberId, Now, OutboundCopy, SessionKey, Snapshot,
-    TakenOver, ToSession, Unconfirmed,
+    Attach, Effects, Event, Expected, FromSession, LogId, MemberId, Now, OutboundCopy, SessionKey, TakenOver,
+    ToSession, Unconfirmed,
 };
-use stentor_xmpp::{Counter, Kind, PresenceType, Stanza, StreamCondition, StreamError, Unacknowledged};
+use stentor_xmpp::{Counter, Kind, Stanza, StreamCondition, StreamError, Unacknowledged};
 
 /// Sessions that were told to attach and have not; a session that is forgotten is told again when it speaks again.
 const STRANGERS_MAX: usize = 32;
@@ -23,15 +23,15 @@ const STRANGERS_MAX: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Gathering {
     /// Others may come than those that are expected.
-    is_open: bool,
+    pub(super) is_open: bool,
     /// Not here yet.
-    expected: Vec<Expected>,
+    pub(super) expected: Vec<Expected>,
     /// They will not come.
-    gone: Vec<Expected>,
+    pub(super) gone: Vec<Expected>,
     /// What those that came had under way.
     replays: Vec<(u64, Replay)>,
     /// Events that wait, in order.
-    deferred: VecDeque<Event>,
+    pub(super) deferred: VecDeque<Event>,
 }
 
 /// Inbound stanzas that a session hands over.
@@ -225,6 +225,9 @@ impl User {
             if other.origin > attach.attachment {
                 return refuse(StreamCondition::Conflict);
             }
+            if other.origin == attach.attachment {
+                return self.restore_again(now, session, index, attach, effects);
+            }
             if self.gathering.is_some() && attach.snapshot.presence.is_some() {
                 // Contacts know the newer one by now, and hear nothing of the change.
                 other.presence = None;
@@ -261,6 +264,29 @@ impl User {
         self.resources.push(resource);
         attach.taken.into_iter().for_each(|entry| self.inbox.take(entry));
         Some((attachment, Replay { first: attach.confirmed + 1, copies: attach.unconfirmed }))
+    }
+
+    /// The same attachment is handed over twice: by the owner before, as a stream that waits to be resumed, and by the
+    /// member of its session, which could not know that. Who knows more of it is taken at his word.
+    fn restore_again(
+        &mut self,
+        now: Now,
+        session: SessionKey,
+        index: usize,
+        attach: Attach,
+        effects: &mut Effects,
+    ) -> Option<(u64, Replay)> {
+        let known = self.resources.get(index)?;
+        let queue = known.management.as_deref().map(|management| &management.queue);
+        let sent = queue.map_or_else(Counter::default, |queue| queue.acknowledged().plus(queue.len() as u32));
+        let told = attach.acknowledged.plus(attach.unacknowledged.len() as u32);
+        // Counters wrap around.
+        let is_behind = sent != told && told.since(sent) < u32::MAX / 2;
+        if known.handled > attach.confirmed || known.handled == attach.confirmed && !is_behind {
+            return None;
+        }
+        self.forget_resource(index);
+        self.restore(now, session, attach, effects)
     }
 
     /// What the client of a resource has not acknowledged. An entry that is not in the log any more was settled by
@@ -343,43 +369,6 @@ impl User {
         resource.is_recorded = self.online.take(resource.name());
         self.resources.push(resource);
         self.end_resource(now, self.resources.len() - 1, None, effects);
-    }
-
-    /// What sessions would hand over of managed streams, for the next owner of the slot; and their sessions, of those that
-    /// do not wait to be resumed.
-    pub fn streams(&self) -> Vec<(Option<SessionKey>, Attach)> {
-        self.resources.iter().filter_map(|resource| resource.managed(|| self.taken_in_log())).collect()
-    }
-
-    /// What the successor of this user is to hear first; its sessions are told to attach.
-    pub(crate) fn left(self, effects: &mut Effects) -> Vec<Event> {
-        let (mut expected, attachments, mut gathers) = (Vec::new(), self.attachments, false);
-        for resource in self.resources {
-            if let Some(session) = resource.session {
-                effects.session(session, ToSession::Reattach);
-            }
-            let (session, snapshot) = (resource.session, resource.snapshot());
-            expected.push(Expected { session, jid: resource.jid, snapshot });
-        }
-        for jid in self.ended {
-            let mut presence = Stanza::presence(PresenceType::Available);
-            presence.set_from(Some(jid.clone().into()));
-            let snapshot = Snapshot { presence: Some(presence), ..Snapshot::default() };
-            expected.push(Expected { session: None, jid, snapshot });
-        }
-        let mut events = VecDeque::new();
-        if let Some(gathering) = self.gathering {
-            gathers = gathering.is_open;
-            expected.extend(gathering.expected.into_iter().chain(gathering.gone));
-            events = gathering.deferred;
-        }
-        events.push_front(Event::TakenOver(TakenOver {
-            gathers,
-            is_given: false,
-            attachments,
-            resources: expected,
-        }));
-        events.into()
     }
 }
 

@@ -11,6 +11,7 @@ mod binding;
 mod entry;
 mod inbox;
 mod iq;
+mod leaving;
 mod load;
 mod online;
 mod outbox;
@@ -195,7 +196,7 @@ impl Entity for User {
 
     fn retire(&mut self, now: Now, effects: &mut Effects) {
         self.record_told(now, effects);
-        self.exchange_if_due(effects);
+        self.pay_all(effects);
     }
 
     fn is_idle(&self) -> bool {

@@ -126,12 +126,21 @@ impl User {
         }
     }
 
-    /// It is time, or the slot is to be given away: who was told nothing by the owner that was lost cannot know that from
-    /// the next one, which asks only who is there.
+    /// It is time to exchange presence with all contacts, since the owner before was lost.
     pub(crate) fn exchange_if_due(&mut self, effects: &mut Effects) {
         if std::mem::take(&mut self.owed.is_exchange_due) {
             self.exchange_again(None, effects);
         }
+    }
+
+    /// The slot is to be given away. Whatever is owed is paid now: the next owner asks only who is there.
+    pub(crate) fn pay_all(&mut self, effects: &mut Effects) {
+        for contact in std::mem::take(&mut self.owed.contacts) {
+            if !self.owed.is_exchange_due {
+                self.exchange_again(Some(&contact), effects);
+            }
+        }
+        self.exchange_if_due(effects);
     }
 
     fn jid_number(&self) -> u32 {

@@ -7,6 +7,8 @@ const A2: &str = "alice@a.example/y";
 const B: &str = "bob@b.example/x";
 const ALICE: &str = "alice@a.example";
 const BOB: &str = "bob@b.example";
+const NO_ROOM: &str =
+    "<error type='wait'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
 const GONE: &str = "<presence …from='alice@a.example/x' …type='unavailable'/>";
 
 fn friends() -> Scene {
@@ -141,6 +143,28 @@ fn who_went_while_nobody_heard_it_is_asked_for_before_a_slot_is_given_away() {
     assert!(told.iter().all(|presence| !presence.contains("unavailable")), "{told:?}");
 }
 
+/// The same if there was no room for what was said to a contact.
+#[test]
+fn who_is_owed_an_exchange_has_it_before_a_slot_is_given_away() {
+    let mut scene = friends();
+    scene.closes(A);
+    // It came to the owner, and not to the client.
+    scene.clear();
+    let moves = |scene: &mut Scene| {
+        scene.is_given(BOB);
+        scene.attaches(B);
+        scene.gathered(BOB);
+    };
+    moves(&mut scene);
+    scene.passes(5);
+    scene.gets(B, &["<presence …from='alice@a.example/y'/>"]);
+    scene.sends(A2, &format!("<presence type='error' to='{BOB}'>{NO_ROOM}</presence>"));
+    moves(&mut scene);
+    let told = scene.take(B);
+    let is_gone = |presence: &String| presence.contains(" from='alice@a.example/x' type='unavailable'");
+    assert!(told.iter().any(is_gone), "{told:?}");
+}
+
 #[test]
 fn a_resource_that_went_in_the_ordinary_way_is_on_record_no_more() {
     let mut scene = friends();
@@ -242,9 +266,7 @@ fn a_contact_for_whom_there_was_no_room_is_told_later_and_asked() {
     let mut scene = friends();
     scene.sends(A2, "<presence type='unavailable'/>");
     scene.clear();
-    let refused =
-        "<error type='wait'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
-    scene.sends(B, &format!("<presence type='error' to='{ALICE}'>{refused}</presence>"));
+    scene.sends(B, &format!("<presence type='error' to='{ALICE}'>{NO_ROOM}</presence>"));
     scene.gets(B, &[]);
     scene.passes(5);
     scene.gets(A, &["<presence …from='bob@b.example/x'/>"]);

@@ -250,13 +250,9 @@ impl Session {
 
     fn detach(&mut self, resumable: bool) {
         if let Some(attachment) = self.attachment.take() {
-            // Its user's next owner knows nothing of it.
-            if self.key.is_some_and(stentor_runtime::is_to_attach)
-                && let Some(attach) = attachment.attach(Some(self.address))
-            {
-                self.tell_user(attach);
+            if let (Some(session), Some(user)) = (self.key, &self.user) {
+                stentor_runtime::session_ends(session, user, &attachment, Some(self.address), resumable);
             }
-            self.tell_user(FromSession::Detached { attachment: attachment.number(), resumable });
         } else if self.asking.take().is_some() {
             self.tell_user(FromSession::Gone);
         }

@@ -175,8 +175,9 @@ impl Handler<Lose> for Session {
     type Result = ();
 
     fn handle(&mut self, _: Lose, context: &mut Self::Context) {
-        let attachment = self.attachment.as_ref().expect("it has a resource").number();
-        self.tell_user(FromSession::Detached { attachment, resumable: true });
+        let attachment = self.attachment.as_ref().expect("it has a resource");
+        let session = self.key.expect("it has started");
+        stentor_runtime::session_ends(session, &self.user, attachment, None, true);
         self.key.into_iter().for_each(stentor_runtime::forget_session);
         context.stop();
     }

@@ -83,7 +83,7 @@ impl Arbiter {
         if retires {
             let streams = self.entities.get(&key).map(|actor| actor.shell.entity().streams());
             self.ended(&key, stage);
-            self.unattended.keep(&key, streams.unwrap_or_default());
+            self.unattended.retired(&key, streams.unwrap_or_default());
             if !self.slots.quiesces(key.slot()) {
                 self.hand_over_unattended(key.slot(), stage, out);
             }

@@ -19,11 +19,7 @@ impl Arbiter {
                 stage.coverage.stale += 1;
                 stage.trace(|| format!("from {member:?}: an owner of before: {carried:?}"));
             }
-            // The end of a session goes on to the next owner, if that is to be told of its stream first.
-            Carried::Event { source, target, epoch, event }
-                if self.slots.is_current(&target, epoch)
-                    || self.unattended.concerns(&event, self.slots.table()) =>
-            {
+            Carried::Event { source, target, epoch, event } if self.slots.is_current(&target, epoch) => {
                 self.dispatch(source, target, event, stage, out);
             }
             Carried::Event { source, target, epoch, event } => {
@@ -32,8 +28,8 @@ impl Arbiter {
                 let carried = Carried::Returned { source, target, epoch, event, version };
                 out.parcels.push(Parcel { to: member, owner: None, carried });
             }
-            Carried::Session { source, session, message } => {
-                stage.tell(self.end(), source, session.serial, message);
+            Carried::Session { session, message, .. } => {
+                stage.tell(self.end(), Source::Member, session.serial, message);
             }
             Carried::Returned { target, event, .. } if is_overtaken(&event) => {
                 stage.coverage.overtaken += 1;

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use stentor_cluster::wire::Source;
 use stentor_cluster::{Round, without_session};
-use stentor_engine::{Ask, Attach, Command, Event, Key, MemberId, SessionKey, Slot, Table, ToSession};
+use stentor_engine::{Ask, Command, Event, Key, MemberId, SessionKey, Slot, Table, ToSession};
 
 impl Arbiter {
     /// A newer table: entities of slots that are another's are dropped with all they had not let go, sessions of
@@ -34,12 +34,17 @@ impl Arbiter {
         for (key, event) in self.returned.take(version) {
             self.dispatch(Source::Member, key, event, stage, out);
         }
+        for (key, events) in self.unattended.moved(stage.time().monotonic, &moved.slots) {
+            stage.coverage.streams_cut += 1;
+            for event in events {
+                self.dispatch(Source::Member, key.clone(), event, stage, out);
+            }
+        }
         let mut waited_for = BTreeSet::new();
         for (serial, session) in &self.sessions {
             if !session.is_over() && moved.slots.contains(&session.slot()) {
                 waited_for.insert(*serial);
-                let source = (session.slot(), self.slots.table().owner(session.slot()).epoch);
-                stage.tell(End::Arbiter(self.number), source, *serial, ToSession::Reattach);
+                stage.tell(End::Arbiter(self.number), Source::Member, *serial, ToSession::Reattach);
             }
         }
         self.attaching.begin(version, waited_for, moved.gone);
@@ -142,15 +147,7 @@ impl Arbiter {
 
     /// Tells whoever has the slot now of streams of which no session tells it.
     pub(super) fn hand_over_unattended(&mut self, slot: Slot, stage: &mut Stage, out: &mut Outgoing) {
-        let now = stage.time().monotonic;
-        self.unattended.forget(now);
-        let lost = self.unattended.take(now, slot, self.slots.table());
-        self.tell_of(lost, stage, out);
-    }
-
-    /// Tells whoever has these users now of streams that have no session.
-    fn tell_of(&mut self, streams: Vec<(Key, Attach)>, stage: &mut Stage, out: &mut Outgoing) {
-        for (key, stream) in streams {
+        for (key, stream) in self.unattended.take(slot, self.slots.table()) {
             stage.coverage.streams_moved += 1;
             self.actors += 1;
             // Clients' sessions are counted from the other end.
