@@ -17,4 +17,4 @@ pub use gossip::{Gossip, GossipConfig, GossipEvent, GossipKeys, GossipOutput, Go
 pub use peer::PeerMessage;
 pub use slots::{Admission, Moved, Slots};
 pub use steward::{Action, Ending, Hint, Question, Steward};
-pub use unattended::{SessionEnd, Unattended, without_session};
+pub use unattended::{EndReason, SessionEnd, Unattended, without_session};

@@ -26,11 +26,22 @@ struct Ended {
     until: u64,
 }
 
+/// EndReason a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// Its client closed the stream, which cannot be resumed.
+    Closed,
+    /// Its connection is lost.
+    Lost,
+    /// It was told to, by its user, which knows then, or for want of room.
+    Told,
+}
+
 /// How a session of this arbiter ends.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionEnd {
-    /// Whether the connection was lost, and the stream was not closed.
-    pub is_resumable: bool,
+    /// EndReason.
+    pub why: EndReason,
     /// Whether the session was told to attach to the next owner of its user, and has not done so.
     pub is_to_attach: bool,
     /// Whether there is no other member to which its user may move.
@@ -47,19 +58,20 @@ impl Unattended {
         user: &Key,
         session: SessionKey,
         attachment: &Attachment,
-        SessionEnd { is_resumable, is_to_attach, is_alone, peer }: SessionEnd,
+        SessionEnd { why, is_to_attach, is_alone, peer }: SessionEnd,
     ) -> Vec<Event> {
         let mut told = Vec::with_capacity(2);
         if is_to_attach {
             told.extend(attachment.attach(peer));
-        } else if is_resumable
+        } else if why == EndReason::Lost
             && !is_alone
             && attachment.stream().is_some()
             && let Some(FromSession::Attach(stream)) = attachment.attach(peer)
         {
             self.note_ended(now, user.clone(), session, *stream);
         }
-        told.push(FromSession::Detached { attachment: attachment.number(), resumable: is_resumable });
+        let resumable = why != EndReason::Closed;
+        told.push(FromSession::Detached { attachment: attachment.number(), resumable });
         told.into_iter().map(|event| Event::Session(session, event)).collect()
     }
 
@@ -195,7 +207,7 @@ mod tests {
     fn who_has_just_ended_is_spoken_for_where_its_user_moves() {
         let user = user();
         let slots = HashSet::from([user.slot()]);
-        let end = SessionEnd { is_resumable: true, is_to_attach: false, is_alone: false, peer: None };
+        let end = SessionEnd { why: EndReason::Lost, is_to_attach: false, is_alone: false, peer: None };
         let of = session(OTHER, 3);
         let mut unattended = Unattended::default();
         let mut ends = |max, end| {
@@ -212,11 +224,9 @@ mod tests {
         };
         assert_eq!(ends(1, end), (vec!["detached"], 1, 0), "once");
         assert_eq!(ends(0, end), (vec!["detached"], 0, 0), "it is over");
-        assert_eq!(
-            ends(1, SessionEnd { is_resumable: false, ..end }),
-            (vec!["detached"], 0, 0),
-            "it was closed"
-        );
+        for why in [EndReason::Closed, EndReason::Told] {
+            assert_eq!(ends(1, SessionEnd { why, ..end }), (vec!["detached"], 0, 0), "{why:?}");
+        }
         assert_eq!(
             ends(1, SessionEnd { is_alone: true, ..end }),
             (vec!["detached"], 0, 0),

@@ -33,3 +33,4 @@ pub use members::{Peers, Report, ToMember};
 pub use questions::Answer;
 pub use socket::Socket;
 pub use start::{Administration, Derive, Membership, Runtime, Shared, StartError};
+pub use stentor_cluster::EndReason;

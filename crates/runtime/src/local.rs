@@ -18,7 +18,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use stentor_cluster::{Attaching, HandOvers, Retiring, Returned, SessionEnd, Slots, Stalled, Unattended};
+use stentor_cluster::{
+    Attaching, EndReason, HandOvers, Retiring, Returned, SessionEnd, Slots, Stalled, Unattended,
+};
 use stentor_engine::{
     Ask, Attachment, Command, Epoch, Event, Gate, Key, MemberId, Now, Output, Query, Reply, Rows, Sent,
     SessionKey, Slot, ToSession, WriteSet,
@@ -172,18 +174,18 @@ pub fn reattached(key: SessionKey) {
     with(|local| local.session_attached(key.serial));
 }
 
-/// The session's connection is lost, or its stream was closed: its user is told, wherever that is or moves just now.
+/// The session ends, and its user is told, wherever that is or moves just now.
 pub fn session_ends(
     key: SessionKey,
     user: &Key,
     attachment: &Attachment,
     peer: Option<IpAddr>,
-    resumable: bool,
+    why: EndReason,
 ) {
     with(|local| {
         let is_to_attach = local.attaching.awaits(key.serial);
         let is_alone = local.slots.table().members().len() < 2;
-        let end = SessionEnd { is_resumable: resumable, is_to_attach, is_alone, peer };
+        let end = SessionEnd { why, is_to_attach, is_alone, peer };
         let had_ended = local.unattended.has_ended();
         for event in local.unattended.ends(now().monotonic, user, key, attachment, end) {
             local.dispatch(None, user.clone(), event);

@@ -225,12 +225,12 @@ impl Arbiter {
         for (key, event) in std::mem::take(&mut stage.said) {
             self.dispatch(Source::Member, key, event, stage, out);
         }
-        if let Some((user, attachment, is_resumable)) = stage.ended.take() {
+        if let Some((user, attachment, why)) = stage.ended.take() {
             let (now, session) =
                 (stage.time().monotonic, SessionKey { member: self.me, arbiter: self.number, serial });
             let is_to_attach = self.attaching.awaits(serial);
             let end = SessionEnd {
-                is_resumable,
+                why,
                 is_to_attach,
                 is_alone: self.slots.table().members().len() < 2,
                 peer: None,

@@ -63,7 +63,7 @@ impl Stage {
     /// Plans that members leave, each to come back, while nothing goes wrong: in `from..to`.
     pub(crate) fn plan_drains(&mut self, from: u64, to: u64) {
         self.is_calm = true;
-        for _ in 0..self.plan.members {
+        for _ in 0..2 * self.plan.members {
             let at = from + self.random.below(to.saturating_sub(from));
             let drain = Fault::Drain(self.random.below(self.plan.members as u64) as usize);
             self.queue.after(at, Happening::Fault(drain));

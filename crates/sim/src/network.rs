@@ -136,6 +136,7 @@ impl Stage {
     pub(crate) fn died(&mut self, place: Place) {
         self.network.alive.remove(&place.at);
         self.serving.retain(|other| *other != place);
+        self.draining = self.draining.filter(|other| *other != place);
         for connection in self.network.of(place.at) {
             let Some(found) = self.network.connections.remove(&connection) else { continue };
             let [a, b] = found.ends;

@@ -7,6 +7,7 @@ mod attaching;
 use crate::queue::End;
 use crate::stage::{FromClient, FromServer, Happening, Stage};
 use std::collections::VecDeque;
+use stentor_cluster::EndReason;
 use stentor_engine::{Asking, Attachment, Event, FromSession, Key, SessionKey, Slot, ToSession};
 
 /// Outbound stanzas after which the user is told that they were passed on.
@@ -261,7 +262,8 @@ impl Session {
             ToSession::Reattach => self.attach(stage),
             ToSession::End(_) => {
                 stage.coverage.replaced += 1;
-                self.lose(stage);
+                self.detach(EndReason::Told, stage);
+                self.end(stage);
             }
         }
         self.go_on(stage);
@@ -285,7 +287,7 @@ impl Session {
             self.write(FromServer::Acknowledge(handled), stage);
         }
         if self.is_closing {
-            self.detach(false, stage);
+            self.detach(EndReason::Closed, stage);
             self.end(stage);
         }
     }
@@ -305,15 +307,15 @@ impl Session {
     /// The connection is gone, or as good as gone.
     pub(crate) fn lose(&mut self, stage: &mut Stage) {
         if !self.is_over {
-            self.detach(true, stage);
+            self.detach(EndReason::Lost, stage);
             self.end(stage);
         }
     }
 
-    fn detach(&mut self, resumable: bool, stage: &mut Stage) {
+    fn detach(&mut self, why: EndReason, stage: &mut Stage) {
         if let Some(attachment) = self.attachment.take() {
             self.was_managed = attachment.is_managed();
-            stage.ended = Some((self.user.clone(), attachment, resumable));
+            stage.ended = Some((self.user.clone(), attachment, why));
         } else if self.asking.take().is_some() {
             self.tell_user(FromSession::Gone, stage);
         }

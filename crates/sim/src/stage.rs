@@ -11,8 +11,8 @@ use crate::random::Random;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::fmt;
-use stentor_cluster::Question;
 use stentor_cluster::wire::Source;
+use stentor_cluster::{EndReason, Question};
 use stentor_engine::{
     Attachment, Epoch, Event, Key, LogId, MemberId, Now, RegisterReply, Slot, StreamId, ToSession,
 };
@@ -141,10 +141,12 @@ pub(crate) struct Stage {
     pub may_release: bool,
     /// What a session has just said, to whom.
     pub said: Vec<(Key, Event)>,
-    /// It ended then: its user, what it had, and whether it can be resumed.
-    pub ended: Option<(Key, Attachment, bool)>,
+    /// It ended then: its user, what it had, and why.
+    pub ended: Option<(Key, Attachment, EndReason)>,
     /// Processes that serve.
     pub serving: Vec<Place>,
+    /// The process that leaves by plan, if one does.
+    pub draining: Option<Place>,
     /// Load and faults are over.
     pub is_ending: bool,
     /// Nothing goes wrong but with clients and their connections.
@@ -171,6 +173,7 @@ impl Stage {
             said: Vec::new(),
             ended: None,
             serving: Vec::new(),
+            draining: None,
             is_ending: false,
             is_calm: false,
             connections: 0,

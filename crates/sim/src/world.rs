@@ -270,7 +270,11 @@ impl World {
             Fault::Continue(place) => self.go_on(place),
             Fault::Drain(at) => {
                 let process = self.processes.get(at).and_then(Option::as_ref);
-                if let Some(place) = process.map(|process| process.place) {
+                // One at a time: else there may be nobody to take what it has.
+                let is_fit =
+                    self.stage.serving.len() == self.processes.len() && self.stage.draining.is_none();
+                if let Some(place) = process.map(|process| process.place).filter(|_| is_fit) {
+                    self.stage.draining = Some(place);
                     self.happen(place, ToProcess::Drain);
                 }
             }

@@ -28,7 +28,7 @@ const STREAMS_MAX: usize = 256;
 /// Bits of an attachment's number below those of the epoch.
 const TIME_BITS: u32 = 40;
 /// The last epoch that has numbers of its own.
-const EPOCHS: u64 = (1 << (timer::ATTACHMENT_BITS - TIME_BITS)) - 1;
+pub(crate) const EPOCHS: u64 = (1 << (timer::ATTACHMENT_BITS - TIME_BITS)) - 1;
 
 /// A stream that is over, of which its client may still ask how far it was handled.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,6 +79,11 @@ pub(crate) fn handled_json(count: u64, at: u64, resumed_by: u64) -> String {
 /// the member is the same, and so is its clock. Sixteen a millisecond for two years in each of two million epochs.
 fn attachments_from(epoch: Epoch, now: Now) -> u64 {
     (epoch.0.min(EPOCHS) << TIME_BITS) | now.monotonic.saturating_mul(16).min((1 << TIME_BITS) - 1)
+}
+
+/// The epoch in which an attachment got its number.
+pub(crate) fn epoch_of(attachment: u64) -> u64 {
+    attachment >> TIME_BITS
 }
 
 fn field(value: &[u8], name: &str) -> Option<u64> {

@@ -143,6 +143,21 @@ fn who_went_while_nobody_heard_it_is_asked_for_before_a_slot_is_given_away() {
     assert!(told.iter().all(|presence| !presence.contains("unavailable")), "{told:?}");
 }
 
+#[test]
+fn who_was_not_reached_by_an_owner_asks_whom_it_missed_then() {
+    let mut scene = friends();
+    // Its session does not attach in time.
+    scene.moves(BOB);
+    scene.gathered(BOB);
+    scene.closes(A);
+    scene.passes(10);
+    scene.is_given(BOB);
+    scene.attaches(B);
+    scene.gathered(BOB);
+    scene.passes(5);
+    scene.gets(B, &["<presence …from='alice@a.example/y'/>", GONE]);
+}
+
 /// The same if there was no room for what was said to a contact.
 #[test]
 fn who_is_owed_an_exchange_has_it_before_a_slot_is_given_away() {

@@ -7,6 +7,7 @@ use actix::{AsyncContext, Context};
 use std::time::{Duration, Instant};
 use stentor_auth::SaslFailure;
 use stentor_engine::{Asking, Key, StreamId};
+use stentor_runtime::EndReason;
 use stentor_stream::{Action, Progress, limits as stream_limits};
 use stentor_xmpp::{Condition, Counter, Stanza};
 
@@ -219,7 +220,7 @@ impl Session {
 
     /// Closes our side.
     pub(super) fn close(&mut self) {
-        self.detach(false);
+        self.detach(EndReason::Closed);
         if let Some(stream) = &mut self.stream {
             stream.close(&mut self.output);
             self.is_settling = true;
@@ -229,7 +230,7 @@ impl Session {
 
     /// Both sides are closed, or one failed.
     fn end(&mut self) {
-        self.detach(false);
+        self.detach(EndReason::Closed);
         if self.phase == Phase::Open {
             self.phase = Phase::Ending;
             self.after(stream_limits::CLOSE_TIME_MAX, token::CLOSE);

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use stentor_engine::{Asking, Attachment, FromSession, Key, SessionKey};
-use stentor_runtime::SessionMessage;
+use stentor_runtime::{EndReason, SessionMessage};
 use stentor_stream::{ClientStream, Connection, Deadline, RateLimit};
 use stentor_xmpp::{BareJid, Stanza, StreamCondition};
 use tokio::net::TcpStream;
@@ -235,7 +235,7 @@ impl Session {
     /// closed.
     fn lose(&mut self) {
         self.phase = Phase::Over;
-        self.detach(!self.is_closing);
+        self.detach(EndReason::Lost);
     }
 
     /// The process ends. Clients resume a stream whose connection was lost, and not all of them one that was ended.
@@ -248,10 +248,11 @@ impl Session {
         }
     }
 
-    fn detach(&mut self, resumable: bool) {
+    fn detach(&mut self, why: EndReason) {
         if let Some(attachment) = self.attachment.take() {
+            let why = if self.is_closing { EndReason::Closed } else { why };
             if let (Some(session), Some(user)) = (self.key, &self.user) {
-                stentor_runtime::session_ends(session, user, &attachment, Some(self.address), resumable);
+                stentor_runtime::session_ends(session, user, &attachment, Some(self.address), why);
             }
         } else if self.asking.take().is_some() {
             self.tell_user(FromSession::Gone);
@@ -278,7 +279,7 @@ impl Session {
     }
 
     fn detach_and_end(&mut self) {
-        self.detach(false);
+        self.detach(EndReason::Closed);
         self.phase = Phase::Over;
     }
 
@@ -334,7 +335,7 @@ impl Actor for Session {
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        self.detach(!self.is_closing);
+        self.detach(EndReason::Lost);
         if let Some(key) = self.key {
             stentor_runtime::forget_session(key);
         }

@@ -2,6 +2,7 @@
 
 use super::{Phase, Session, token};
 use stentor_engine::{Attachment, ToSession};
+use stentor_runtime::EndReason;
 use stentor_stream::Enabled;
 use stentor_xmpp::Condition;
 
@@ -39,7 +40,7 @@ impl Session {
             }
             ToSession::End(error) => {
                 // Most often the user has let the attachment go already; not if it, or its gate, refused an event.
-                self.detach(!self.is_closing);
+                self.detach(EndReason::Told);
                 self.fail(error);
             }
             ToSession::Attached { attachment, inbound } => self.attached(attachment, inbound),

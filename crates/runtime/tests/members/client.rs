@@ -3,7 +3,7 @@
 use crate::pair::Member;
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
 use stentor_engine::{Asking, Attachment, Event, FromSession, Key, SessionKey, StreamId, ToSession};
-use stentor_runtime::SessionMessage;
+use stentor_runtime::{EndReason, SessionMessage};
 use stentor_xmpp::{BareJid, Counter, Stanza};
 use tokio::sync::mpsc;
 
@@ -177,7 +177,7 @@ impl Handler<Lose> for Session {
     fn handle(&mut self, _: Lose, context: &mut Self::Context) {
         let attachment = self.attachment.as_ref().expect("it has a resource");
         let session = self.key.expect("it has started");
-        stentor_runtime::session_ends(session, &self.user, attachment, None, true);
+        stentor_runtime::session_ends(session, &self.user, attachment, None, EndReason::Lost);
         self.key.into_iter().for_each(stentor_runtime::forget_session);
         context.stop();
     }
