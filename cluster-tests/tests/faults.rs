@@ -179,6 +179,17 @@ fn incarnation(cluster: &Cluster, name: &str) -> Result<(Value, Value)> {
     Ok((of(&["status"], "process")?, of(&["cluster", "status"], "member")?))
 }
 
+/// What a member that was taken out tried since then, and what it tells of it before it begins anew: write sets that the
+/// store refused, and effects that did not leave.
+fn tried_in_vain(cluster: &Cluster, name: &str) -> Result<(u64, u64)> {
+    let log = cluster.log_of(name);
+    let told = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut told = told.filter(|event| event.get("write_sets_refused").is_some());
+    let event = told.next().ok_or("it does not tell what it tried")?;
+    let count = |key: &str| event.get(key).and_then(Value::as_u64).ok_or(format!("no {key}: {event}"));
+    Ok((count("write_sets_refused")?, count("effects_withheld")?))
+}
+
 /// It stands still for longer than its lease lasts, with what clients go on sending to it, and then goes on.
 fn one_hangs(cluster: &mut Cluster, place: usize) -> Result {
     let expected = affected(cluster, place)?;
@@ -192,6 +203,8 @@ fn one_hangs(cluster: &mut Cluster, place: usize) -> Result {
     let after = incarnation(cluster, at(place))?;
     assert_eq!(before.0, after.0, "the process is the same");
     assert_ne!(before.1, after.1, "the incarnation is another");
+    let (writes, effects) = tried_in_vain(cluster, at(place))?;
+    println!("it tried {writes} write sets and {effects} effects that were not accepted");
     verdict(load, &expected)
 }
 

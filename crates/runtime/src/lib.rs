@@ -12,6 +12,7 @@ pub mod cluster;
 mod credentials;
 mod entities;
 mod entity_actor;
+mod figures;
 pub mod limits;
 mod local;
 mod lookalikes;
@@ -25,9 +26,10 @@ mod timers;
 mod waking;
 
 pub use credentials::StoreCredentials;
+pub use figures::Figure;
 pub use local::{
     SessionMessage, after, belongs_to, forget_session, is_here, new_session, now, place_at, reattached, send,
-    session_ends,
+    session_ends, tally,
 };
 pub use members::{Peers, Report, ToMember};
 pub use questions::Answer;

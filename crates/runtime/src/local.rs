@@ -4,6 +4,7 @@
 use crate::asks::Asker;
 use crate::entities::Entities;
 use crate::entity_actor::EntityActor;
+use crate::figures::Figure;
 use crate::limits::VACANT_MAX;
 use crate::members::ToMember;
 use crate::router::{Parcel, Parcels};
@@ -132,6 +133,11 @@ pub fn send(key: Key, event: Event) {
     });
 }
 
+/// Counts something that happened on this arbiter.
+pub fn tally(figure: Figure, count: u64) {
+    with(|local| local.tally(figure, count));
+}
+
 /// Whether an entity lives on this arbiter, or would.
 pub fn is_here(key: &Key) -> bool {
     with(|local| local.shared.arbiter_of(key) == local.arbiter).unwrap_or(true)
@@ -214,6 +220,10 @@ impl Local {
         SessionKey { member: self.shared.member, arbiter: self.arbiter, serial: self.serial }
     }
 
+    pub(crate) fn tally(&self, figure: Figure, count: u64) {
+        self.shared.tally(self.arbiter, figure, count);
+    }
+
     /// Carries out what a shell put out, in order.
     pub(crate) fn carry_out(&mut self, owner: &Key, epoch: Epoch, outputs: Vec<Output>) {
         for output in outputs {
@@ -227,7 +237,10 @@ impl Local {
                 Output::Sent(sent) if self.stalled.is_empty() && self.shared.may_release() => {
                     self.sent(owner, epoch, sent);
                 }
-                Output::Sent(sent) => self.stalled.push(owner.clone(), epoch, sent),
+                Output::Sent(sent) => {
+                    self.tally(Figure::Withheld, 1);
+                    self.stalled.push(owner.clone(), epoch, sent);
+                }
             }
         }
     }
@@ -237,6 +250,7 @@ impl Local {
         while self.shared.may_release()
             && let Some((owner, epoch, sent)) = self.stalled.pop()
         {
+            self.tally(Figure::Released, 1);
             self.sent(&owner, epoch, sent);
         }
         self.report_quiet();

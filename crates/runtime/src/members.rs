@@ -2,6 +2,7 @@
 //! slots that come and go.
 
 use crate::entity_actor::Deliver;
+use crate::figures::Figure;
 use crate::local::{Local, post_entity};
 use crate::router::Parcel;
 use crate::routing::Source;
@@ -87,6 +88,7 @@ pub trait Peers: Send + Sync {
 
 impl Local {
     pub(crate) fn tell_member(&mut self, member: MemberId, what: ToMember) {
+        self.tally(Figure::SentToMembers, 1);
         self.outgoing_members.entry(member).or_default().push(what);
     }
 
@@ -123,9 +125,11 @@ impl Local {
 
     /// What another member sent, by a table that is not newer than this arbiter's.
     pub(crate) fn take_from_member(&mut self, member: MemberId, items: Vec<ToMember>) {
+        self.tally(Figure::TakenFromMembers, items.len() as u64);
         for item in items {
             match item {
                 ToMember::Event { source, .. } if self.is_stale(source) => {
+                    self.tally(Figure::Stale, 1);
                     tracing::debug!(member = member.0, "dropped what an owner of before said");
                 }
                 ToMember::Event { source, key, epoch, event } => {
@@ -138,6 +142,7 @@ impl Local {
                     }
                 }
                 ToMember::Session { source, .. } if self.is_stale(Some(source)) => {
+                    self.tally(Figure::Stale, 1);
                     tracing::debug!(member = member.0, "dropped what an owner of before said");
                 }
                 ToMember::Session { source, session, message, .. } => {

@@ -2,6 +2,7 @@
 //! what becomes of entities, sessions and what waits when the table changes.
 
 use crate::entity_actor::{Committed, Deliver, Dropped, EntityActor, Loaded, Retire, StopIfIdle};
+use crate::figures::Figure;
 use crate::local::{Handle, Local, SessionMessage, now, post, post_entity};
 use crate::members::{Report, ToMember};
 use crate::router::Parcel;
@@ -130,6 +131,7 @@ impl Local {
 
     /// The answer to an event for which there is no room: nothing is lost without its sender knowing.
     pub(crate) fn refused(&mut self, why: &str, key: &Key, event: Event) {
+        self.tally(Figure::Refused, 1);
         tracing::warn!(why, "an event was refused");
         self.decline(key, event);
     }
@@ -200,6 +202,7 @@ impl Local {
     /// The store's verdict on write sets of entities here.
     pub(crate) fn committed(&mut self, results: Vec<stentor_store::Committed>) {
         for committed in results {
+            self.tally(Figure::of_verdict(&committed.result), 1);
             let handle = self.entities.get(&committed.owner);
             if let Some(handle) = handle.filter(|handle| handle.epoch == committed.epoch) {
                 post_entity(&handle.address, Committed(committed.ticket, committed.result));

@@ -1,6 +1,7 @@
 //! Starting the arbiters, and what all of them share.
 
 use crate::asks::{Asker, Asks};
+use crate::figures::{Figure, Figures};
 use crate::limits::{ASK_TIME, DERIVING_MAX};
 use crate::members::{Peers, Report, ToMember};
 use crate::questions::Answering;
@@ -31,6 +32,8 @@ pub struct Shared {
     deriving: Semaphore,
     /// Why the store commits nothing any more.
     failure: watch::Sender<Option<String>>,
+    /// By arbiter.
+    figures: Vec<Figures>,
     pub(crate) asks: Asks,
     pub(crate) answering: Answering,
     pub(crate) waking: Waking,
@@ -120,6 +123,13 @@ impl Shared {
         }
     }
 
+    /// Counts something that happened on this arbiter.
+    pub(crate) fn tally(&self, arbiter: u16, figure: Figure, count: u64) {
+        if let Some(figures) = self.figures.get(usize::from(arbiter)) {
+            figures.add(figure, count);
+        }
+    }
+
     /// Reports what became of slots that come and go.
     pub(crate) fn report(&self, report: Report) {
         if let Some(peers) = &self.peers {
@@ -169,6 +179,11 @@ impl Administration {
             total = (total.0 + entities, total.1 + sessions);
         }
         total
+    }
+
+    /// How often that has happened since the process began.
+    pub fn figure(&self, figure: Figure) -> u64 {
+        self.shared.figures.iter().map(|figures| figures.get(figure)).sum()
     }
 
     /// Tells every session that the process ends; they close their streams.
@@ -255,8 +270,10 @@ impl Runtime {
             arbiters.push((arbiter.handle(), Arc::new(AtomicUsize::new(0))));
         }
         let Membership { member, table, peers } = membership;
+        let figures = routers.iter().map(|_| Figures::new()).collect();
         let shared = Arc::new(Shared {
             member,
+            figures,
             routers,
             arbiters,
             store,

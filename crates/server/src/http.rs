@@ -12,6 +12,7 @@ use stentor_xmpp::BareJid;
 use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::figures;
 use crate::limits::READY_TIME;
 use crate::serve::ServeError;
 use crate::server::Phase;
@@ -106,6 +107,7 @@ impl Running {
             gauge("stentor_store_write_sets_waiting", "Write sets that wait for the store", sets),
             gauge("stentor_store_queries_waiting", "Questions that wait for the store", queries),
         ];
+        metrics.extend(figures::metrics(administration, self.cluster.is_some()));
         if let Some(cluster) = &self.cluster
             && let Some(status) = cluster.status().await
         {

@@ -11,7 +11,7 @@ use stentor_auth::ServerSecret;
 use stentor_cluster::Ending;
 use stentor_net::{Addresses, Certificates, Listener, Security, Services};
 use stentor_runtime::cluster::{ClusterHandle, JoinError};
-use stentor_runtime::{Administration, Membership, Runtime, StoreCredentials};
+use stentor_runtime::{Administration, Figure, Membership, Runtime, StoreCredentials};
 use stentor_store::Store;
 use stentor_store::postgres::PostgresError;
 use stentor_xmpp::BareJid;
@@ -176,8 +176,8 @@ async fn run(
         tokio::select! {
             change = phase.changed() => if change.is_err() { break },
             () = signals.wait(server) => {}
-            why = runtime.store_failed() => return Err(store_failed(why, cluster).await),
-            ending = ended_as_member(cluster) => return Err(no_member(ending)),
+            why = runtime.store_failed() => return Err(store_failed(why, runtime, cluster).await),
+            ending = ended_as_member(cluster) => return Err(no_member(ending, runtime)),
         }
     }
     Ok(())
@@ -191,18 +191,26 @@ async fn ended_as_member(cluster: Option<&ClusterHandle>) -> Ending {
     }
 }
 
-fn no_member(ending: Ending) -> ServeError {
+fn no_member(ending: Ending, runtime: &Runtime) -> ServeError {
     match ending {
-        Ending::Fenced => ServeError::Fenced,
+        Ending::Fenced => {
+            let figure = |figure| runtime.administration().figure(figure);
+            tracing::warn!(
+                write_sets_refused = figure(Figure::Fenced),
+                effects_withheld = figure(Figure::Withheld).saturating_sub(figure(Figure::Released)),
+                "nothing is accepted that this member tried since it was taken out"
+            );
+            ServeError::Fenced
+        }
         other => ServeError::NoMember(other),
     }
 }
 
 /// The store may have refused because others took this member out, of which the cluster's thread learns by itself.
-async fn store_failed(why: String, cluster: Option<&ClusterHandle>) -> ServeError {
+async fn store_failed(why: String, runtime: &Runtime, cluster: Option<&ClusterHandle>) -> ServeError {
     let Some(cluster) = cluster else { return ServeError::StoreFailed(why) };
     match tokio::time::timeout(LEAVE_TIME, cluster.ended()).await {
-        Ok(ending) => no_member(ending),
+        Ok(ending) => no_member(ending, runtime),
         Err(_) => ServeError::StoreFailed(why),
     }
 }

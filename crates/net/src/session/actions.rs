@@ -7,9 +7,9 @@ use actix::{AsyncContext, Context};
 use std::time::{Duration, Instant};
 use stentor_auth::SaslFailure;
 use stentor_engine::{Asking, Key, StreamId};
-use stentor_runtime::EndReason;
+use stentor_runtime::{EndReason, Figure};
 use stentor_stream::{Action, Progress, limits as stream_limits};
-use stentor_xmpp::{Condition, Counter, Stanza};
+use stentor_xmpp::{Condition, Counter, Kind, Stanza};
 
 impl Session {
     /// Lets the stream take what it can of `rest`, and does what it asks.
@@ -73,6 +73,7 @@ impl Session {
             Action::NeedCredentials { account } => self.look_up(account, actor),
             Action::Verify(check) => self.verify(check, actor),
             Action::Authenticated { account, mechanism } => {
+                stentor_runtime::tally(Figure::Authenticated, 1);
                 tracing::info!(%account, mechanism = mechanism.name(), address = %self.address, "authenticated");
                 if let Some(unauthenticated) = self.unauthenticated.take() {
                     unauthenticated.succeeded(&account, Instant::now());
@@ -85,6 +86,7 @@ impl Session {
                 self.user = Some(user);
             }
             Action::AuthenticationFailed { account, failure } => {
+                stentor_runtime::tally(Figure::NotAuthenticated, 1);
                 if let Some(unauthenticated) = &self.unauthenticated {
                     unauthenticated.failed(account.as_ref(), Instant::now());
                 }
@@ -106,6 +108,12 @@ impl Session {
             return;
         }
         let stanzas: Vec<Stanza> = std::mem::take(&mut self.batch);
+        for kind in [Kind::Message, Kind::Presence, Kind::Iq] {
+            let count = stanzas.iter().filter(|stanza| stanza.kind() == kind).count() as u64;
+            if count > 0 {
+                stentor_runtime::tally(Figure::received(kind), count);
+            }
+        }
         if let Some(attachment) = &mut self.attachment {
             let event = attachment.receive(stanzas);
             self.tell_user(event);
@@ -199,6 +207,7 @@ impl Session {
             }
             _ => {
                 if let Some(stream) = &mut self.stream {
+                    stentor_runtime::tally(Figure::NotResumed, 1);
                     stream.resume_failed(Condition::ItemNotFound, None, &mut self.output);
                 }
             }

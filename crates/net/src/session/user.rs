@@ -2,7 +2,7 @@
 
 use super::{Phase, Session, token};
 use stentor_engine::{Attachment, ToSession};
-use stentor_runtime::EndReason;
+use stentor_runtime::{EndReason, Figure};
 use stentor_stream::Enabled;
 use stentor_xmpp::Condition;
 
@@ -18,6 +18,7 @@ impl Session {
                     return;
                 };
                 attached.sent(&stanza, entry, waiting);
+                stentor_runtime::tally(Figure::sent(&stanza), 1);
                 self.outbound += 1;
                 self.unreported_bytes += stanza.len();
                 self.output.extend_from_slice(&stanza);
@@ -60,6 +61,7 @@ impl Session {
         }
         match message {
             ToSession::Bound { attachment, jid } => {
+                stentor_runtime::tally(Figure::Bound, 1);
                 stream.bound(&jid, output);
                 self.attachment = Some(Attachment::bound(attachment, jid));
                 self.after(self.limits.idle, token::IDLE);
@@ -69,7 +71,9 @@ impl Session {
                 let attached = Attachment::resumed(&resumed);
                 stream.resumed(attached.jid(), attached.handled().0, output);
                 self.attachment = Some(attached);
+                stentor_runtime::tally(Figure::Resumed, 1);
                 for copy in &resumed.again {
+                    stentor_runtime::tally(Figure::sent(&copy.stanza), 1);
                     output.extend_from_slice(&copy.stanza);
                 }
                 self.excused = output.len();
@@ -77,6 +81,7 @@ impl Session {
                 self.after(self.limits.idle, token::IDLE);
             }
             ToSession::ResumeFailed { handled } => {
+                stentor_runtime::tally(Figure::NotResumed, 1);
                 stream.resume_failed(Condition::ItemNotFound, handled.map(|h| h.0), output);
             }
             ToSession::ManagementEnabled { resumable, max } => {

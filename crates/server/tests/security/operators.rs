@@ -1,5 +1,6 @@
 //! S172: what is told over HTTP to those who run the server, and to nobody else.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
@@ -37,6 +38,39 @@ fn entities(http: SocketAddr) -> u32 {
     entities.unwrap().parse().unwrap()
 }
 
+/// The metrics in an exposition.
+fn named(metrics: &str) -> BTreeSet<String> {
+    let heads = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    heads.filter_map(|head| head.split(' ').next()).map(str::to_owned).collect()
+}
+
+/// Those that the documentation has, but for some.
+fn documented(but: &str) -> BTreeSet<String> {
+    let text = include_str!("../../../../docs/metrics.md");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split(['`', '{']).next());
+    rows.filter(|name| !name.starts_with(but)).map(str::to_owned).collect()
+}
+
+#[test]
+fn stanzas_are_counted_by_kind() {
+    let server = Server::start(&[("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']")]);
+    let http = http(&server).unwrap();
+    server.account("counted@example.org");
+    let mut client = Client::online(&server, address("counted"), "counted@example.org/a");
+    client.send("<message to='counted@example.org/a' id='1'><body>to myself</body></message>");
+    client.until("</message>");
+    client.send("<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
+    client.until("id='p'");
+    let (_, metrics) = get(http, "/metrics");
+    let count = |way: &str, kind: &str| -> u32 {
+        let name = format!("stentor_stanzas_{way}_total{{kind=\"{kind}\"}} ");
+        metrics.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
+    };
+    assert_eq!((count("received", "message"), count("sent", "message")), (1, 1), "{metrics}");
+    assert!(count("received", "presence") >= 1 && count("sent", "presence") >= 1, "{metrics}");
+    assert!(count("received", "iq") >= 1 && count("sent", "iq") >= 1, "{metrics}");
+}
+
 #[test]
 fn nothing_is_told_unless_an_address_is_named() {
     let server = Server::start(&[]);
@@ -62,9 +96,13 @@ fn operators_are_told_and_users_are_not_named() {
         "stentor_ready 1",
         "stentor_connections 1",
         "stentor_sessions 1",
+        "stentor_authentications_total{outcome=\"succeeded\"} 1",
+        "stentor_authentications_total{outcome=\"failed\"} 0",
+        "stentor_resources_bound_total 1",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
     }
+    assert_eq!(documented("stentor_cluster_"), named(&metrics), "docs/metrics.md names each metric");
     assert!(!metrics.contains("metered") && !metrics.contains("example"), "{metrics}");
 
     server.signal(Signal::TERM);
