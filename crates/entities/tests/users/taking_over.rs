@@ -1,7 +1,7 @@
 //! A member is gone, and another takes over: users are loaded where nobody knows who is attached.
 
 use crate::scene::{Scene, key};
-use stentor_engine::{Event, FromSession};
+use stentor_engine::{Event, FromSession, SessionKey};
 
 const A: &str = "alice@a.example/x";
 const A2: &str = "alice@a.example/y";
@@ -160,6 +160,40 @@ fn a_session_that_attaches_twice_gets_nothing_twice() {
     scene.gets(B, &[]);
     scene.sends(B, &chat(ALICE, "2"));
     scene.gets(A, &["<message …<body>2</body>…</message>"]);
+}
+
+/// By the owner before and by the member of its session, as streams whose connections are lost; in whatever order.
+#[test]
+fn an_attachment_that_is_handed_over_twice_is_one() {
+    for is_first in [true, false] {
+        let mut scene = friends();
+        scene.enables(A, true);
+        scene.sends(B, &chat(ALICE, "1"));
+        let (session, less) = scene.would_attach(A);
+        scene.sends(B, &chat(ALICE, "2"));
+        let (_, more) = scene.would_attach(A);
+        scene.clear();
+        scene.moves(ALICE);
+        let mut told = [(session, less), (SessionKey { serial: 1_000, ..session }, more)];
+        if is_first {
+            told.reverse();
+        }
+        for (session, attach) in told {
+            let FromSession::Attach(stream) = &attach else { panic!("{attach:?}") };
+            let lost = FromSession::Detached { attachment: stream.attachment, resumable: true };
+            scene.give(key(ALICE), Event::Session(session, attach));
+            scene.give(key(ALICE), Event::Session(session, lost));
+        }
+        scene.gathered(ALICE);
+        scene.resumes(A, 0);
+        let told = scene.take(A);
+        let messages: Vec<_> = told.iter().filter(|told| told.starts_with("<message")).collect();
+        assert_eq!(messages.len(), 2, "{told:?}");
+        assert!(told.first().is_some_and(|told| told.starts_with("resumed")), "{told:?}");
+        scene.passes(5);
+        let told = scene.take(B);
+        assert!(told.iter().all(|presence| !presence.contains("unavailable")), "{told:?}");
+    }
 }
 
 /// Each client that takes messages is to get it, also if the owner is lost after one had it and before the other did.
