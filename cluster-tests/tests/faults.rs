@@ -115,7 +115,28 @@ fn sessions_are_listed_and_ended(cluster: &Cluster) -> Result {
     for name in MEMBERS {
         assert_eq!(sessions(cluster, name, &[])?.len(), FEW as usize - 4, "{name}");
     }
+    a_new_password_ends_sessions_everywhere(cluster)?;
     drop(load);
+    Ok(())
+}
+
+/// S066: whichever member is told of it, and wherever the client is. Of the clients that are left, each member has one of
+/// these three.
+fn a_new_password_ends_sessions_everywhere(cluster: &Cluster) -> Result {
+    let streams = |cluster: &Cluster, name: &str| -> Result<Option<u64>> {
+        Ok(cluster.ask(name, &["status"])?.get("sessions").and_then(Value::as_u64))
+    };
+    for number in [2, 3, 4] {
+        let (asked, of) = (at(number + 1), at(number));
+        let before = streams(cluster, of)?.ok_or("no number of sessions")?;
+        let jid = accounts::jid(number as u32);
+        cluster.ask(asked, &["user", "passwd", &jid, "--password", "another"])?;
+        for name in MEMBERS {
+            assert_eq!(sessions(cluster, name, &["--user", &jid])?, [""; 0], "{name}");
+        }
+        cluster.until("its stream is closed", |cluster| Ok(streams(cluster, of)? == Some(before - 1)))?;
+        cluster.ask(asked, &["user", "passwd", &jid, "--password", accounts::PASSWORD])?;
+    }
     Ok(())
 }
 
