@@ -1,5 +1,6 @@
 //! Managed streams that have no session to hand them over when their user's slot moves.
 
+use crate::Attaching;
 use crate::limits::{ENDED_MAX, GATHER_MS};
 use core::net::IpAddr;
 use std::collections::{BTreeMap, HashSet};
@@ -26,7 +27,7 @@ struct Ended {
     until: u64,
 }
 
-/// EndReason a session ends.
+/// Why a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
     /// Its client closed the stream, which cannot be resumed.
@@ -39,44 +40,46 @@ pub enum EndReason {
 
 /// How a session of this arbiter ends.
 #[derive(Clone, Copy, Debug)]
-pub struct SessionEnd {
-    /// EndReason.
-    pub why: EndReason,
-    /// Whether the session was told to attach to the next owner of its user, and has not done so.
-    pub is_to_attach: bool,
-    /// Whether there is no other member to which its user may move.
-    pub is_alone: bool,
+pub struct SessionEnd<'a> {
+    /// The session.
+    pub session: SessionKey,
+    /// Whose it is.
+    pub user: &'a Key,
+    /// What it has.
+    pub attachment: &'a Attachment,
     /// Where its client is.
     pub peer: Option<IpAddr>,
+    /// Why.
+    pub why: EndReason,
 }
 
 impl Unattended {
-    /// A session ends at `now` in ms: what its user is told, in order.
+    /// A session ends at `now` in ms, while these are to attach by this table: what its user is told, in order.
     pub fn ends(
         &mut self,
         now: u64,
-        user: &Key,
-        session: SessionKey,
-        attachment: &Attachment,
-        SessionEnd { why, is_to_attach, is_alone, peer }: SessionEnd,
-    ) -> Vec<Event> {
-        let mut told = Vec::with_capacity(2);
-        if is_to_attach {
-            told.extend(attachment.attach(peer));
+        end: SessionEnd<'_>,
+        attaching: &Attaching,
+        table: &Table,
+    ) -> impl Iterator<Item = Event> + use<> {
+        let SessionEnd { session, user, attachment, peer, why } = end;
+        let mut attach = None;
+        if attaching.awaits(session.serial) {
+            attach = attachment.attach(peer);
         } else if why == EndReason::Lost
-            && !is_alone
+            && table.members().len() > 1
             && attachment.stream().is_some()
             && let Some(FromSession::Attach(stream)) = attachment.attach(peer)
         {
             self.note_ended(now, user.clone(), session, *stream);
         }
-        let resumable = why != EndReason::Closed;
-        told.push(FromSession::Detached { attachment: attachment.number(), resumable });
-        told.into_iter().map(|event| Event::Session(session, event)).collect()
+        let (attachment, resumable) = (attachment.number(), why != EndReason::Closed);
+        let told = attach.into_iter().chain([FromSession::Detached { attachment, resumable }]);
+        told.map(move |event| Event::Session(session, event))
     }
 
+    /// Those that are over stay until they are forgotten: looking for them here would make each of many cost more.
     fn note_ended(&mut self, now: u64, user: Key, session: SessionKey, stream: Attach) {
-        self.forget(now);
         let kept = stream.snapshot.management.map_or(0, |managed| u64::from(managed.max) * 1_000);
         // Where so many end at once, some of them cannot be resumed if their users move at that moment.
         if self.ended.len() < ENDED_MAX {
@@ -98,10 +101,9 @@ impl Unattended {
         !self.ended.is_empty()
     }
 
-    /// Sessions that ended long ago did so with the knowledge of their users. Whether there are others.
-    pub fn forget(&mut self, now: u64) -> bool {
+    /// Sessions that ended long ago did so with the knowledge of their users.
+    pub fn forget(&mut self, now: u64) {
         self.ended.retain(|ended| ended.until > now);
-        !self.ended.is_empty()
     }
 
     /// A user ends that has these, with their sessions, since its slot is to move.
@@ -159,27 +161,34 @@ mod tests {
         Key::User(BareJid::parse("romeo@a.example").expect("a JID"))
     }
 
+    /// Of these members.
+    fn table(members: Vec<MemberId>) -> Table {
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+        let mut table = Table::empty();
+        for id in members {
+            let info = MemberInfo {
+                name: id.0.to_string().into(),
+                link: address,
+                gossip: address,
+                weight: 1,
+                wire: (1, 1),
+                settings: 0,
+            };
+            table.join(id, info);
+        }
+        table
+    }
+
     #[test]
     fn whoever_is_not_there_to_attach_is_spoken_for() {
         let user = user();
-        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
-        let info = MemberInfo {
-            name: "m".into(),
-            link: address,
-            gossip: address,
-            weight: 1,
-            wire: (1, 1),
-            settings: 0,
-        };
-        let mut table = Table::empty();
-        table.join(OTHER, info);
         let moved = |mut table: Table| {
             let moves = vec![(user.slot(), OTHER)];
             let change = TableChange { base: table.version(), moves, ..TableChange::default() };
             table.apply(&change).expect("made from this version");
             table
         };
-        let table = moved(table);
+        let table = moved(table([OTHER].into()));
         let mut unattended = Unattended::default();
         let sessions = [None, Some(session(MemberId(3), 2)), Some(session(OTHER, 3))];
         unattended.retired(&user, sessions.into_iter().zip((1..).map(attach)).collect());
@@ -207,12 +216,16 @@ mod tests {
     fn who_has_just_ended_is_spoken_for_where_its_user_moves() {
         let user = user();
         let slots = HashSet::from([user.slot()]);
-        let end = SessionEnd { why: EndReason::Lost, is_to_attach: false, is_alone: false, peer: None };
         let of = session(OTHER, 3);
+        let (alone, others) = (table([OTHER].into()), table([OTHER, MemberId(3)].into()));
+        let mut awaits = Attaching::default();
+        awaits.begin(1, [of.serial].into(), [].into());
         let mut unattended = Unattended::default();
-        let mut ends = |max, end| {
-            let told = unattended.ends(5, &user, of, &attached(max), end);
-            let told = told.iter().map(|event| match event {
+        let mut ends = |max, why, attaching: &Attaching, table: &Table| {
+            let attachment = attached(max);
+            let end = SessionEnd { session: of, user: &user, attachment: &attachment, peer: None, why };
+            let told = unattended.ends(5, end, attaching, table);
+            let told = told.map(|event| match event {
                 Event::Session(_, FromSession::Attach(_)) => "attach",
                 Event::Session(_, FromSession::Detached { .. }) => "detached",
                 _ => "other",
@@ -222,25 +235,29 @@ mod tests {
             let before = moved(5 + 999, &mut unattended);
             (told, before, moved(5 + 999, &mut unattended))
         };
-        assert_eq!(ends(1, end), (vec!["detached"], 1, 0), "once");
-        assert_eq!(ends(0, end), (vec!["detached"], 0, 0), "it is over");
+        let (lost, none) = (EndReason::Lost, Attaching::default());
+        assert_eq!(ends(1, lost, &none, &others), (vec!["detached"], 1, 0), "once");
+        assert_eq!(ends(0, lost, &none, &others), (vec!["detached"], 0, 0), "it is over");
         for why in [EndReason::Closed, EndReason::Told] {
-            assert_eq!(ends(1, SessionEnd { why, ..end }), (vec!["detached"], 0, 0), "{why:?}");
+            assert_eq!(ends(1, why, &none, &others), (vec!["detached"], 0, 0), "{why:?}");
         }
-        assert_eq!(
-            ends(1, SessionEnd { is_alone: true, ..end }),
-            (vec!["detached"], 0, 0),
-            "nobody else is there"
-        );
-        let awaited = SessionEnd { is_to_attach: true, ..end };
-        assert_eq!(ends(1, awaited), (vec!["attach", "detached"], 0, 0), "it was told to");
+        assert_eq!(ends(1, lost, &none, &alone), (vec!["detached"], 0, 0), "nobody else is there");
+        assert_eq!(ends(1, lost, &awaits, &others), (vec!["attach", "detached"], 0, 0), "it was told to");
+
+        let is_lost = |unattended: &mut Unattended, max| {
+            let attachment = attached(max);
+            let end = SessionEnd { session: of, user: &user, attachment: &attachment, peer: None, why: lost };
+            assert_eq!(unattended.ends(5, end, &none, &others).count(), 1);
+        };
         for (max, until) in [(1, 1_000), (300, GATHER_MS)] {
-            unattended.ends(5, &user, of, &attached(max), end);
+            is_lost(&mut unattended, max);
             assert!(unattended.moved(5, &HashSet::new()).is_empty(), "others move");
-            assert!(unattended.forget(5 + until - 1));
-            assert!(!unattended.forget(5 + until), "it is long ago");
+            unattended.forget(5 + until - 1);
+            assert!(unattended.has_ended());
+            unattended.forget(5 + until);
+            assert!(!unattended.has_ended(), "it is long ago");
         }
-        (0..2 * ENDED_MAX).for_each(|_| drop(unattended.ends(5, &user, of, &attached(9), end)));
+        (0..2 * ENDED_MAX).for_each(|_| is_lost(&mut unattended, 9));
         assert_eq!(unattended.moved(6, &slots).len(), ENDED_MAX);
     }
 }

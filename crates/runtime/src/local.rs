@@ -63,6 +63,8 @@ pub(crate) struct Local {
     pub hand_overs: HandOvers,
     pub retiring: Retiring,
     pub unattended: Unattended,
+    /// A timer is set after which those that ended long ago are forgotten.
+    pub is_forgetting: bool,
     pub stalled: Stalled,
     /// Also what another arbiter sent by a table that is not here yet.
     pub returned: Returned,
@@ -103,6 +105,7 @@ pub(crate) fn install(arbiter: u16, shared: Arc<Shared>) {
         hand_overs,
         retiring: Retiring::default(),
         unattended: Unattended::default(),
+        is_forgetting: false,
         stalled: Stalled::default(),
         returned: Returned::default(),
         waiting_sets: VecDeque::new(),
@@ -182,23 +185,19 @@ pub fn reattached(key: SessionKey) {
 
 /// The session ends, and its user is told, wherever that is or moves just now.
 pub fn session_ends(
-    key: SessionKey,
+    session: SessionKey,
     user: &Key,
     attachment: &Attachment,
     peer: Option<IpAddr>,
     why: EndReason,
 ) {
     with(|local| {
-        let is_to_attach = local.attaching.awaits(key.serial);
-        let is_alone = local.slots.table().members().len() < 2;
-        let end = SessionEnd { why, is_to_attach, is_alone, peer };
-        let had_ended = local.unattended.has_ended();
-        for event in local.unattended.ends(now().monotonic, user, key, attachment, end) {
+        let end = SessionEnd { session, user, attachment, peer, why };
+        let (attaching, table) = (&local.attaching, local.slots.table());
+        for event in local.unattended.ends(now().monotonic, end, attaching, table) {
             local.dispatch(None, user.clone(), event);
         }
-        if !had_ended {
-            local.forget_ended();
-        }
+        local.forget_later();
         local.flush();
     });
 }

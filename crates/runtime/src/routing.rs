@@ -181,8 +181,14 @@ impl Local {
     }
 
     /// Sessions that ended long ago are not spoken for any more; while there are others, this is done again.
-    pub(crate) fn forget_ended(&mut self) {
-        if self.unattended.forget(now().monotonic) {
+    fn forget_ended(&mut self) {
+        self.is_forgetting = false;
+        self.unattended.forget(now().monotonic);
+        self.forget_later();
+    }
+
+    pub(crate) fn forget_later(&mut self) {
+        if self.unattended.has_ended() && !std::mem::replace(&mut self.is_forgetting, true) {
             self.timers.insert(Duration::from_millis(GATHER_MS), Timer::Ended);
         }
     }

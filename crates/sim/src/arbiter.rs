@@ -228,15 +228,9 @@ impl Arbiter {
         if let Some((user, attachment, why)) = stage.ended.take() {
             let (now, session) =
                 (stage.time().monotonic, SessionKey { member: self.me, arbiter: self.number, serial });
-            let is_to_attach = self.attaching.awaits(serial);
-            let end = SessionEnd {
-                why,
-                is_to_attach,
-                is_alone: self.slots.table().members().len() < 2,
-                peer: None,
-            };
-            stage.coverage.streams_cut += u64::from(is_to_attach);
-            for event in self.unattended.ends(now, &user, session, &attachment, end) {
+            stage.coverage.streams_cut += u64::from(self.attaching.awaits(serial));
+            let end = SessionEnd { session, user: &user, attachment: &attachment, peer: None, why };
+            for event in self.unattended.ends(now, end, &self.attaching, self.slots.table()) {
                 self.dispatch(Source::Member, user.clone(), event, stage, out);
             }
         }

@@ -5,7 +5,7 @@
 //! decided by who is there must not be decided before that is known. Where another member owned the user, nobody knows
 //! who is to be expected: it waits until the slot is gathered.
 
-use super::load::{EPOCHS, epoch_of};
+use super::load::epoch_of;
 use super::resource::{Management, Pending, Reading, Resource, Source};
 use super::{User, timer, xep_0334_hints};
 use std::collections::VecDeque;
@@ -123,7 +123,7 @@ impl User {
             self.replay(now, attachment, replay, effects);
         }
         self.take_back_lost(now, effects);
-        let before = self.epoch.0.min(EPOCHS).saturating_sub(1);
+        let before = epoch_of(self.attachments).saturating_sub(1);
         // One that was not attached to the owner before, since its member was not reached, has missed what that heard.
         self.is_given &= self.resources.iter().all(|resource| epoch_of(resource.origin) >= before);
         for index in 0..self.resources.len() {

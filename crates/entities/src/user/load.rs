@@ -28,7 +28,7 @@ const STREAMS_MAX: usize = 256;
 /// Bits of an attachment's number below those of the epoch.
 const TIME_BITS: u32 = 40;
 /// The last epoch that has numbers of its own.
-pub(crate) const EPOCHS: u64 = (1 << (timer::ATTACHMENT_BITS - TIME_BITS)) - 1;
+const EPOCHS: u64 = (1 << (timer::ATTACHMENT_BITS - TIME_BITS)) - 1;
 
 /// A stream that is over, of which its client may still ask how far it was handled.
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,7 +9,7 @@ use stentor_auth::SaslFailure;
 use stentor_engine::{Asking, Key, StreamId};
 use stentor_runtime::{EndReason, Figure};
 use stentor_stream::{Action, Progress, limits as stream_limits};
-use stentor_xmpp::{Condition, Counter, Kind, Stanza};
+use stentor_xmpp::{Condition, Counter, Stanza};
 
 impl Session {
     /// Lets the stream take what it can of `rest`, and does what it asks.
@@ -108,11 +108,8 @@ impl Session {
             return;
         }
         let stanzas: Vec<Stanza> = std::mem::take(&mut self.batch);
-        for kind in [Kind::Message, Kind::Presence, Kind::Iq] {
-            let count = stanzas.iter().filter(|stanza| stanza.kind() == kind).count() as u64;
-            if count > 0 {
-                stentor_runtime::tally(Figure::received(kind), count);
-            }
+        for stanza in &stanzas {
+            stentor_runtime::tally(Figure::received(stanza.kind()), 1);
         }
         if let Some(attachment) = &mut self.attachment {
             let event = attachment.receive(stanzas);

@@ -17,6 +17,13 @@ fn http(server: &Server) -> Option<SocketAddr> {
     listening.find_map(|event| event["address"].as_str()?.parse().ok())
 }
 
+/// A server, and where it tells.
+fn started() -> (Server, SocketAddr) {
+    let server = Server::start(&[("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']")]);
+    let http = http(&server).unwrap();
+    (server, http)
+}
+
 /// The status and the body.
 fn get(address: SocketAddr, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -53,8 +60,7 @@ fn documented(but: &str) -> BTreeSet<String> {
 
 #[test]
 fn stanzas_are_counted_by_kind() {
-    let server = Server::start(&[("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']")]);
-    let http = http(&server).unwrap();
+    let (server, http) = started();
     server.account("counted@example.org");
     let mut client = Client::online(&server, address("counted"), "counted@example.org/a");
     client.send("<message to='counted@example.org/a' id='1'><body>to myself</body></message>");
@@ -80,8 +86,7 @@ fn nothing_is_told_unless_an_address_is_named() {
 /// Readiness ends with the first word of the end, when there are still clients to be seen off.
 #[test]
 fn operators_are_told_and_users_are_not_named() {
-    let mut server = Server::start(&[("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']")]);
-    let http = http(&server).unwrap();
+    let (mut server, http) = started();
     let ok = |body: &str| ("200".to_owned(), body.to_owned());
     assert_eq!(get(http, "/health"), ok("ok\n"));
     assert_eq!(get(http, "/ready"), ok("ready\n"));
@@ -119,8 +124,7 @@ fn operators_are_told_and_users_are_not_named() {
 /// S020: what is sent to names that nobody has is answered, and does not leave them in memory.
 #[test]
 fn those_who_do_not_exist_are_forgotten() {
-    let server = Server::start(&[("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']")]);
-    let http = http(&server).unwrap();
+    let (server, http) = started();
     server.account("asks@example.org");
     let mut client = Client::online(&server, address("asks"), "asks@example.org/a");
     for n in 0..1_500 {
