@@ -2,6 +2,7 @@
 
 use super::collection::STREAMS;
 use super::load::Over;
+use super::load::put_stream;
 use super::resource::{Management, Pending, Resource, Source};
 use super::{User, timer};
 use core::net::IpAddr;
@@ -166,8 +167,7 @@ impl User {
             let by = self.next_attachment();
             let over = Over { at: now.unix, recorded: over.handled, resumed_by: by, ..over };
             if self.host.as_ref().is_some_and(|host| host.keep) {
-                let record = super::load::handled_json(over.handled, now.unix, by);
-                effects.put(STREAMS, stream.to_string(), record);
+                put_stream(now, stream, over.handled, by, effects);
             }
             self.stream_over(stream, over, effects);
         }
@@ -232,8 +232,7 @@ impl User {
         if let (Some((stream, count)), Some(management)) = (counted, &mut resource.management) {
             management.resumed_by = attachment;
             management.recorded = management.recorded.max(count);
-            let record = super::load::handled_json(management.recorded, now.unix, attachment);
-            effects.put(STREAMS, stream.to_string(), record);
+            put_stream(now, stream, management.recorded, attachment, effects);
         }
     }
 

@@ -65,13 +65,14 @@ pub(crate) fn queries(hosts: &Hosts) -> Vec<Query> {
     queries
 }
 
-/// How many stanzas of a stream were handled, at rest; when that was noted; and which attachment resumed it, if one did.
-pub(crate) fn handled_json(count: u64, at: u64, resumed_by: u64) -> String {
-    match resumed_by {
-        0 => serde_json::json!({ "v": 1, "handled": count, "at": at }),
-        by => serde_json::json!({ "v": 1, "handled": count, "at": at, "by": by }),
-    }
-    .to_string()
+/// Puts on record how many stanzas of a stream were handled, that this was noted now, and which attachment resumed it, if
+/// one did.
+pub(crate) fn put_stream(now: Now, stream: StreamId, count: u64, resumed_by: u64, effects: &mut Effects) {
+    let record = match resumed_by {
+        0 => serde_json::json!({ "v": 1, "handled": count, "at": now.unix }),
+        by => serde_json::json!({ "v": 1, "handled": count, "at": now.unix, "by": by }),
+    };
+    effects.put(STREAMS, stream.to_string(), record.to_string());
 }
 
 /// The number after which those of attachments begin: greater than any that was given before, by whichever owner of the

@@ -1,7 +1,7 @@
 //! What a user's timers mean, and how settled entries leave the log.
 
 use super::User;
-use super::collection::STREAMS;
+use super::load::put_stream;
 use super::resent::Mark;
 use std::collections::BTreeMap;
 use stentor_engine::{Effects, LogId, Now, Rows, StreamId};
@@ -160,6 +160,6 @@ impl User {
             return;
         }
         *recorded = count;
-        effects.put(STREAMS, stream.to_string(), super::load::handled_json(count, now.unix, by));
+        put_stream(now, stream, count, by, effects);
     }
 }
