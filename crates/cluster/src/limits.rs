@@ -72,11 +72,11 @@ pub const LIST_ITEMS_MAX: usize = 65_536;
 /// Targets of one frame that goes to many: what is sent as one is also taken as one by whoever hands it on.
 pub const FANOUT_TARGETS_MAX: usize = 512;
 
-/// Events, and those behind them, that a link keeps until the other member has acknowledged them: some seconds of what a
-/// busy pair exchanges. Beyond, each event gets its stated answer.
-pub const LINK_EVENTS_MAX: usize = 8_192;
+/// Events, and those behind them, that a link keeps until the other member has acknowledged them: what a busy pair
+/// exchanges while one stands still for nearly a lease. Beyond, each event gets its stated answer.
+pub const LINK_EVENTS_MAX: usize = 65_536;
 /// And their bytes; the event that crosses it is still taken.
-pub const LINK_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const LINK_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Events that may be under way to a member which has not handed them on yet.
 pub const CREDIT_EVENTS: u64 = 2_048;
 /// And their bytes; the event that crosses it still goes. A pair within one site is a millisecond apart, so this is far
