@@ -220,7 +220,7 @@ pub fn declined(event: Event) -> Option<Sent> {
         | Event::Timer(_)
         | Event::TakenOver(_)
         | Event::Gathered
-        | Event::MemberGone(_) => None,
+        | Event::MemberGone { .. } => None,
     }
 }
 

@@ -8,7 +8,7 @@
 
 use crate::arbiter::is_overtaken;
 use crate::limits::HELD_EVENTS_MAX;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use stentor_engine::{Epoch, Event, FromSession, Key, MemberId, Slot, Table, TakenOver};
 
@@ -81,14 +81,14 @@ pub struct Slots {
     /// Slots of ours that are not simply open, and slots of nobody for which something waits.
     held: HashMap<Slot, Held>,
     waiting: usize,
-    /// Slots of ours whose owner of before gave them away.
-    given: BTreeSet<Slot>,
+    /// Slots of ours whose owner of before gave them away, and who that was, while it may yet be lost.
+    given: BTreeMap<Slot, Option<MemberId>>,
 }
 
 impl Slots {
     /// With the first table, in which every slot of ours is open.
     pub fn new(me: MemberId, table: Arc<Table>) -> Self {
-        Self { me, table, held: HashMap::new(), waiting: 0, given: BTreeSet::new() }
+        Self { me, table, held: HashMap::new(), waiting: 0, given: BTreeMap::new() }
     }
 
     /// The table as this arbiter knows it.
@@ -128,7 +128,7 @@ impl Slots {
     /// What an entity that is loaded in the slot now is to hear first, if there is something; if it gathers, the entity is
     /// to hear [`Event::Gathered`] when [`Slots::gathered`] opens the slot.
     pub fn taken_over(&self, slot: Slot) -> Option<TakenOver> {
-        let (gathers, is_given) = (self.gathers(slot), self.given.contains(&slot));
+        let (gathers, is_given) = (self.gathers(slot), self.given.contains_key(&slot));
         (gathers || is_given).then(|| TakenOver { gathers, is_given, ..TakenOver::default() })
     }
 
@@ -176,14 +176,21 @@ impl Slots {
             if after.member == Some(self.me) {
                 self.held.insert(slot, Held::new(Why::Gathers));
                 // Nobody but an owner gives away what is a living member's.
-                let lives = before.member.is_some_and(|member| table.member(member).is_some());
-                if lives && after.epoch.0 == before.epoch.0 + 1 {
-                    self.given.insert(slot);
+                let giver = before.member.filter(|member| table.member(*member).is_some());
+                if giver.is_some() && after.epoch.0 == before.epoch.0 + 1 {
+                    self.given.insert(slot, giver);
                 }
             }
         }
-        let is_gone = |member: &MemberId| table.member(*member).is_none();
-        moved.gone = self.table.members().keys().copied().filter(is_gone).collect();
+        for (id, member) in self.table.members() {
+            if table.member(*id).is_none() {
+                moved.gone.insert(*id);
+                if member.is_draining {
+                    // It left once everybody had what it had to say.
+                    self.given.values_mut().for_each(|giver| *giver = giver.filter(|giver| giver != id));
+                }
+            }
+        }
         self.table = table;
         moved
     }
@@ -214,13 +221,15 @@ impl Slots {
         begun
     }
 
-    /// A member is gone: what its sessions say is not heard any more.
-    pub fn gone(&mut self, member: MemberId) {
+    /// A member is gone: what its sessions say is not heard any more. Slots that it had given to us, if it was lost: they
+    /// count as given no more.
+    pub fn gone(&mut self, member: MemberId) -> BTreeSet<Slot> {
         for held in self.held.values_mut() {
             let before = held.events.len();
             held.events.retain(|(_, event)| event.session().is_none_or(|session| session.member != member));
             self.waiting -= before - held.events.len();
         }
+        self.given.extract_if(.., |_, giver| *giver == Some(member)).map(|(slot, _)| slot).collect()
     }
 
     /// Events that wait.

@@ -157,6 +157,33 @@ fn presence_that_waits_for_a_slot_does_not_go_after_it() {
     }
 }
 
+/// That is so as long as whoever gave it away lives, or if that left in order.
+#[test]
+fn a_slot_whose_giver_is_lost_is_given_no_more() {
+    for (leaves, is_given) in [(false, false), (true, true)] {
+        let mut slots = Slots::new(ME, began());
+        slots.install(next(slots.table(), OTHER));
+        let moved = next(slots.table(), ME);
+        slots.install(moved);
+        slots.gathered([key().slot()]);
+        let slot_is_given = |slots: &Slots| slots.taken_over(key().slot()).is_some_and(|over| over.is_given);
+        assert!(slot_is_given(&slots));
+        let mut table = Table::clone(slots.table());
+        let draining = leaves.then_some(OTHER);
+        let changes = [
+            TableChange { draining, ..TableChange::default() },
+            TableChange { removed: vec![OTHER], ..TableChange::default() },
+        ];
+        for change in changes {
+            let base = table.version();
+            table.apply(&TableChange { base, ..change }).unwrap();
+            slots.install(Arc::new(table.clone()));
+        }
+        assert_eq!(slots.gone(OTHER).contains(&key().slot()), !is_given);
+        assert_eq!(slot_is_given(&slots), is_given);
+    }
+}
+
 #[test]
 fn an_older_table_changes_nothing() {
     let mut slots = Slots::new(ME, began());

@@ -30,7 +30,13 @@ pub enum Event {
     /// To an entity that was loaded while its slot gathered: every member has had its sessions attach.
     Gathered,
     /// A member is gone, with all the sessions that it accepted.
-    MemberGone(MemberId),
+    MemberGone {
+        /// Which.
+        member: MemberId,
+        /// It had given away this entity's slot, and was lost since: what it sent back to others then, since the slot was
+        /// another's already, may not have reached them.
+        gave: bool,
+    },
 }
 
 impl Event {
@@ -46,7 +52,7 @@ impl Event {
             | Self::Timer(_)
             | Self::TakenOver(_)
             | Self::Gathered
-            | Self::MemberGone(_) => false,
+            | Self::MemberGone { .. } => false,
         }
     }
 

@@ -175,10 +175,10 @@ impl Local {
 
     /// A member is gone with its sessions: nothing that they said is heard any more, and entities detach them.
     pub(crate) fn member_gone(&mut self, member: MemberId, round: &Round) {
-        self.slots.gone(member);
+        let given = self.slots.gone(member);
         self.returned.gone(member);
-        for handle in self.entities.values() {
-            let event = Event::MemberGone(member);
+        for (key, handle) in self.entities.iter() {
+            let event = Event::MemberGone { member, gave: given.contains(&key.slot()) };
             post_entity(&handle.address, Deliver(event, handle.gate.enter().is_ok()));
         }
         if round.is_last() {

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use stentor_engine::limits::{ATTACH_TIME_MAX, ENTITY_EVENTS_MAX};
 use stentor_engine::{
-    Attach, Effects, Event, Expected, FromSession, LogId, MemberId, Now, OutboundCopy, SessionKey, TakenOver,
+    Attach, Effects, Event, Expected, FromSession, LogId, Now, OutboundCopy, SessionKey, TakenOver,
     ToSession, Unconfirmed,
 };
 use stentor_xmpp::{Counter, Kind, Stanza, StreamCondition, StreamError, Unacknowledged};
@@ -85,7 +85,7 @@ impl User {
 
     fn begin_gathering(&mut self, now: Now, lost: TakenOver, effects: &mut Effects) {
         self.attachments = self.attachments.max(lost.attachments);
-        self.is_given = lost.is_given;
+        self.given_at = lost.is_given.then_some(now.monotonic);
         if !lost.gathers && lost.resources.is_empty() {
             return;
         }
@@ -125,7 +125,8 @@ impl User {
         self.take_back_lost(now, effects);
         let before = epoch_of(self.attachments).saturating_sub(1);
         // One that was not attached to the owner before, since its member was not reached, has missed what that heard.
-        self.is_given &= self.resources.iter().all(|resource| epoch_of(resource.origin) >= before);
+        let is_of_before = |resource: &Resource| epoch_of(resource.origin) >= before;
+        self.given_at = self.given_at.filter(|_| self.resources.iter().all(is_of_before));
         for index in 0..self.resources.len() {
             self.record_online(now, index, false, effects);
             self.read_on(index, effects);
@@ -158,16 +159,6 @@ impl User {
         }
     }
 
-    /// The sessions of a member are gone with it.
-    pub(crate) fn member_gone(&mut self, now: Now, member: MemberId, effects: &mut Effects) {
-        self.strangers.retain(|stranger| stranger.member != member);
-        let sessions = self.resources.iter().filter_map(|resource| resource.session);
-        let gone: Vec<SessionKey> = sessions.filter(|session| session.member == member).collect();
-        for session in gone {
-            self.detached(now, session, true, effects);
-        }
-    }
-
     /// A session attaches that was not expected, or not any more.
     pub(crate) fn attach(&mut self, now: Now, session: SessionKey, attach: Attach, effects: &mut Effects) {
         let Some((attachment, replay)) = self.restore(now, session, attach, effects) else { return };
@@ -189,7 +180,7 @@ impl User {
         }
         self.record_online(now, index, false, effects);
         // What contacts said since it was to attach did not reach it.
-        self.is_given = false;
+        self.given_at = None;
         self.exchange_soon(effects);
         self.read_on(index, effects);
     }
@@ -382,7 +373,7 @@ fn is_last_of(expected: &Expected, event: &Event) -> bool {
     let Some(session) = expected.session else { return false };
     match event {
         Event::Session(of, Bind { .. } | Resume { .. } | Detached { .. } | Gone) => *of == session,
-        Event::MemberGone(member) => *member == session.member,
+        Event::MemberGone { member, .. } => *member == session.member,
         _ => false,
     }
 }

@@ -1,12 +1,14 @@
 //! Attachments: sessions that bind a resource, resume a stream, acknowledge, go.
 
 use super::collection::STREAMS;
-use super::load::Over;
-use super::load::put_stream;
+use super::load::{Over, put_stream};
+use super::owed::GIVEN_LATELY;
 use super::resource::{Management, Pending, Resource, Source};
 use super::{User, timer};
 use core::net::IpAddr;
-use stentor_engine::{Effects, FromSession, Now, Planted, Resumed, SessionKey, StreamId, ToSession};
+use stentor_engine::{
+    Effects, FromSession, MemberId, Now, Planted, Resumed, SessionKey, StreamId, ToSession,
+};
 use stentor_xmpp::{Condition, Counter, StreamCondition, StreamError, Unacknowledged};
 
 impl User {
@@ -276,6 +278,21 @@ impl User {
                 effects.timer(u64::from(management.max) * 1_000, timer::expiry(attachment));
             }
             _ => self.end_resource(now, index, None, effects),
+        }
+    }
+
+    /// The sessions of a member are gone with it. If it gave the slot away just before it was lost, not all of what it said
+    /// then has arrived.
+    pub(crate) fn member_gone(&mut self, now: Now, member: MemberId, gave: bool, effects: &mut Effects) {
+        self.strangers.retain(|stranger| stranger.member != member);
+        let sessions = self.resources.iter().filter_map(|resource| resource.session);
+        let gone: Vec<SessionKey> = sessions.filter(|session| session.member == member).collect();
+        for session in gone {
+            self.detached(now, session, true, effects);
+        }
+        let is_recent = |at: &mut u64| gave && now.monotonic < at.saturating_add(GIVEN_LATELY);
+        if self.given_at.take_if(is_recent).is_some() {
+            self.exchange_later(effects);
         }
     }
 

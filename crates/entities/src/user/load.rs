@@ -242,7 +242,7 @@ impl User {
             | Event::Derived(..)
             | Event::TakenOver(_)
             | Event::Gathered
-            | Event::MemberGone(_) => {}
+            | Event::MemberGone { .. } => {}
         }
     }
 

@@ -93,8 +93,9 @@ pub struct User {
     gathering: Option<Box<Gathering>>,
     /// Sessions of which nothing is known, that were told to attach.
     strangers: Vec<SessionKey>,
-    /// The member that had it before gave it away: contacts know what that one knew.
-    is_given: bool,
+    /// When it was loaded, by the monotonic clock, if the member that had it before gave it away: contacts know what that
+    /// one knew.
+    given_at: Option<u64>,
     online: Online,
     /// Resources that are not available any more, lately.
     ended: Vec<FullJid>,
@@ -137,7 +138,7 @@ impl Entity for User {
             roster: Roster::default(),
             resources: Vec::new(),
             gathering: None,
-            is_given: false,
+            given_at: None,
             strangers: Vec::new(),
             online: Online::default(),
             ended: Vec::new(),
@@ -233,7 +234,7 @@ impl User {
             Event::Timer(token) => self.timer(now, token, effects),
             Event::Derived(token, credentials) => self.derived(now, token, credentials, effects),
             Event::Command(ask, command) => self.command(now, ask, command, effects),
-            Event::MemberGone(member) => self.member_gone(now, member, effects),
+            Event::MemberGone { member, gave } => self.member_gone(now, member, gave, effects),
             Event::TakenOver(_) | Event::Gathered => {}
         }
     }

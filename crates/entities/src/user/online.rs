@@ -148,7 +148,7 @@ impl User {
                 continue;
             };
             match self.jid.with_resource(&name) {
-                Ok(jid) if shown.is_told && self.is_given => {
+                Ok(jid) if shown.is_told && self.given_at.is_some() => {
                     self.note_ended(&bare_presence(PresenceType::Unavailable, jid.into()));
                     self.online.records.insert(name, Ownerless::Heard(now.monotonic));
                 }

@@ -23,6 +23,9 @@ const EXCHANGE_WITHIN: u64 = 4_000;
 /// Milliseconds within which a contact may say again that a resource is gone: because it is asked, or because its owner died
 /// and the next cannot know who has heard it. Longer than a record of it stays ([`super::online`]).
 const AGAIN_WITHIN: u64 = 45_000;
+/// Milliseconds within which the loss of the member that gave a slot away makes the slot one that was lost: longer than it
+/// takes until a member that hangs is fenced.
+pub(crate) const GIVEN_LATELY: u64 = 30_000;
 /// Resources of which that is borne in mind.
 const GONE_MAX: usize = 256;
 /// Resources that ended of which contacts are told once more that they did.
@@ -118,12 +121,20 @@ impl User {
     /// What this user and its contacts sent each other may have been lost with the owner before. Not all users of a slot
     /// say it at once.
     pub(crate) fn exchange_soon(&mut self, effects: &mut Effects) {
-        if self.hosts.is_clustered && self.resources.iter().any(|resource| resource.presence.is_some()) {
-            self.owed.is_exchange_due = true;
-            effects.timer(u64::from(self.jid_number()) % EXCHANGE_WITHIN, timer::PROBE);
+        if self.exchange_later(effects) {
             // Whoever has come from elsewhere was not told by this user.
             self.gone = Gone::default();
         }
+    }
+
+    /// The same, to clients who were told by this user who is gone. Whether there are any.
+    pub(crate) fn exchange_later(&mut self, effects: &mut Effects) -> bool {
+        let is_due = self.hosts.is_clustered && self.resources.iter().any(|r| r.presence.is_some());
+        if is_due {
+            self.owed.is_exchange_due = true;
+            effects.timer(u64::from(self.jid_number()) % EXCHANGE_WITHIN, timer::PROBE);
+        }
+        is_due
     }
 
     /// It is time to exchange presence with all contacts, since the owner before was lost.
@@ -157,7 +168,7 @@ impl User {
         for stanza in available().map(|(_, presence)| presence.stanza.clone()).chain(gone.map(is_gone)) {
             self.send_to(self.roster.subscribers().filter(is_meant), &stanza, effects);
         }
-        let id = if self.is_given && with.is_none() { THERE } else { AGAIN };
+        let id = if self.given_at.is_some() && with.is_none() { THERE } else { AGAIN };
         for (jid, _) in available() {
             let mut probe = bare_presence(PresenceType::Probe, jid.clone().into());
             probe.set_id(Some(id));

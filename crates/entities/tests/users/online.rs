@@ -143,6 +143,33 @@ fn who_went_while_nobody_heard_it_is_asked_for_before_a_slot_is_given_away() {
     assert!(told.iter().all(|presence| !presence.contains("unavailable")), "{told:?}");
 }
 
+/// An owner that gives the slot away says to contacts that what waits for it then is not taken. That goes with it, should it
+/// be lost at once.
+#[test]
+fn who_went_while_a_slot_is_given_away_is_asked_for_if_the_giver_is_lost() {
+    for lost_after in [None, Some(0), Some(20)] {
+        let mut scene = friends();
+        scene.closes(A);
+        // It waited for the slot, and went back to nobody.
+        scene.clear();
+        scene.is_given(BOB);
+        scene.attaches(B);
+        if lost_after == Some(0) {
+            scene.giver_is_lost(BOB);
+        }
+        scene.gathered(BOB);
+        if let Some(seconds) = lost_after.filter(|seconds| *seconds > 0) {
+            scene.passes(seconds);
+            scene.giver_is_lost(BOB);
+        }
+        scene.passes(5);
+        let told = scene.take(B);
+        let is_gone = |presence: &&String| presence.contains(" from='alice@a.example/x' type='unavailable'");
+        let expected = usize::from(lost_after.is_some());
+        assert_eq!(told.iter().filter(is_gone).count(), expected, "{lost_after:?}: {told:?}");
+    }
+}
+
 #[test]
 fn who_was_not_reached_by_an_owner_asks_whom_it_missed_then() {
     let mut scene = friends();

@@ -103,11 +103,12 @@ impl Arbiter {
 
     /// A member is gone with its sessions: nothing that they said is heard any more, and entities detach them.
     pub(super) fn member_gone(&mut self, member: MemberId, stage: &mut Stage) {
-        self.slots.gone(member);
+        let given = self.slots.gone(member);
         self.returned.gone(member);
         let loaded: Vec<_> = self.entities.iter().map(|(key, actor)| (key.clone(), actor.epoch)).collect();
         for (key, epoch) in loaded {
-            self.deliver_own(&key, epoch, Event::MemberGone(member), stage);
+            let gave = given.contains(&key.slot());
+            self.deliver_own(&key, epoch, Event::MemberGone { member, gave }, stage);
         }
         self.attaching.gone(member);
         self.tell_attached(stage);

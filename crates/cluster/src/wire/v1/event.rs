@@ -57,7 +57,7 @@ pub(super) fn put(event: &Event, writer: &mut Writer) -> Result<(), WireError> {
         | Event::Timer(_)
         | Event::TakenOver(_)
         | Event::Gathered
-        | Event::MemberGone(_) => {
+        | Event::MemberGone { .. } => {
             return Err(WireError::NotCarried);
         }
     }

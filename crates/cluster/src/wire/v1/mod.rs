@@ -140,7 +140,7 @@ fn event_kind(event: &Event) -> Result<u8, WireError> {
         | Event::Timer(_)
         | Event::TakenOver(_)
         | Event::Gathered
-        | Event::MemberGone(_) => {
+        | Event::MemberGone { .. } => {
             return Err(WireError::NotCarried);
         }
     })

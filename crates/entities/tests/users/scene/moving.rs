@@ -67,7 +67,12 @@ impl Scene {
 
     /// The member is gone that accepted the sessions here.
     pub(crate) fn member_goes(&mut self, jid: &str) {
-        self.give(key(jid), Event::MemberGone(MemberId(1)));
+        self.give(key(jid), Event::MemberGone { member: MemberId(1), gave: false });
+    }
+
+    /// The member is lost that gave the slot away.
+    pub(crate) fn giver_is_lost(&mut self, jid: &str) {
+        self.give(key(jid), Event::MemberGone { member: MemberId(9), gave: true });
     }
 
     /// Every member has had its sessions attach.
