@@ -15,6 +15,8 @@ use stentor_xmpp::{Condition, Stanza};
 /// Entries that a client has and that stay for others of the account; beyond, the oldest go, and who lags loses its
 /// claim. What is under way to a client it gets all the same, unless its user is lost.
 pub(super) const TAKEN_MAX: usize = 1_000;
+/// The key of the record of those, in the collection `state`.
+pub(crate) const TAKEN: &str = "taken";
 /// Senders whose last forward is remembered.
 const SENDERS_MAX: usize = 10_000;
 
@@ -24,6 +26,10 @@ pub(crate) struct Inbox {
     pub(super) waiting: BTreeMap<LogId, Waiting>,
     /// How many of them were taken.
     taken: usize,
+    /// Of them, how many were since that was put on record.
+    unrecorded: usize,
+    /// There is a record of some.
+    is_recorded: bool,
     /// Bytes of those that were not.
     bytes: usize,
     seen: HashMap<Key, Seen>,
@@ -49,6 +55,13 @@ impl Waiting {
     pub(super) fn is_free(&self) -> bool {
         self.holders == 0 && !self.is_taken
     }
+}
+
+/// Entries that were taken, at rest: runs of what waited then, by the first and the last of each.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Taken {
+    v: u8,
+    runs: Vec<(u64, u64)>,
 }
 
 /// The last forward taken from a sender: what it says of earlier ones follows from their order.
@@ -80,6 +93,39 @@ impl Inbox {
         seen.map(|seen| self.seen.insert(sender, seen)).is_some()
     }
 
+    /// Takes up what was on record as taken, of the entries that are here.
+    pub(crate) fn recover_taken(&mut self, value: &[u8]) {
+        let record = serde_json::from_slice::<Taken>(value).ok().filter(|record| record.v == 1);
+        for (first, last) in record.into_iter().flat_map(|record| record.runs) {
+            // A range must not end before it begins.
+            let ids: Vec<LogId> =
+                self.waiting.range(LogId(first)..).map(|(id, _)| *id).take_while(|id| id.0 <= last).collect();
+            ids.into_iter().for_each(|id| self.take(id));
+        }
+        (self.unrecorded, self.is_recorded) = (0, true);
+    }
+
+    /// How many were taken, and stay, that no record says; or one, if a record says what is gone.
+    pub(super) fn unrecorded(&self) -> usize {
+        if self.taken == 0 { usize::from(self.is_recorded) } else { self.unrecorded }
+    }
+
+    /// What to put on record; nothing if there is to be none.
+    pub(super) fn record_taken(&mut self) -> Option<String> {
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        let mut goes_on = false;
+        for (id, waiting) in &self.waiting {
+            match runs.last_mut().filter(|_| goes_on) {
+                Some((_, last)) if waiting.is_taken => *last = id.0,
+                None if waiting.is_taken => runs.push((id.0, id.0)),
+                _ => {}
+            }
+            goes_on = waiting.is_taken;
+        }
+        (self.unrecorded, self.is_recorded) = (0, !runs.is_empty());
+        (!runs.is_empty()).then(|| serde_json::json!(Taken { v: 1, runs }).to_string())
+    }
+
     /// How many messages wait.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len() - self.taken
@@ -104,6 +150,7 @@ impl Inbox {
             waiting.is_taken = true;
             self.bytes -= waiting.bytes;
             self.taken += 1;
+            self.unrecorded += 1;
         }
     }
 
@@ -126,6 +173,9 @@ impl Inbox {
             swept.extend(self.waiting.extract_if(.., |_, waiting| waiting.is_taken).take(excess));
         }
         self.taken -= swept.len();
+        if self.taken == 0 {
+            self.unrecorded = 0;
+        }
         swept.into_iter().map(|(id, waiting)| (id, waiting.counted)).collect()
     }
 

@@ -4,7 +4,7 @@ use super::User;
 use super::account::{Account, CREDENTIALS};
 use super::collection::{ACCOUNT, ONLINE, ROSTER, SEEN, SENT, STATE, STREAMS};
 use super::entry::{Entry, Way};
-use super::inbox::TAKEN_MAX;
+use super::inbox::{TAKEN, TAKEN_MAX};
 use super::outbox::Outbox;
 use super::resent::{Accepted, Mark};
 use super::roster::{Item, Roster};
@@ -126,6 +126,9 @@ impl User {
                     _ => return self.is_unreadable = true,
                 }
                 self.load_log(&log);
+                if let Some(taken) = state.iter().find(|record| &*record.key == TAKEN) {
+                    self.inbox.recover_taken(&taken.value);
+                }
                 self.repeat(now, None, effects);
             }
             _ => self.is_unreadable = true,

@@ -73,7 +73,7 @@ pub mod collection {
     pub const ONLINE: Collection = Collection("online");
     /// Marks of messages that clients sent in the last day, some to a record.
     pub const SENT: Collection = Collection("sent");
-    /// Single records: the roster's version, the last logout.
+    /// Single records: the roster's version, the last logout, which entries of the log clients have that stay for others.
     pub const STATE: Collection = Collection("state");
 }
 
@@ -197,6 +197,7 @@ impl Entity for User {
 
     fn retire(&mut self, now: Now, effects: &mut Effects) {
         self.record_told(now, effects);
+        self.write_settled(now, effects);
         self.pay_all(effects);
     }
 
@@ -207,6 +208,7 @@ impl Entity for User {
             && self.online.is_empty()
             && self.owed.is_empty()
             && self.settled.is_empty()
+            && self.inbox.unrecorded() == 0
             && self.outbox.settled.is_empty()
             && self.changes.is_empty()
     }

@@ -1,6 +1,8 @@
 //! What a user's timers mean, and how settled entries leave the log.
 
 use super::User;
+use super::collection::STATE;
+use super::inbox::TAKEN;
 use super::load::put_stream;
 use super::resent::Mark;
 use std::collections::BTreeMap;
@@ -60,6 +62,7 @@ impl User {
             SETTLE => {
                 self.is_settle_due = false;
                 self.write_taken(now, effects);
+                self.record_taken(effects);
             }
             SETTLE_SENT => {
                 self.is_sent_settle_due = false;
@@ -95,12 +98,14 @@ impl User {
             self.is_sent_settle_due = true;
             effects.timer(SETTLE_SENT_AFTER, SETTLE_SENT);
         }
-        if self.settled.is_empty() {
-            return;
+        if self.inbox.unrecorded() >= SETTLED_MAX {
+            self.record_taken(effects);
         }
-        if !effects.writes().is_empty() || self.settled.len() >= SETTLED_MAX {
+        if !self.settled.is_empty() && (!effects.writes().is_empty() || self.settled.len() >= SETTLED_MAX) {
             self.write_taken(now, effects);
-        } else if !self.is_settle_due {
+        }
+        let is_due = !self.settled.is_empty() || self.inbox.unrecorded() > 0;
+        if is_due && !self.is_settle_due {
             self.is_settle_due = true;
             effects.timer(SETTLE_AFTER, SETTLE);
         }
@@ -109,7 +114,19 @@ impl User {
     /// Removes all settled entries.
     pub(crate) fn write_settled(&mut self, now: Now, effects: &mut Effects) {
         self.write_taken(now, effects);
+        self.record_taken(effects);
         self.write_sent(now, effects);
+    }
+
+    /// Puts on record what clients took and stays for others: whoever took it is not to get it again if this user is lost.
+    fn record_taken(&mut self, effects: &mut Effects) {
+        if self.inbox.unrecorded() == 0 {
+            return;
+        }
+        match self.inbox.record_taken() {
+            Some(record) => effects.put(STATE, TAKEN, record),
+            None => effects.delete(STATE, TAKEN),
+        }
     }
 
     /// Removes what clients took.

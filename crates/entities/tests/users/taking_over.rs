@@ -228,6 +228,41 @@ fn what_one_client_has_stays_for_another_whose_session_did_not_get_it() {
     }
 }
 
+/// What stays for a client that is away comes to no other again, also not if the owner is lost.
+#[test]
+fn what_a_client_has_acknowledged_does_not_come_again_though_it_stays_for_another() {
+    for is_managed in [true, false] {
+        let mut scene = friends();
+        scene.enables(A, true);
+        scene.drops(A);
+        scene.come_online(&[A2]);
+        if is_managed {
+            scene.enables(A2, true);
+        }
+        for body in ["1", "2", "3"] {
+            scene.sends(B, &chat(ALICE, body));
+        }
+        if is_managed {
+            scene.acks(A2, 2);
+        }
+        scene.passes(3);
+        scene.closes(A2);
+        assert_eq!(scene.log(ALICE).len(), 3, "they stay for the first");
+        scene.moves(ALICE);
+        scene.gathered(ALICE);
+        scene.clear();
+        scene.connects(A2);
+        scene.sends(A2, "<presence/>");
+        let mut got = scene.take(A2);
+        got.retain(|stanza| stanza.starts_with("<message"));
+        // The last was not acknowledged.
+        assert_eq!(got.len(), usize::from(is_managed), "{got:?}");
+        assert!(got.iter().all(|message| message.contains("<body>3</body>")), "{got:?}");
+        scene.passes(10);
+        assert_eq!(scene.log(ALICE), Vec::<String>::new());
+    }
+}
+
 /// The user had told the older to end, and was lost before that left.
 #[test]
 fn contacts_hear_nothing_of_a_session_that_was_replaced_before_its_user_was_lost() {
