@@ -36,6 +36,8 @@ pub(super) struct Membership {
     takers: Vec<MemberId>,
     /// The others; while there is no link, when they are said to be unreachable next.
     links: BTreeMap<MemberId, Option<u64>>,
+    /// Of them, those that there has never been a link with, and whether that has been so for [`UNREACHABLE_MS`].
+    unlinked: BTreeMap<MemberId, bool>,
     /// The version by which all our sessions have attached.
     handed_over: u64,
     /// Who waits for us to hand over, and which version.
@@ -62,6 +64,7 @@ impl Membership {
             is_changed: false,
             takers: Vec::new(),
             links: BTreeMap::new(),
+            unlinked: BTreeMap::new(),
             handed_over: 0,
             awaited: BTreeMap::new(),
             has_drained: false,
@@ -162,6 +165,9 @@ impl Membership {
     /// Whether there is a link with that member.
     pub(super) fn linked(&mut self, now: u64, member: MemberId, is_linked: bool, desk: &mut Desk) {
         self.is_changed = true;
+        if is_linked {
+            self.unlinked.remove(&member);
+        }
         let Some(unreachable_at) = self.links.get_mut(&member) else { return };
         if !is_linked {
             unreachable_at.get_or_insert(now + UNREACHABLE_MS);
@@ -180,8 +186,20 @@ impl Membership {
             if unreachable_at.is_some_and(|at| at <= now) {
                 *unreachable_at = Some(now + UNREACHABLE_MS);
                 desk.actions.push_back(Action::Unreachable(*member));
+                if let Some(is_stranger) = self.unlinked.get_mut(member) {
+                    *is_stranger = true;
+                }
             }
         }
+    }
+
+    /// Others that may have something to hand over, or something on its way to them. Whoever has no slot and could never be
+    /// linked with, as one whose certificate nobody trusts, has nothing: waiting for it would only hold up the rest.
+    fn waited_for(&self) -> BTreeSet<MemberId> {
+        let is_stranger = |id: &MemberId| {
+            self.unlinked.get(id) == Some(&true) && self.installed.slots_of(*id).next().is_none()
+        };
+        self.links.keys().copied().filter(|id| !is_stranger(id)).collect()
     }
 
     /// Nothing of a slot of ours is under way here.
@@ -195,9 +213,10 @@ impl Membership {
             for slot in self.passing.take(now) {
                 self.moves.quiet(now, slot);
             }
-            let Some(number) = self.passing.ask(now, self.links.keys().copied()) else { break };
-            let tell = |member: &MemberId| Action::Tell(*member, PeerMessage::Passing(number));
-            desk.actions.extend(self.links.keys().map(tell));
+            let others = self.waited_for();
+            let tell = |number| others.iter().map(move |id| Action::Tell(*id, PeerMessage::Passing(number)));
+            let Some(number) = self.passing.ask(now, others.iter().copied()) else { break };
+            desk.actions.extend(tell(number));
         }
     }
 
@@ -234,6 +253,7 @@ impl Membership {
             after.members().keys().copied().filter(|id| *id != self.me).collect();
         for id in others.iter().filter(|id| before.member(**id).is_none()) {
             self.links.insert(*id, Some(now + UNREACHABLE_MS));
+            self.unlinked.insert(*id, false);
             let info = after.member(*id).map(|member| member.info.clone());
             desk.actions.extend(info.map(|info| Action::Connect(*id, info)));
         }
@@ -243,6 +263,7 @@ impl Membership {
             self.parting.gone(*gone);
             self.passing.gone(*gone);
             self.links.remove(gone);
+            self.unlinked.remove(gone);
             self.awaited.remove(gone);
             desk.actions.push_back(Action::Gone(*gone));
         }
@@ -277,7 +298,7 @@ impl Membership {
             desk.actions.extend(others.iter().map(tell));
         }
         // Its own sessions have to attach as well.
-        let waited_for = others.into_iter().chain([self.me]).collect();
+        let waited_for = self.waited_for().into_iter().chain([self.me]).collect();
         self.gathering.gained(now, after.version(), gained, waited_for);
         self.is_changed = true;
         if is_first {
@@ -287,6 +308,12 @@ impl Membership {
                 desk.wish = Wish::Leave(ending);
             }
         }
+    }
+
+    /// Whether others live, and none could ever be linked with: it would have to give all that it gives out to itself, where
+    /// nobody reaches it.
+    fn is_apart(&self, desk: &Desk) -> bool {
+        self.links.len() == self.unlinked.len() && self.links.keys().any(|id| desk.watch.is_fresh(*id))
     }
 
     /// Whether a member may be given slots: this one, or one that is linked with it and was seen alive of late.
@@ -306,7 +333,8 @@ impl Membership {
             return;
         }
         let silent = desk.silent(Some(self.me));
-        if !silent.is_empty() || self.has_orphans && desk.before(Some(self.me)) == 0 {
+        let is_to_fence = !silent.is_empty() || self.has_orphans && desk.before(Some(self.me)) == 0;
+        if is_to_fence && !self.is_apart(desk) {
             let change = desk.fence(&silent, |member| self.is_fit(member, desk));
             if !change.removed.is_empty() || !change.moves.is_empty() {
                 return desk.change(now, change);

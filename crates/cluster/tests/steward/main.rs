@@ -9,6 +9,7 @@ mod world;
 
 use process::info;
 use stentor_cluster::Ending;
+use stentor_cluster::limits::UNREACHABLE_MS;
 use stentor_engine::Slot;
 use world::{Store, World};
 
@@ -173,6 +174,35 @@ fn who_drains_leaves_nothing_behind() {
     assert!(world.register.table.members().is_empty());
     world.start("d");
     world.until("it has all", World::is_settled);
+}
+
+/// As a member whose certificate the others do not trust.
+#[test]
+fn who_can_be_linked_with_by_nobody_holds_up_nobody() {
+    let mut world = settled(11, &NAMES[..4]);
+    let at = world.start("f");
+    world.processes[at].is_apart = true;
+    world.until("it is a member", |world| world.processes[at].id.is_some());
+    world.run(UNREACHABLE_MS + 2_000);
+    let have_all = |world: &World| {
+        let alive = world.alive();
+        alive.iter().all(|at| world.processes[*at].gathering.is_empty())
+            && alive
+                .iter()
+                .map(|at| Slot::all().filter(|slot| world.processes[*at].owns(*slot)).count())
+                .sum::<usize>()
+                == usize::from(Slot::COUNT)
+    };
+    world.kill(0);
+    let died = world.now;
+    world.until("the others have all", have_all);
+    world.check(world.now - died < 7_000, || format!("it took {} ms", world.now - died));
+    // And who drains.
+    let clock = world.processes[1].clock(world.now);
+    world.processes[1].steward.drain(clock);
+    let began = world.now;
+    world.until("it has left", |world| world.processes[1].ending == Some(Ending::Left));
+    world.check(world.now - began < 8_000, || format!("to leave took {} ms", world.now - began));
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(crate) struct Process {
     /// Until when it stands still.
     pub(crate) paused: u64,
     pub(crate) is_dead: bool,
+    /// It can be linked with nobody.
+    pub(crate) is_apart: bool,
     pub(crate) ending: Option<Ending>,
     pub(crate) id: Option<MemberId>,
     pub(crate) joined_by: u64,
@@ -42,6 +44,7 @@ impl Process {
             rate,
             paused: 0,
             is_dead: false,
+            is_apart: false,
             ending: None,
             id: None,
             joined_by: 0,

@@ -218,6 +218,7 @@ impl World {
                     self.processes[at].joined_by = self.register.table.version();
                 }
                 Action::Lease { .. } | Action::Gone(_) | Action::Unreachable(_) => {}
+                Action::Connect(member, _) if self.is_apart(at, member) => {}
                 Action::Connect(member, _) => {
                     let delay = self.random.between(5, 300);
                     self.later(delay, at, Event::Linked(member, true));
@@ -242,6 +243,11 @@ impl World {
                 Action::Ended(ending) => self.processes[at].ending = Some(ending),
             }
         }
+    }
+
+    fn is_apart(&self, at: usize, member: MemberId) -> bool {
+        let of_id = self.processes.iter().find(|process| process.id == Some(member));
+        [self.processes.get(at), of_id].into_iter().flatten().any(|process| process.is_apart)
     }
 
     fn quiesce(&mut self, at: usize, slots: &[Slot]) {
@@ -272,7 +278,10 @@ impl World {
             let moved = self.register.moved.get(slot).copied().unwrap_or(0);
             for member in process.table.members().keys() {
                 let owes = |process: &&Process| {
-                    process.id == Some(*member) && process.joined_by < moved && process.handed_over < moved
+                    process.id == Some(*member)
+                        && !process.is_apart
+                        && process.joined_by < moved
+                        && process.handed_over < moved
                 };
                 let owing = self.processes.iter().find(owes).map(|process| process.id);
                 self.check(owing.is_none(), || format!("{slot:?} of {moved} waits for {owing:?} no more"));
@@ -284,6 +293,9 @@ impl World {
         let Some(from) = self.processes[at].id else { return };
         let Some(target) = self.processes.iter().position(|process| process.id == Some(to)) else { return };
         let most = if self.random.chance(5) { 3_000 } else { 30 };
+        if self.is_apart(target, from) {
+            return;
+        }
         let arrives = self.now + self.random.between(1, most);
         let last = self.links.entry((from, to)).or_default();
         *last = (*last).max(arrives);
