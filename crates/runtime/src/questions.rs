@@ -42,7 +42,7 @@ pub(crate) struct Users {
 /// A name, and what comes of it; nothing if the sender of the answer goes.
 type Asked = Vec<(Box<str>, oneshot::Receiver<Bytes>)>;
 
-/// A question to every other member.
+/// A question to every other member that has slots.
 #[derive(Message)]
 #[rtype(result = "Asked")]
 pub(crate) struct AskMembers(Bytes);
@@ -69,7 +69,9 @@ impl Handler<AskMembers> for Router {
 impl Local {
     fn ask_members(&mut self, question: &Bytes) -> Asked {
         let (table, me) = (Arc::clone(self.slots.table()), self.shared.member);
-        let others = table.members().iter().filter(|(member, _)| **member != me);
+        // One without slots has no entities, and perhaps no link: whoever could not be reached would fail the whole.
+        let has_slots = |member: MemberId| table.slots_of(member).next().is_some();
+        let others = table.members().iter().filter(|(member, _)| **member != me && has_slots(**member));
         let asked = others.map(|(member, entry)| {
             let (answer, answered) = oneshot::channel();
             if let Some(ask) = self.shared.asks.enter(Asker::Members(answer)) {
@@ -131,7 +133,7 @@ impl Administration {
         users
     }
 
-    /// Asks every other member of the table: its name and its answer, none if there is none or it is empty.
+    /// Asks every other member of the table that has slots: its name and its answer, none if there is none or it is empty.
     pub async fn ask_members(&self, question: Bytes) -> Vec<(Box<str>, Option<Bytes>)> {
         let Some(router) = self.shared.routers.first() else { return Vec::new() };
         let asked = router.0.send(AskMembers(question)).await.unwrap_or_default();
