@@ -129,6 +129,11 @@ impl ControlHandler for Server {
                 ControlRequest::ClusterStatus => overview::report(self.cluster()?).await,
                 ControlRequest::ClusterLocate { jid } => Ok(overview::locate(self.cluster()?, jid)),
                 ControlRequest::ClusterSlots => Ok(overview::slots(self.cluster()?)),
+                ControlRequest::ClusterDrain => {
+                    self.cluster()?;
+                    self.end(Phase::Draining);
+                    Ok(ControlResponse::Done)
+                }
                 ControlRequest::Reload => self.reload().map(ControlResponse::Reloaded),
                 ControlRequest::Shutdown { drain } => {
                     self.end(if drain { Phase::Draining } else { Phase::Ending });

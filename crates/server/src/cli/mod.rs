@@ -156,7 +156,7 @@ fn run_cluster(command: ClusterCommand, source: &ConfigSource, output: &Output) 
         ClusterCommand::Slots => members::slots(&mut connect(source)?, output),
         ClusterCommand::Drain => accounts::done(
             &mut connect(source)?,
-            &ControlRequest::Shutdown { drain: true },
+            &ControlRequest::ClusterDrain,
             "the member gives its accounts to the others, and ends",
             output,
         ),

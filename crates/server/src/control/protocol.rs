@@ -97,6 +97,8 @@ pub enum ControlRequest {
     },
     /// Which member has which slot.
     ClusterSlots,
+    /// Give this member's accounts to the others, and end it.
+    ClusterDrain,
     /// Read the configuration again.
     Reload,
     /// End the server.
@@ -122,6 +124,7 @@ impl ControlRequest {
             | Self::ClusterStatus
             | Self::ClusterLocate { .. }
             | Self::ClusterSlots
+            | Self::ClusterDrain
             | Self::Reload => CONTROL_SHORT,
         }
     }

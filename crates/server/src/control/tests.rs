@@ -205,6 +205,7 @@ fn requests() -> impl Strategy<Value = ControlRequest> {
         Just(ControlRequest::Reload),
         Just(ControlRequest::ClusterStatus),
         Just(ControlRequest::ClusterSlots),
+        Just(ControlRequest::ClusterDrain),
         jid().prop_map(|jid| ControlRequest::ClusterLocate { jid }),
         any::<bool>().prop_map(|drain| ControlRequest::Shutdown { drain }),
         (jid(), any::<String>())

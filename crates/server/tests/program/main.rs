@@ -181,6 +181,30 @@ fn only_accounts_that_exist_become_contacts() {
     assert_eq!(server.end(), Some(0));
 }
 
+/// What is asked of a member is refused by a server that is none, and nothing is done.
+#[test]
+fn a_server_that_is_no_member_refuses_what_only_members_do() {
+    let folder = initialised();
+    let folder = folder.path();
+    let server = Server::start(folder);
+    let commands = [
+        &["drain"][..],
+        &["status"],
+        &["members"],
+        &["locate", "juliet@example.org"],
+        &["slots"],
+        &["drain"],
+    ];
+    for command in commands {
+        let refused = run(folder, &[&["cluster"], command].concat());
+        assert_eq!(refused.status.code(), Some(1), "{command:?}");
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert!(told.contains("this server is no member of a cluster"), "{command:?}: {told}");
+    }
+    assert!(run(folder, &["stop"]).status.success(), "it still runs");
+    assert_eq!(server.end(), Some(0));
+}
+
 #[test]
 fn completions_are_written_for_every_shell() {
     let folder = tempfile::tempdir().expect("a folder");
