@@ -123,7 +123,7 @@ impl Session {
 
     /// Something was read.
     pub(super) fn heard(&mut self) {
-        self.was_heard = true;
+        self.silence.heard(uptime());
         self.acks.was_heard = true;
     }
 

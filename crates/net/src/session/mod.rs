@@ -7,6 +7,7 @@ mod moving;
 mod pump;
 mod register;
 mod services;
+mod silence;
 mod user;
 
 pub use services::{Services, SessionLimits};
@@ -76,9 +77,7 @@ pub(crate) struct Session {
     asking: Option<Box<Asking>>,
     /// Has the pump polled from a future beside it.
     waker: Option<std::task::Waker>,
-    /// Read since the last tick of the idle timer; whether it was asked if it is there.
-    was_heard: bool,
-    was_asked: bool,
+    silence: silence::Silence,
     phase: Phase,
     unauthenticated: Option<Unauthenticated>,
     address: IpAddr,
@@ -146,8 +145,7 @@ impl From<Parts> for Session {
             lingered: 0,
             asking: None,
             waker: None,
-            was_heard: false,
-            was_asked: false,
+            silence: silence::Silence::new(pump::uptime()),
             phase: Phase::Open,
             unauthenticated: parts.unauthenticated,
             address: parts.address,
@@ -281,25 +279,6 @@ impl Session {
     fn detach_and_end(&mut self) {
         self.detach(EndReason::Closed);
         self.phase = Phase::Over;
-    }
-
-    /// A client that was silent is asked; one that was asked and stays silent is gone.
-    fn check_idle(&mut self, deadline: Option<Deadline>) {
-        let was_heard = std::mem::take(&mut self.was_heard);
-        if deadline == Some(Deadline::Element) && self.was_asked {
-            return self.fail(StreamCondition::PolicyViolation);
-        }
-        if was_heard && deadline != Some(Deadline::Element) {
-            self.was_asked = false;
-        } else if self.was_asked {
-            tracing::debug!(address = %self.address, "a silent client is given up");
-            return self.lose();
-        } else {
-            self.was_asked = true;
-            self.ask_whether_there();
-        }
-        let wait = if self.was_asked { self.limits.answer } else { self.limits.idle };
-        self.after(wait, token::IDLE);
     }
 
     /// Has the pump polled.
