@@ -34,7 +34,7 @@ pub use credentials::{Credentials, Decoy, Found, Lookup};
 pub use exchange::{Exchange, Step};
 pub use failure::{Fault, NS_SASL, SaslFailure};
 pub use hash::Hash;
-pub use mechanism::Mechanism;
+pub use mechanism::{Family, Mechanism};
 pub use offer::{NS_CHANNEL_BINDING, Offer, Security, Settings};
 pub use plain::{PlainCheck, PlainVerdict};
 pub use scram::ServerNonce;

@@ -1,6 +1,17 @@
-//! The mechanisms, and which of them a server offers.
+//! The mechanisms.
 
 use crate::Hash;
+
+/// What an operator names as a mechanism.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// [`Mechanism::External`].
+    External,
+    /// [`Mechanism::Scram`] with this hash function, with and without channel binding.
+    Scram(Hash),
+    /// [`Mechanism::Plain`], which shows the password to the server and to whoever is between.
+    Plain,
+}
 
 /// A SASL mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,8 +30,7 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
-    /// All of them, in the order in which they are offered: the strongest first.
-    pub const ALL: [Self; 8] = [
+    const ALL: [Self; 8] = [
         Self::External,
         Self::Scram { hash: Hash::Sha512, is_plus: true },
         Self::Scram { hash: Hash::Sha256, is_plus: true },

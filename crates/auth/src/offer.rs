@@ -5,7 +5,7 @@ use stentor_xmpp::BareJid;
 use crate::channel_binding::{ChannelBindingType, ChannelBindings};
 use crate::credential::Iterations;
 use crate::failure::NS_SASL;
-use crate::{ClientIdentities, Hash, Mechanism, SaslFailure};
+use crate::{ClientIdentities, Family, Hash, Mechanism, SaslFailure};
 
 /// The namespace of the channel-binding feature (XEP-0440).
 pub const NS_CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
@@ -13,16 +13,10 @@ pub const NS_CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 /// What an operator can choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// SCRAM-SHA-1, which RFC 6120 13.8 has every server implement. On.
-    pub scram_sha_1: bool,
-    /// SCRAM-SHA-256. On.
-    pub scram_sha_256: bool,
-    /// SCRAM-SHA-512. On.
-    pub scram_sha_512: bool,
-    /// PLAIN, which shows the password to the server and to whoever is between. Off.
-    pub plain: bool,
-    /// EXTERNAL, where the client's certificate names an account here. On.
-    pub external: bool,
+    /// What is offered, each once, the preferred ones first (RFC 6120 6.3.3). EXTERNAL, where the client's certificate names an
+    /// account here (XEP-0178 2), then SCRAM with each hash, of which SHA-1 is what RFC 6120 13.8 has every server
+    /// implement. No PLAIN.
+    pub families: Vec<Family>,
     /// The `-PLUS` variants. On; to be turned off only where something else ends TLS.
     pub channel_binding: bool,
     /// XEP-0474's attribute in SCRAM's first answer. On; a client that mistakes it can be let in by turning it off.
@@ -34,11 +28,12 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            scram_sha_1: true,
-            scram_sha_256: true,
-            scram_sha_512: true,
-            plain: false,
-            external: true,
+            families: vec![
+                Family::External,
+                Family::Scram(Hash::Sha512),
+                Family::Scram(Hash::Sha256),
+                Family::Scram(Hash::Sha1),
+            ],
             channel_binding: true,
             downgrade_protection: true,
             iterations: Iterations::default(),
@@ -47,19 +42,27 @@ impl Default for Settings {
 }
 
 impl Settings {
-    fn allows(&self, mechanism: Mechanism) -> bool {
-        match mechanism {
-            Mechanism::External => self.external,
-            Mechanism::Plain => self.plain,
-            Mechanism::Scram { hash, is_plus } => {
-                let is_on = match hash {
-                    Hash::Sha1 => self.scram_sha_1,
-                    Hash::Sha256 => self.scram_sha_256,
-                    Hash::Sha512 => self.scram_sha_512,
-                };
-                is_on && (self.channel_binding || !is_plus)
+    /// In the order of preference; but no SCRAM without channel binding stands before one with it, which is never the
+    /// weaker.
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        let scram = |hash, is_plus| Mechanism::Scram { hash, is_plus };
+        let with_binding = self.families.iter().filter_map(|family| match family {
+            Family::Scram(hash) if self.channel_binding => Some(scram(*hash, true)),
+            _ => None,
+        });
+        let mut with_binding: Vec<_> = with_binding.collect();
+        let mut mechanisms = Vec::new();
+        for family in &self.families {
+            match family {
+                Family::External => mechanisms.push(Mechanism::External),
+                Family::Plain => mechanisms.push(Mechanism::Plain),
+                Family::Scram(hash) => {
+                    mechanisms.append(&mut with_binding);
+                    mechanisms.push(scram(*hash, false));
+                }
             }
         }
+        mechanisms
     }
 }
 
@@ -99,16 +102,14 @@ impl Offer {
         };
         let bindings = if settings.channel_binding { bindings } else { ChannelBindings::default() };
         let identities = client.map(|identities| identities.at(domain)).unwrap_or_default();
-        let is_offered = |mechanism: &Mechanism| {
-            is_tls
-                && settings.allows(*mechanism)
-                && match mechanism {
-                    Mechanism::External => !identities.is_empty(),
-                    Mechanism::Scram { is_plus: true, .. } => bindings.types().next().is_some(),
-                    Mechanism::Scram { is_plus: false, .. } | Mechanism::Plain => true,
-                }
+        let is_offered = |mechanism: &Mechanism| match mechanism {
+            _ if !is_tls => false,
+            Mechanism::External => !identities.is_empty(),
+            Mechanism::Scram { is_plus: true, .. } => bindings.types().next().is_some(),
+            Mechanism::Scram { is_plus: false, .. } | Mechanism::Plain => true,
         };
-        let mechanisms = Mechanism::ALL.into_iter().filter(is_offered).collect();
+        let mut mechanisms = settings.mechanisms();
+        mechanisms.retain(is_offered);
         Self {
             domain: domain.to_owned(),
             is_tls,

@@ -1,10 +1,14 @@
 //! What is offered, and how it is announced.
 
-use stentor_auth::{ChannelBindingType, ChannelBindings, Offer, Security, Settings};
+use stentor_auth::{ChannelBindingType, ChannelBindings, Family, Hash, Offer, Security, Settings};
 
 fn tls(exporter: bool, end_point: bool) -> Security {
     let bindings = ChannelBindings::new(exporter.then_some([1; 32]), end_point.then(|| vec![2; 32]));
     Security::Tls { bindings, client: None }
+}
+
+fn of(families: &[Family]) -> Settings {
+    Settings { families: families.to_vec(), ..Settings::default() }
 }
 
 #[test]
@@ -24,11 +28,18 @@ fn mechanisms() {
     check(&default, tls(false, false), &bare);
     let settings = Settings { channel_binding: false, ..Settings::default() };
     check(&settings, tls(true, true), &bare);
-    let settings = Settings { plain: true, scram_sha_1: false, ..Settings::default() };
+    let settings = of(&[Family::Scram(Hash::Sha512), Family::Scram(Hash::Sha256), Family::Plain]);
     check(&settings, tls(false, false), &["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"]);
     check(&settings, Security::Clear, &[]);
-    let settings = Settings { scram_sha_256: false, scram_sha_512: false, ..Settings::default() };
-    check(&settings, tls(true, true), &["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]);
+    check(&of(&[Family::Scram(Hash::Sha1)]), tls(true, true), &["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]);
+    // RFC 6120 6.3.3: in the order of preference, which is the operator's.
+    let settings = of(&[Family::Plain, Family::Scram(Hash::Sha1), Family::Scram(Hash::Sha512)]);
+    check(&settings, tls(false, false), &["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-512"]);
+    let bound = ["PLAIN", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-512-PLUS", "SCRAM-SHA-1", "SCRAM-SHA-512"];
+    check(&settings, tls(true, true), &bound);
+    let settings = of(&[Family::Scram(Hash::Sha256), Family::Plain, Family::Scram(Hash::Sha1)]);
+    let bound = ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "PLAIN", "SCRAM-SHA-1"];
+    check(&settings, tls(true, true), &bound);
 }
 
 /// XEP-0440: types are announced where a mechanism uses them.
@@ -45,9 +56,7 @@ fn channel_bindings() {
     check(&default, tls(false, false), &[]);
     check(&default, Security::Clear, &[]);
     check(&Settings { channel_binding: false, ..Settings::default() }, tls(true, true), &[]);
-    let no_scram =
-        Settings { scram_sha_1: false, scram_sha_256: false, scram_sha_512: false, plain: true, ..default };
-    check(&no_scram, tls(true, true), &[]);
+    check(&of(&[Family::Plain]), tls(true, true), &[]);
 }
 
 #[test]
@@ -57,8 +66,7 @@ fn features() {
         Offer::new(&settings, "example.org", security).write_features(&mut out);
         assert_eq!(out, expected);
     };
-    let settings =
-        || Settings { scram_sha_1: false, scram_sha_512: false, plain: true, ..Settings::default() };
+    let settings = || of(&[Family::Scram(Hash::Sha256), Family::Plain]);
     check(settings(), Security::Clear, "");
     check(
         settings(),

@@ -7,7 +7,7 @@ use sasl::common::scram::{DeriveError, ScramProvider, Sha1, Sha256};
 use sasl::common::{ChannelBinding, Password};
 use sha2::{Digest, Sha512};
 use stentor_auth::{
-    ChannelBindings, Credential, Exchange, Found, Iterations, Offer, Salts, SaslFailure, Security,
+    ChannelBindings, Credential, Exchange, Family, Found, Iterations, Offer, Salts, SaslFailure, Security,
     ServerNonce, ServerSecret, Settings, Step, limits,
 };
 
@@ -46,7 +46,8 @@ fn credential() -> Credential {
 
 fn offer(exporter: Option<[u8; 32]>) -> Offer {
     let bindings = ChannelBindings::new(exporter, None);
-    let settings = Settings { plain: true, ..Settings::default() };
+    let mut settings = Settings::default();
+    settings.families.push(Family::Plain);
     Offer::new(&settings, "example.org", Security::Tls { bindings, client: None })
 }
 

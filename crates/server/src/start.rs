@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
-use stentor_auth::{Credential, Iterations, Salts, ServerSecret};
+use stentor_auth::{Credential, Family, Hash, Iterations, Salts, ServerSecret};
 use stentor_entities::{Hosts, UserLimits};
 use stentor_net::{AddressLimits, HostCertificate, OldestTls, SessionLimits};
 use stentor_runtime::Derive;
@@ -97,14 +97,9 @@ pub(crate) fn stream_settings(config: &Config, secret: ServerSecret) -> stentor_
 }
 
 fn stream_host(config: &Config, host: &HostConfig) -> stentor_stream::Host {
-    let offers = |mechanism| config.auth.mechanisms.contains(&mechanism);
     let mut stream = stentor_stream::Host::new(host.domain.as_str());
     stream.authentication = stentor_auth::Settings {
-        scram_sha_1: offers(Mechanism::ScramSha1),
-        scram_sha_256: offers(Mechanism::ScramSha256),
-        scram_sha_512: offers(Mechanism::ScramSha512),
-        plain: offers(Mechanism::Plain),
-        external: offers(Mechanism::External) && host.client_authorities.is_some(),
+        families: config.auth.mechanisms.iter().filter_map(|mechanism| family(*mechanism, host)).collect(),
         iterations: iterations(config),
         ..stentor_auth::Settings::default()
     };
@@ -117,6 +112,16 @@ fn stream_host(config: &Config, host: &HostConfig) -> stentor_stream::Host {
         stentor_entities::server_caps(&entity_host(host)),
     ];
     stream
+}
+
+fn family(mechanism: Mechanism, host: &HostConfig) -> Option<Family> {
+    Some(match mechanism {
+        Mechanism::ScramSha512 => Family::Scram(Hash::Sha512),
+        Mechanism::ScramSha256 => Family::Scram(Hash::Sha256),
+        Mechanism::ScramSha1 => Family::Scram(Hash::Sha1),
+        Mechanism::Plain => Family::Plain,
+        Mechanism::External => return host.client_authorities.is_some().then_some(Family::External),
+    })
 }
 
 fn iterations(config: &Config) -> Iterations {

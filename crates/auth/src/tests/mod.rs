@@ -26,7 +26,8 @@ pub(crate) fn bindings() -> ChannelBindings {
 }
 
 pub(crate) fn tls(bindings: ChannelBindings) -> Offer {
-    let settings = Settings { plain: true, ..Settings::default() };
+    let mut settings = Settings::default();
+    settings.families.push(Family::Plain);
     Offer::new(&settings, DOMAIN, Security::Tls { bindings, client: None })
 }
 

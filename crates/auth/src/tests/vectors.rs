@@ -89,8 +89,7 @@ fn rfc_7677_section_3() {
 fn xep_0474_example() {
     let nonce = "12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6";
     let server_nonce = "a09117a6-ac50-4f2f-93f1-93799c2bddf6";
-    let settings =
-        Settings { scram_sha_256: false, scram_sha_512: false, plain: false, ..Settings::default() };
+    let settings = Settings { families: vec![Family::Scram(Hash::Sha1)], ..Settings::default() };
     let bindings = ChannelBindings {
         tls_exporter: Some(b"THIS IS FAKE CB DATA".to_vec()),
         tls_server_end_point: Some(vec![8; 32]),

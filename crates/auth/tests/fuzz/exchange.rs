@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 
 use stentor_auth::{
-    ChannelBindings, ClientIdentities, Credential, Exchange, Iterations, Offer, Salts, SaslFailure, Security,
-    ServerNonce, ServerSecret, Settings, Step, limits, payload, tls_server_end_point,
+    ChannelBindings, ClientIdentities, Credential, Exchange, Family, Iterations, Offer, Salts, SaslFailure,
+    Security, ServerNonce, ServerSecret, Settings, Step, limits, payload, tls_server_end_point,
 };
 
 const MECHANISMS: [&str; 8] = [
@@ -26,7 +26,8 @@ static CREDENTIAL: LazyLock<Credential> = LazyLock::new(|| {
 });
 
 static OFFER: LazyLock<Offer> = LazyLock::new(|| {
-    let settings = Settings { plain: true, ..Settings::default() };
+    let mut settings = Settings::default();
+    settings.families.push(Family::Plain);
     let bindings = ChannelBindings::new(Some([1; 32]), Some(vec![2; 32]));
     Offer::new(&settings, "example.org", Security::Tls { bindings, client: None })
 });

@@ -41,11 +41,12 @@ impl Default for AuthConfig {
     fn default() -> Self {
         Self {
             // No PLAIN: it hands the password itself to whoever holds a certificate that the client accepts.
+            // EXTERNAL first: it is offered only to who showed a certificate that names an account (XEP-0178 2).
             mechanisms: vec![
+                Mechanism::External,
                 Mechanism::ScramSha512,
                 Mechanism::ScramSha256,
                 Mechanism::ScramSha1,
-                Mechanism::External,
             ],
             scram_iterations: 10_000,
             attempts_max: 5,

@@ -4,8 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use rcgen::{CertificateParams, KeyPair, OtherNameValue, SanType};
 use stentor_auth::{
-    ChannelBindings, ClientIdentities, Credential, Fault, Found, Iterations, PlainCheck, Salts, SaslFailure,
-    ServerSecret,
+    ChannelBindings, ClientIdentities, Credential, Family, Fault, Found, Iterations, PlainCheck, Salts,
+    SaslFailure, ServerSecret,
 };
 use stentor_stream::{Action, ClientStream, Connection, Enabled, Host, Progress, Settings, TlsInfo};
 use stentor_xml::{Element, ElementBuilder};
@@ -273,7 +273,7 @@ pub(crate) fn tls(sni: Option<&str>) -> TlsInfo {
 /// Hosts with PLAIN beside SCRAM, with registration, whose clients are sent elsewhere, and with next to nothing.
 static SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(|| {
     let mut first = Host::new("im.example.com");
-    first.authentication.plain = true;
+    first.authentication.families.push(Family::Plain);
     first.features = vec![feature("ver", ns::ROSTER_VERSIONING), feature("sub", ns::PRE_APPROVAL)];
     let mut second = Host::new("chat.example.org");
     second.stream_management = false;
@@ -282,10 +282,7 @@ static SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(|| {
     third.see_other_host = Some("[2001:db8::7]:5222".to_owned());
     let mut fourth = Host::new("plain.example.com");
     fourth.stream_management = false;
-    fourth.authentication.plain = true;
-    fourth.authentication.scram_sha_1 = false;
-    fourth.authentication.scram_sha_256 = false;
-    fourth.authentication.scram_sha_512 = false;
+    fourth.authentication.families = vec![Family::Plain];
     let mut settings = Settings::new(ServerSecret::new([3; 32]), [first, second, third, fourth]);
     settings.idle_seconds = Some(600);
     Arc::new(settings)
