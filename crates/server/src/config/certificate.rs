@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,6 +12,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::public_key::PublicKey;
 use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::host::HostConfig;
@@ -22,6 +24,12 @@ const ENDS_SOON: Duration = Duration::from_secs(14 * 86_400);
 
 /// What certificates and keys are in.
 const PEM: &str = "a PEM file";
+
+/// What ring signs with.
+const KEYS: &str = "RSA of 2048 to 4096 bits, ECDSA on P-256 or P-384, or Ed25519";
+
+/// See [`KEYS`].
+const RSA_BITS: RangeInclusive<usize> = 2_048..=4_096;
 
 /// `id-on-dnsSRV` (RFC 4985).
 const SRV_NAME: &str = "1.3.6.1.5.5.7.8.7";
@@ -191,16 +199,25 @@ impl<'a> Check<'a> {
         key: PrivateKeyDer<'static>,
     ) {
         let provider = rustls::crypto::ring::default_provider();
-        if let Err(error) = CertifiedKey::from_der(chain, key, &provider) {
-            let (certificate, key_file) = (certificate.display(), key_file.display());
-            let what = format!("{certificate} and {key_file} do not belong together: {error}");
-            self.note(
-                Severity::Error,
-                "key",
-                what,
-                "the private key of the certificate, RSA, ECDSA or Ed25519",
-            );
+        let (certificate, key_file) = (certificate.display(), key_file.display());
+        if let Err(error) = provider.key_provider.load_private_key(key.clone_key()) {
+            let bits = chain.first().and_then(rsa_bits).filter(|bits| !RSA_BITS.contains(bits));
+            let why = bits.map_or_else(|| error.to_string(), |bits| format!("RSA of {bits} bits"));
+            return self.note(Severity::Error, "key", format!("{key_file} cannot be used: {why}"), KEYS);
         }
+        if let Err(error) = CertifiedKey::from_der(chain, key, &provider) {
+            let what = format!("{certificate} and {key_file} do not belong together: {error}");
+            self.note(Severity::Error, "key", what, "the private key of the certificate");
+        }
+    }
+}
+
+/// The bits of the certificate's key, if that is one of RSA.
+fn rsa_bits(leaf: &CertificateDer<'_>) -> Option<usize> {
+    let (_, certificate) = X509Certificate::from_der(leaf).ok()?;
+    match certificate.public_key().parsed().ok()? {
+        PublicKey::RSA(key) => Some(key.key_size()),
+        _ => None,
     }
 }
 
@@ -261,4 +278,20 @@ fn other_name(value: &[u8]) -> Option<String> {
     };
     let (_, text) = x509_parser::der_parser::parse_der(&inner).ok()?;
     text.as_str().ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_too_small_is_told_with_its_size() {
+        let pem = include_bytes!("rsa_1024.pem");
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        let key = PrivateKeyDer::from_pem_slice(pem).expect("a key");
+        let mut check = Check::new("host.0", &Place::Whole);
+        check.pair(Path::new("a.crt"), Path::new("a.key"), chain.expect("a certificate"), key);
+        let told: Vec<_> = check.mistakes.iter().map(|mistake| (&*mistake.what, &*mistake.allowed)).collect();
+        assert_eq!(told, [("a.key cannot be used: RSA of 1024 bits", KEYS)]);
+    }
 }
