@@ -168,7 +168,7 @@ fn certificates_are_checked() {
         &|at| std::fs::remove_file(at.join("example.org.crt")).expect("removed"),
         0,
         Err(&[
-            "stentor.toml:17:10: host.0.certificate: certificates/example.org.crt cannot be read: No such file",
+            "stentor.toml:20:15: host.0.certificate: certificates/example.org.crt cannot be read: No such file",
         ]),
     );
     check(&|at| write(&at.join("example.org.crt"), "nothing"), 0, Err(&["has no certificate in it"]));

@@ -17,6 +17,7 @@ use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::host::HostConfig;
 use super::mistake::{Mistake, Place, Severity};
+use super::tree::Node;
 use crate::limits::PEM_BYTES_MAX;
 
 /// A certificate that ends within this time is worth a warning.
@@ -37,9 +38,9 @@ const SRV_NAME: &str = "1.3.6.1.5.5.7.8.7";
 /// `id-on-xmppAddr` (RFC 6120 13.7.1.4).
 const XMPP_ADDRESS: &str = "1.3.6.1.5.5.7.8.5";
 
-/// The mistakes in the files of `host`, whose settings begin with `name`; `place` is where it stands.
-pub(super) fn check(host: &HostConfig, name: &str, place: &Place, now: SystemTime) -> Vec<Mistake> {
-    let mut check = Check::new(name, place);
+/// The mistakes in the files of `host`, whose settings begin with `name` and stand in `table`.
+pub(super) fn check(host: &HostConfig, name: &str, table: Option<&Node>, now: SystemTime) -> Vec<Mistake> {
+    let mut check = Check::new(name, table);
     let chain = check.chain("certificate", &host.certificate);
     let key = check.key(&host.key);
     if let Some(leaf) = chain.as_ref().and_then(|chain| chain.first()) {
@@ -52,9 +53,11 @@ pub(super) fn check(host: &HostConfig, name: &str, place: &Place, now: SystemTim
     if let Some(path) = &host.client_authorities {
         check.chain("client_authorities", path);
     }
-    for path in &host.client_crls {
+    for (index, path) in host.client_crls.iter().enumerate() {
+        check.item = Some(index);
         check.crls(path, now);
     }
+    check.item = None;
     if host.client_authorities.is_none() && !host.client_crls.is_empty() {
         let what = "is of no use without client_authorities".to_owned();
         check.note(Severity::Warning, "client_crls", what, "");
@@ -65,19 +68,28 @@ pub(super) fn check(host: &HostConfig, name: &str, place: &Place, now: SystemTim
 /// Collects the mistakes in the files of one table.
 pub(super) struct Check<'a> {
     name: &'a str,
-    place: &'a Place,
+    table: Option<&'a Node>,
+    /// Which entry of a list is looked at.
+    item: Option<usize>,
     pub(super) mistakes: Vec<Mistake>,
 }
 
 impl<'a> Check<'a> {
-    /// Of the table whose settings begin with `name`, and which stands at `place`.
-    pub(super) fn new(name: &'a str, place: &'a Place) -> Self {
-        Self { name, place, mistakes: Vec::new() }
+    /// Of the `table` whose settings begin with `name`.
+    pub(super) fn new(name: &'a str, table: Option<&'a Node>) -> Self {
+        Self { name, table, item: None, mistakes: Vec::new() }
+    }
+
+    /// Where the file is named.
+    fn place(&self, key: &str) -> Place {
+        let setting = self.table.and_then(|table| table.get(key));
+        let item = self.item.and_then(|index| setting?.item(index));
+        item.or(setting).or(self.table).map_or(Place::Whole, |node| node.place.clone())
     }
 
     pub(super) fn note(&mut self, severity: Severity, key: &str, what: String, allowed: &str) {
         let setting = format!("{}.{key}", self.name);
-        let (place, allowed) = (self.place.clone(), allowed.to_owned());
+        let (place, allowed) = (self.place(key), allowed.to_owned());
         self.mistakes.push(Mistake { severity, place, setting, what, allowed });
     }
 
@@ -283,15 +295,74 @@ fn other_name(value: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, ConfigError};
 
     #[test]
     fn a_key_that_is_too_small_is_told_with_its_size() {
         let pem = include_bytes!("rsa_1024.pem");
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
         let key = PrivateKeyDer::from_pem_slice(pem).expect("a key");
-        let mut check = Check::new("host.0", &Place::Whole);
+        let mut check = Check::new("host.0", None);
         check.pair(Path::new("a.crt"), Path::new("a.key"), chain.expect("a certificate"), key);
         let told: Vec<_> = check.mistakes.iter().map(|mistake| (&*mistake.what, &*mistake.allowed)).collect();
         assert_eq!(told, [("a.key cannot be used: RSA of 1024 bits", KEYS)]);
+    }
+
+    const TEXT: &str = "[[host]]
+domain = 'example.org'
+certificate = 'no.crt'
+  key = 'no.key'
+client_authorities = 'no.crt'
+client_crls = [
+  'no.crl',
+    'other.crl',
+]
+[store]
+engine = 'postgres'
+url = 'postgresql://stentor@localhost/stentor'
+authority = 'no.crt'
+password_file = 'no.password'
+[cluster]
+id = 'example'
+name = 'a'
+link = '127.0.0.1:0'
+gossip = '127.0.0.1:0'
+authority = 'no.crt'
+certificate = 'no.crt'
+key = 'no.key'
+gossip_keys = 'no.keys'
+";
+
+    #[test]
+    fn mistakes_in_files_are_told_where_these_are_named() {
+        let check = |environment: &[(String, String)], expected: &[(&str, Place)]| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let file = folder.path().join("stentor.toml");
+            std::fs::write(&file, TEXT).expect("written");
+            let error = Config::load(&file, environment, SystemTime::now()).expect_err("there are no files");
+            let ConfigError::Mistakes(mistakes) = error else { panic!("{error}") };
+            let found: Vec<_> =
+                mistakes.list().iter().map(|one| (one.setting.as_str(), one.place.clone())).collect();
+            assert_eq!(found, expected);
+        };
+        let at = |line, column| Place::File { line, column };
+        let in_file = [
+            ("host.0.certificate", at(3, 15)),
+            ("host.0.key", at(4, 9)),
+            ("host.0.client_authorities", at(5, 22)),
+            ("host.0.client_crls", at(7, 3)),
+            ("host.0.client_crls", at(8, 5)),
+            ("store.authority", at(13, 13)),
+            ("store.password_file", at(14, 17)),
+            ("cluster.authority", at(20, 13)),
+            ("cluster.certificate", at(21, 15)),
+            ("cluster.key", at(22, 7)),
+            ("cluster.gossip_keys", at(23, 15)),
+        ];
+        check(&[], &in_file);
+        let variable = "STENTOR__HOST__0__CERTIFICATE";
+        let (_, rest) = in_file.split_first().expect("several");
+        let last = ("host.0.certificate", Place::Environment(variable.to_owned()));
+        check(&[(variable.to_owned(), "x".to_owned())], &[rest, &[last]].concat());
     }
 }

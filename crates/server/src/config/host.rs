@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::mistake::Place;
 use super::rule::{ContactUri, DomainName, File, Flag, OneOf, Optional, OtherHost, Several};
 use super::setting::{
     At, Change, Component, Diff, Reader, Reload, Rule, Section, Setting, join, live, restart,
@@ -138,14 +137,13 @@ impl Rule<Vec<HostConfig>> for Hosts {
             reader.mistake(&node.place, format!("has {} entries", items.len()), self.allowed());
             return None;
         }
-        let mut seen: Vec<(String, Place)> = Vec::with_capacity(items.len());
-        let mut hosts = Vec::with_capacity(items.len());
+        let mut hosts: Vec<HostConfig> = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             let host: Option<HostConfig> =
                 reader.within(&index.to_string(), |reader| Section.read(item, reader));
-            let (Some(host), Value::Table(table)) = (host, &item.value) else { continue };
-            let place = table.get("domain").map_or(&item.place, |domain| &domain.place);
-            if seen.iter().any(|(domain, _)| *domain == host.domain) && !host.domain.is_empty() {
+            let Some(host) = host else { continue };
+            if hosts.iter().any(|other| other.domain == host.domain) && !host.domain.is_empty() {
+                let place = item.get("domain").map_or(&item.place, |domain| &domain.place);
                 let what = format!("{} is there twice", host.domain);
                 reader.within(&index.to_string(), |reader| {
                     reader.within("domain", |reader| {
@@ -153,10 +151,8 @@ impl Rule<Vec<HostConfig>> for Hosts {
                     });
                 });
             }
-            seen.push((host.domain.clone(), place.clone()));
             hosts.push(host);
         }
-        reader.host_places = seen.into_iter().map(|(_, place)| place).collect();
         (hosts.len() == items.len()).then_some(hosts)
     }
 

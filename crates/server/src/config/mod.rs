@@ -152,15 +152,16 @@ impl Config {
     ) -> Result<Loaded, ConfigError> {
         let text =
             read_file(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let (config, mut mistakes, places) = read(path, &text, environment);
-        for (index, (host, place)) in config.hosts.iter().zip(&places.hosts).enumerate() {
+        let (config, mut mistakes, root) = read(path, &text, environment);
+        for (index, host) in config.hosts.iter().enumerate() {
             if host.certificate.as_os_str().is_empty() || host.key.as_os_str().is_empty() {
                 // That it is lacking has been told.
                 continue;
             }
-            mistakes.extend(certificate::check(host, &format!("host.{index}"), place, now));
+            let node = root.get("host").and_then(|hosts| hosts.item(index));
+            mistakes.extend(certificate::check(host, &format!("host.{index}"), node, now));
         }
-        mistakes.extend(cluster::check_files(&config, &places.cluster, &places.store, now));
+        mistakes.extend(cluster::check_files(&config, &root, now));
         finish(path, config, mistakes)
     }
 
@@ -231,14 +232,8 @@ fn read_file(path: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// Where tables stand that name files.
-struct Places {
-    hosts: Vec<Place>,
-    cluster: Place,
-    store: Place,
-}
-
-fn read(path: &Path, text: &str, environment: &[(String, String)]) -> (Config, Vec<Mistake>, Places) {
+/// The configuration, its mistakes, and what it was read from.
+fn read(path: &Path, text: &str, environment: &[(String, String)]) -> (Config, Vec<Mistake>, Table) {
     let mut reader = Reader::default();
     let mut root = tree::parse(text, &mut reader.mistakes);
     let broken: Vec<Place> = reader.mistakes.iter().map(|mistake| mistake.place.clone()).collect();
@@ -260,9 +255,7 @@ fn read(path: &Path, text: &str, environment: &[(String, String)]) -> (Config, V
             index <= syntax || !broken.iter().any(|place| place.is_on_line_of(&mistake.place))
         });
     }
-    let place = |key| root.get(key).map_or(Place::Whole, |node| node.place.clone());
-    let places = Places { cluster: place("cluster"), store: place("store"), hosts: reader.host_places };
-    (config, reader.mistakes, places)
+    (config, reader.mistakes, root)
 }
 
 /// Told where the socket is named, or else where the folder is in which it lies.

@@ -113,7 +113,7 @@ impl<T: Clone + PartialEq, R: Rule<T>> Rule<Vec<T>> for Several<R> {
                     reader.mistake(
                         &item.place,
                         format!("names {} twice", self.item.show(&value)),
-                        String::new(),
+                        "each once".to_owned(),
                     );
                     is_whole = false;
                 }

@@ -83,6 +83,7 @@ pub(super) struct At<C, T, R>(pub(super) fn(&mut C) -> &mut T, pub(super) R);
 
 /// [`At`] with the field's type erased, so that a table can hold all of a component.
 pub(super) trait Field<C>: Sync {
+    fn allowed(&self) -> String;
     fn read(&self, component: &mut C, node: &Node, reader: &mut Reader);
     fn compare(&self, path: &str, reload: Reload, old: &mut C, new: &mut C, diff: &mut Diff);
     fn apply(&self, reload: Reload, running: &mut C, new: &mut C);
@@ -90,6 +91,10 @@ pub(super) trait Field<C>: Sync {
 }
 
 impl<C, T: Clone, R: Rule<T>> Field<C> for At<C, T, R> {
+    fn allowed(&self) -> String {
+        self.1.allowed()
+    }
+
     fn read(&self, component: &mut C, node: &Node, reader: &mut Reader) {
         if let Some(value) = self.1.read(node, reader) {
             *(self.0)(component) = value;
@@ -135,8 +140,6 @@ pub(super) struct Reader {
     pub(super) mistakes: Vec<Mistake>,
     /// The addresses listened on so far, with the settings that name them.
     pub(super) addresses: Vec<(std::net::SocketAddr, String)>,
-    /// Where each host stands.
-    pub(super) host_places: Vec<Place>,
     /// Whether parts of the file could not be read, so that nothing can be said to be missing.
     pub(super) is_partial: bool,
     path: Vec<String>,
@@ -190,9 +193,9 @@ impl Reader {
                 None => reader.unknown::<C>(&entry.key, &entry.key_place),
             });
         }
-        for key in C::REQUIRED {
-            if table.get(key).is_none() && !self.is_partial {
-                self.mistake(place, format!("lacks {key}"), String::new());
+        for setting in C::SETTINGS.iter().filter(|setting| C::REQUIRED.contains(&setting.key)) {
+            if table.get(setting.key).is_none() && !self.is_partial {
+                self.mistake(place, format!("lacks {}", setting.key), setting.field.allowed());
             }
         }
         component

@@ -91,13 +91,13 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
         assert_eq!(found.lines().collect::<Vec<_>>(), expected, "{text}");
     };
     check("HOST\n", &[]);
-    check("", &["/etc/s.toml: lacks host"]);
+    check("", &["/etc/s.toml: lacks host; allowed: 1 to 1000 tables, each headed [[host]]"]);
     check(
         "[[host]]\n",
         &[
-            "/etc/s.toml:1:1: host.0: lacks domain",
-            "/etc/s.toml:1:1: host.0: lacks certificate",
-            "/etc/s.toml:1:1: host.0: lacks key",
+            "/etc/s.toml:1:1: host.0: lacks domain; allowed: a domain name, such as \"example.org\"",
+            "/etc/s.toml:1:1: host.0: lacks certificate; allowed: a path",
+            "/etc/s.toml:1:1: host.0: lacks key; allowed: a path",
         ],
     );
     check(
@@ -172,7 +172,7 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
         &[
             "/etc/s.toml:6:32: auth.mechanisms: is \"SCRAM-SHA256\"; did you mean \"SCRAM-SHA-256\"?; allowed: \
          \"SCRAM-SHA-512\", \"SCRAM-SHA-256\", \"SCRAM-SHA-1\", \"PLAIN\", \"EXTERNAL\"",
-            "/etc/s.toml:6:48: auth.mechanisms: names SCRAM-SHA-256 twice",
+            "/etc/s.toml:6:48: auth.mechanisms: names SCRAM-SHA-256 twice; allowed: each once",
             "/etc/s.toml:8:10: store.engine: is \"\"; allowed: \"fjall\", \"sled\", \"memory\", \"postgres\"",
         ],
     );

@@ -57,6 +57,22 @@ impl Node {
         }
     }
 
+    /// The value of that key, of a table.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        match &self.value {
+            Value::Table(table) => table.get(key),
+            _ => None,
+        }
+    }
+
+    /// The entry of that number, of a list.
+    pub(super) fn item(&self, index: usize) -> Option<&Self> {
+        match &self.value {
+            Value::List(items) => items.get(index),
+            _ => None,
+        }
+    }
+
     /// What kind of value this is, for people.
     pub(super) fn kind(&self) -> &'static str {
         match &self.value {
@@ -84,10 +100,7 @@ impl Table {
         match path {
             [] => None,
             [key] => self.get(key),
-            [key, rest @ ..] => match &self.get(key)?.value {
-                Value::Table(table) => table.node(rest),
-                _ => None,
-            },
+            [key, rest @ ..] => rest.iter().try_fold(self.get(key)?, |node, key| node.get(key)),
         }
     }
 }

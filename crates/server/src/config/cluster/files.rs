@@ -18,7 +18,8 @@ use zeroize::Zeroizing;
 
 use super::{ClusterConfig, MEMBER_DOMAIN};
 use crate::config::certificate::{Check, read_file};
-use crate::config::mistake::{Mistake, Place, Severity};
+use crate::config::mistake::{Mistake, Severity};
+use crate::config::tree::{Node, Table};
 use crate::config::{Config, StoreEngine};
 
 /// A key of gossip.
@@ -65,19 +66,14 @@ fn gossip_keys(bytes: &[u8]) -> Result<Vec<GossipKeyBytes>, GossipKeysError> {
     }
 }
 
-/// The mistakes in the files of `[cluster]` and `[store]`, which stand at `cluster` and `store`.
-pub(in crate::config) fn check(
-    config: &Config,
-    cluster: &Place,
-    store: &Place,
-    now: SystemTime,
-) -> Vec<Mistake> {
+/// The mistakes in the files of `[cluster]` and `[store]`, which stand in `root`.
+pub(in crate::config) fn check(config: &Config, root: &Table, now: SystemTime) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     if let Some(member) = &config.cluster {
-        mistakes.extend(check_member(member, cluster, now));
+        mistakes.extend(check_member(member, root.get("cluster"), now));
     }
     if config.store.engine == StoreEngine::Postgres {
-        let mut check = Check::new("store", store);
+        let mut check = Check::new("store", root.get("store"));
         if let Some(path) = &config.store.authority {
             check.chain("authority", path);
         }
@@ -89,9 +85,9 @@ pub(in crate::config) fn check(
     mistakes
 }
 
-fn check_member(member: &ClusterConfig, place: &Place, now: SystemTime) -> Vec<Mistake> {
+fn check_member(member: &ClusterConfig, table: Option<&Node>, now: SystemTime) -> Vec<Mistake> {
     let is_named = |path: &Path| !path.as_os_str().is_empty();
-    let mut check = Check::new("cluster", place);
+    let mut check = Check::new("cluster", table);
     // What is not named has been told.
     let authorities =
         is_named(&member.authority).then(|| check.chain("authority", &member.authority)).flatten();

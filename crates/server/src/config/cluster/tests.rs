@@ -38,14 +38,18 @@ fn every_mistake_is_told_with_its_place_and_what_is_allowed() {
     check(
         "HOST\n[cluster]\n",
         &[
-            "/etc/s.toml:5:1: cluster: lacks id",
-            "/etc/s.toml:5:1: cluster: lacks name",
-            "/etc/s.toml:5:1: cluster: lacks link",
-            "/etc/s.toml:5:1: cluster: lacks gossip",
-            "/etc/s.toml:5:1: cluster: lacks authority",
-            "/etc/s.toml:5:1: cluster: lacks certificate",
-            "/etc/s.toml:5:1: cluster: lacks key",
-            "/etc/s.toml:5:1: cluster: lacks gossip_keys",
+            "/etc/s.toml:5:1: cluster: lacks id; allowed: 1 to 63 small letters, digits and -, none of \
+             these at either end",
+            "/etc/s.toml:5:1: cluster: lacks name; allowed: 1 to 63 small letters, digits and -, none of \
+             these at either end",
+            "/etc/s.toml:5:1: cluster: lacks link; allowed: addresses with a port, such as \
+             \"0.0.0.0:5222\" or \"[::]:5222\"",
+            "/etc/s.toml:5:1: cluster: lacks gossip; allowed: an address with a port, such as \
+             \"10.0.0.1:5281\" or \"[fd00::1]:5281\"",
+            "/etc/s.toml:5:1: cluster: lacks authority; allowed: a path",
+            "/etc/s.toml:5:1: cluster: lacks certificate; allowed: a path",
+            "/etc/s.toml:5:1: cluster: lacks key; allowed: a path",
+            "/etc/s.toml:5:1: cluster: lacks gossip_keys; allowed: a path",
             "/etc/s.toml:5:1: cluster: needs a store that its members share; allowed: with engine = \"postgres\" in \
              [store]",
         ],
