@@ -76,12 +76,12 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::User(user) => run_user(user, &source, output),
         Command::Session(session) => run_session(session, &source, output),
         Command::Cluster(command) => run_cluster(command, &source, output),
-        Command::Backup { path } => accounts::backup(&mut connect(&source)?, &path, output),
+        Command::Backup { path } => accounts::backup(&mut connect(&source, output)?, &path, output),
         Command::Restore { path } => restore::run(&source.read()?.config, &path, output),
-        Command::Status => accounts::status(&mut connect(&source)?, output),
-        Command::Reload => accounts::reload(&mut connect(&source)?, output),
+        Command::Status => accounts::status(&mut connect(&source, output)?, output),
+        Command::Reload => accounts::reload(&mut connect(&source, output)?, output),
         Command::Stop { now } => accounts::done(
-            &mut connect(&source)?,
+            &mut connect(&source, output)?,
             &ControlRequest::Shutdown { drain: !now },
             "the server ends",
             output,
@@ -114,31 +114,36 @@ fn run_user(command: UserCommand, source: &ConfigSource, output: &Output) -> Res
     match command {
         UserCommand::Add { jid, password } => {
             // The server first: nobody should type a password that goes nowhere.
-            let mut client = connect(source)?;
+            let mut client = connect(source, output)?;
             let request = ControlRequest::UserAdd { password: password::read(&password, &jid, output)?, jid };
             accounts::done(&mut client, &request, "the account is created", output)
         }
         UserCommand::Passwd { jid, password } => {
-            let mut client = connect(source)?;
+            let mut client = connect(source, output)?;
             let request =
                 ControlRequest::UserPasswd { password: password::read(&password, &jid, output)?, jid };
             accounts::done(&mut client, &request, "the password is changed", output)
         }
         UserCommand::Remove { jid } => {
             let request = ControlRequest::UserRemove { jid };
-            accounts::done(&mut connect(source)?, &request, "the account is removed", output)
+            accounts::done(&mut connect(source, output)?, &request, "the account is removed", output)
         }
         UserCommand::Befriend { jid, contact } => {
             let request = ControlRequest::UserBefriend { jid, contact };
-            accounts::done(&mut connect(source)?, &request, "they are on each other's rosters", output)
+            accounts::done(
+                &mut connect(source, output)?,
+                &request,
+                "they are on each other's rosters",
+                output,
+            )
         }
-        UserCommand::List { host } => accounts::user_list(&mut connect(source)?, host, output),
-        UserCommand::Show { jid } => accounts::user_show(&mut connect(source)?, jid, output),
+        UserCommand::List { host } => accounts::user_list(&mut connect(source, output)?, host, output),
+        UserCommand::Show { jid } => accounts::user_show(&mut connect(source, output)?, jid, output),
     }
 }
 
 fn run_session(command: SessionCommand, source: &ConfigSource, output: &Output) -> Result<(), Failure> {
-    let mut client = connect(source)?;
+    let mut client = connect(source, output)?;
     match command {
         SessionCommand::List { user } => accounts::session_list(&mut client, user, output),
         SessionCommand::Kick { jid, reason } => accounts::session_kick(&mut client, jid, reason, output),
@@ -150,12 +155,12 @@ fn run_cluster(command: ClusterCommand, source: &ConfigSource, output: &Output) 
         ClusterCommand::Init { folder, members } => cluster::init(&folder, &members, output),
         ClusterCommand::Certificate { name, authority } => cluster::certificate(&name, &authority, output),
         ClusterCommand::Key { file } => cluster::key(file.as_deref(), output),
-        ClusterCommand::Status => members::status(&mut connect(source)?, output),
-        ClusterCommand::Members => members::members(&mut connect(source)?, output),
-        ClusterCommand::Locate { jid } => members::locate(&mut connect(source)?, jid, output),
-        ClusterCommand::Slots => members::slots(&mut connect(source)?, output),
+        ClusterCommand::Status => members::status(&mut connect(source, output)?, output),
+        ClusterCommand::Members => members::members(&mut connect(source, output)?, output),
+        ClusterCommand::Locate { jid } => members::locate(&mut connect(source, output)?, jid, output),
+        ClusterCommand::Slots => members::slots(&mut connect(source, output)?, output),
         ClusterCommand::Drain => accounts::done(
-            &mut connect(source)?,
+            &mut connect(source, output)?,
             &ControlRequest::ClusterDrain,
             "the member gives its accounts to the others, and ends",
             output,
@@ -163,7 +168,6 @@ fn run_cluster(command: ClusterCommand, source: &ConfigSource, output: &Output) 
     }
 }
 
-fn connect(source: &ConfigSource) -> Result<ControlClient, Failure> {
-    let config = source.read()?.config;
-    Ok(ControlClient::connect(&config.control.socket)?)
+fn connect(source: &ConfigSource, output: &Output) -> Result<ControlClient, Failure> {
+    Ok(ControlClient::connect(&source.socket(output)?)?)
 }

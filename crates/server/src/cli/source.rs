@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::output::{ExitStatus, Failure};
+use super::output::{ExitStatus, Failure, Output};
 use crate::config::{Config, ConfigError, ENVIRONMENT_PREFIX, Loaded};
 
 /// Where a configuration is looked for when none is named.
@@ -35,12 +35,25 @@ impl ConfigSource {
         Ok(Config::load(&self.path()?, &self.environment, SystemTime::now())?)
     }
 
-    /// Reads the settings alone: a command that asks the running server needs no certificate.
+    /// Reads the settings alone: a command that leaves the certificates alone needs none.
     ///
     /// # Errors
     /// There is no file, or mistakes in it.
     pub fn read(&self) -> Result<Loaded, Failure> {
         Ok(Config::read(&self.path()?, &self.environment)?)
+    }
+
+    /// Where the running server is asked. A mistake in the file since it started is no reason to be locked out of it.
+    ///
+    /// # Errors
+    /// There is no file.
+    pub(super) fn socket(&self, output: &Output) -> Result<PathBuf, Failure> {
+        let (socket, mistakes) = Config::socket(&self.path()?, &self.environment)?;
+        if mistakes.is_fatal() {
+            mistakes.lines().iter().for_each(|mistake| output.warning(mistake));
+            output.warning(&format!("the configuration has mistakes: going on with {}", socket.display()));
+        }
+        Ok(socket)
     }
 
     /// The file.

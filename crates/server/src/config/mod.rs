@@ -175,6 +175,18 @@ impl Config {
         Self::parse(path, &text, environment)
     }
 
+    /// Where the control socket of the server with the configuration at `path` is, as far as that can be read, and the
+    /// mistakes that leave a doubt about it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn socket(path: &Path, environment: &[(String, String)]) -> Result<(PathBuf, Mistakes), ConfigError> {
+        let text =
+            read_file(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let (config, mistakes, _) = read(path, &text, environment);
+        Ok((config.control.socket, Mistakes::new(path, mistakes)))
+    }
+
     /// [`Config::load`] of a `text` as of the file at `path`, without a look at any file.
     pub fn parse(path: &Path, text: &str, environment: &[(String, String)]) -> Result<Loaded, ConfigError> {
         let (config, mistakes, _) = read(path, text, environment);

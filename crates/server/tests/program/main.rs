@@ -48,8 +48,21 @@ fn a_server_lives_and_ends() {
     std::fs::write(&file, "nonsense").expect("written");
     server.signal(Signal::HUP);
     server.wait_for("configuration not reloaded, the old one stays in force");
-    std::fs::write(&file, text).expect("written");
+    // Whoever spoils the file is not locked out of the server that runs.
+    std::fs::write(&file, format!("oops = 1\n{text}")).expect("written");
+    for arguments in [&["status"][..], &["session", "list"], &["reload"], &["stop"]] {
+        let output = run(folder, arguments);
+        let code = if arguments == ["reload"] { 1 } else { 0 };
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+        for expected in ["stentor.toml:1:1: oops: is no setting", "going on with ", "data/control.sock"] {
+            assert!(told.contains(expected), "{arguments:?}: {told}");
+        }
+    }
+    assert_eq!(server.end(), Some(0));
 
+    std::fs::write(&file, text).expect("written");
+    let server = Server::start(folder);
     server.signal(Signal::TERM);
     assert_eq!(server.end(), Some(0));
     assert!(!folder.join("data/control.sock").exists());
