@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use stentor_xmpp::{BareJid, prepare_password};
 
 use super::arguments::PasswordArguments;
@@ -11,6 +11,9 @@ use crate::control::Password;
 
 /// A line is read up to this length: a password has at most 4,096 bytes, so one that was cut is refused.
 const LINE_BYTES_MAX: u64 = 8_192;
+
+/// Ctrl-C, where the terminal sends no signal for it.
+const INTERRUPT: u8 = 3;
 
 /// The password for `jid`.
 pub(super) fn read(
@@ -47,15 +50,28 @@ fn ask(prompt: &str) -> Result<String, Failure> {
     let password = line(&mut io::stdin().lock());
     drop(silence);
     eprintln!();
-    let password = password?;
-    // With the terminal's signals off, Ctrl-C is a character.
-    if password.contains('\u{3}') { Err(Failure::new("interrupted")) } else { Ok(password) }
+    password
 }
 
 /// The first line, without its end.
 fn line(input: &mut impl BufRead) -> Result<String, Failure> {
-    let mut line = String::new();
-    input.take(LINE_BYTES_MAX).read_line(&mut line)?;
+    let mut input = input.take(LINE_BYTES_MAX);
+    let mut line = Vec::new();
+    loop {
+        let read = input.fill_buf()?;
+        let end = read.iter().position(|byte| [b'\n', INTERRUPT].contains(byte));
+        let length = end.map_or(read.len(), |end| end + 1);
+        let is_last = end.is_some() || read.is_empty();
+        line.extend_from_slice(read.get(..length).unwrap_or_default());
+        input.consume(length);
+        if is_last {
+            break;
+        }
+    }
+    if line.ends_with(&[INTERRUPT]) {
+        return Err(Failure::new("interrupted"));
+    }
+    let line = String::from_utf8(line).map_err(|_| Failure::new("a password is text in UTF-8"))?;
     let line = line.strip_suffix('\n').unwrap_or(&line);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
@@ -64,7 +80,8 @@ fn line(input: &mut impl BufRead) -> Result<String, Failure> {
     Ok(line.to_owned())
 }
 
-/// The terminal without echo. Without signals too: a program that Ctrl-C kills would leave it mute.
+/// The terminal without echo. Without signals too: a program that Ctrl-C kills would leave it mute; so Ctrl-C ends the
+/// line, as Enter does.
 struct Silence {
     before: Option<Termios>,
 }
@@ -75,6 +92,7 @@ impl Silence {
         if let Some(before) = &before {
             let mut silent = before.clone();
             silent.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+            silent.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
             // A terminal that cannot be silenced shows the password; the prompt still works.
             let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &silent);
         }
@@ -106,6 +124,7 @@ mod tests {
         check(b"", None);
         check(b"\n", None);
         check(b"\xff\n", None);
+        check(b"sec\x03ret\n", None);
         let long = vec![b'x'; 10_000];
         assert!(prepare_password(&line(&mut &*long).expect("the beginning of it")).is_err());
     }

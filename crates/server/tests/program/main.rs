@@ -3,6 +3,9 @@
 mod postgres;
 mod process;
 
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
 use process::{Server, initialised, run, stentor};
 use rustix::process::Signal;
 
@@ -165,6 +168,39 @@ fn a_killed_server_leaves_nothing_in_the_way() {
     let server = Server::start(folder.path());
     assert!(run(folder.path(), &["stop", "--now"]).status.success());
     assert_eq!(server.end(), Some(0));
+}
+
+/// At a terminal, which `script` makes. Nobody presses Enter, and the terminal shows again what is typed.
+#[test]
+fn ctrl_c_ends_the_question_for_a_password() {
+    let folder = initialised();
+    let folder = folder.path();
+    let server = Server::start(folder);
+    let program = stentor(folder, &[]).get_program().to_string_lossy().into_owned();
+    let line = format!("{program} user add juliet@example.org; echo ended $?; stty -a");
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--echo", "always", "--command", &line, "/dev/null"]).current_dir(folder);
+    let terminal = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let Ok(mut terminal) = terminal else {
+        println!("skipped: there is no script, of util-linux");
+        return;
+    };
+    let mut typed = terminal.stdin.take().expect("it is piped");
+    let mut shown = terminal.stdout.take().expect("it is piped");
+    let mut text = String::new();
+    let mut bytes = [0; 1_024];
+    while !text.contains("Password for juliet@example.org: ") {
+        let read = shown.read(&mut bytes).expect("it is read");
+        assert!(read > 0, "it ended: {text}");
+        text.push_str(&String::from_utf8_lossy(bytes.get(..read).expect("as many")));
+    }
+    typed.write_all(b"secr\x03").expect("typed");
+    shown.read_to_string(&mut text).expect("it is read");
+    terminal.wait().expect("it ends");
+    assert!(text.contains("interrupted") && text.contains("ended 1"), "{text}");
+    assert!(text.contains(" echo ") && text.contains("isig") && !text.contains("-isig") && !text.contains("secr"), "{text}");
+    assert_eq!(run(folder, &["user", "show", "juliet@example.org"]).status.code(), Some(1));
+    drop(server);
 }
 
 #[test]
