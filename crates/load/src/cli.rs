@@ -117,6 +117,7 @@ pub(crate) enum Command {
 
 /// What all commands take.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("trust").required(true).args(["insecure", "ca"])))]
 pub(crate) struct Common {
     /// The XMPP domain of the accounts
     #[arg(long)]
@@ -130,10 +131,10 @@ pub(crate) struct Common {
     #[arg(long)]
     direct_tls: bool,
     /// Take any certificate
-    #[arg(long, conflicts_with = "ca")]
+    #[arg(long)]
     insecure: bool,
     /// PEM file of certificates to trust: the server's own, or who signed it
-    #[arg(long, value_name = "FILE", required_unless_present = "insecure")]
+    #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// SASL mechanism
     #[arg(long, value_enum, default_value = "auto")]
@@ -369,6 +370,15 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn whom_to_trust_is_asked_for_by_both_ways_to_tell() {
+        let error = Cli::try_parse_from(["stentor-load", "chat", "--domain", "localhost"]);
+        let told = error.expect_err("nobody is trusted").to_string();
+        assert!(told.contains("<--insecure|--ca <FILE>>"), "{told}");
+        let both = ["stentor-load", "chat", "--domain", "localhost", "--insecure", "--ca", "x"];
+        assert!(Cli::try_parse_from(both).is_err());
     }
 
     #[test]

@@ -64,13 +64,18 @@ impl Operator {
         self.administration.derive(password.0).await.ok_or_else(refused)
     }
 
+    /// Refuses what is asked of a domain that is not served.
+    pub(crate) fn expect_served(&self, domain: &str) -> Result<(), ControlError> {
+        if self.domains.iter().any(|served| served == domain) {
+            return Ok(());
+        }
+        let message = format!("{domain} is not served here; served are: {}", self.domains.join(", "));
+        Err(error(ControlErrorKind::NotFound, message))
+    }
+
     /// Creates an account.
     pub(crate) async fn add(&self, jid: BareJid, password: Password) -> Answer {
-        if !self.domains.iter().any(|domain| domain == jid.domain()) {
-            let message =
-                format!("{} is not served here; served are: {}", jid.domain(), self.domains.join(", "));
-            return Err(error(ControlErrorKind::NotFound, message));
-        }
+        self.expect_served(jid.domain())?;
         let keys = self.keys(password).await?;
         self.ask(&jid, Command::CreateAccount(keys)).await?;
         Ok(ControlResponse::Done)
@@ -135,6 +140,9 @@ impl Operator {
 
     /// A page of the accounts.
     pub(crate) async fn list(&self, host: Option<String>, after: Option<BareJid>) -> Answer {
+        if let Some(host) = &host {
+            self.expect_served(host)?;
+        }
         let mut entries = Vec::new();
         let mut after = after;
         loop {

@@ -127,7 +127,11 @@ impl ControlHandler for Server {
             match request {
                 ControlRequest::Status => Ok(ControlResponse::Status(self.status().await)),
                 ControlRequest::ClusterStatus => overview::report(self.cluster()?).await,
-                ControlRequest::ClusterLocate { jid } => Ok(overview::locate(self.cluster()?, jid)),
+                ControlRequest::ClusterLocate { jid } => {
+                    let cluster = self.cluster()?;
+                    self.operator.expect_served(jid.domain())?;
+                    Ok(overview::locate(cluster, jid))
+                }
                 ControlRequest::ClusterSlots => Ok(overview::slots(self.cluster()?)),
                 ControlRequest::ClusterDrain => {
                     self.cluster()?;

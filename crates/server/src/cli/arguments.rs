@@ -266,5 +266,10 @@ fn domain(text: &str) -> Result<String, String> {
     if jid.local().is_some() {
         return Err("a domain has no @ in it".to_owned());
     }
+    // RFC 1035 2.3.4, of the form that stands in DNS.
+    let ascii = idna::domain_to_ascii(jid.domain()).unwrap_or_else(|_| jid.domain().to_owned());
+    if !jid.domain().starts_with('[') && ascii.split('.').any(|label| label.len() > 63) {
+        return Err("each part of a domain has at most 63 bytes".to_owned());
+    }
     Ok(jid.domain().to_owned())
 }

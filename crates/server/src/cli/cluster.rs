@@ -1,5 +1,6 @@
 //! `stentor cluster init`, `certificate` and `key`: what the members of a cluster trust each other by.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -21,6 +22,10 @@ const AUTHORITY: &str = "stentor-cluster authority";
 
 /// An authority, a key of gossip, and a certificate for each member.
 pub(super) fn init(folder: &Path, members: &[String], output: &Output) -> Result<(), Failure> {
+    let mut names = HashSet::new();
+    if let Some(name) = members.iter().find(|name| !names.insert(*name)) {
+        return Err(Failure::new(format!("{name} is named twice: each member has a name of its own")));
+    }
     let authority = ["crt", "key"].map(|ending| authority_file(folder, ending));
     let gossip = folder.join("gossip.keys");
     let of_members = members.iter().flat_map(|name| member_files(folder, name));
@@ -208,6 +213,10 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
         }
         assert_eq!(read_gossip_keys(&folder.join("gossip.keys")).expect("a key").len(), 1);
+
+        let other = folder.with_extension("other");
+        let failure = init(&other, &names(&["a", "b", "a"]), &QUIET).expect_err("one name twice");
+        assert!(failure.message.starts_with("a is named twice") && !other.exists(), "{}", failure.message);
 
         let failure = init(&folder, &names(&["d"]), &QUIET).expect_err("exists");
         assert!(failure.message.contains("authority.crt: exists"), "{}", failure.message);

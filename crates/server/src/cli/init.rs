@@ -11,6 +11,7 @@ use rcgen::{
 use super::arguments::InitArguments;
 use super::files::{CLOCK_TOLERANCE, VALIDITY, create_private_folder, failure, refuse_existing, write};
 use super::output::{ExitStatus, Failure, Output};
+use crate::limits::SOCKET_PATH_BYTES_MAX;
 
 /// The commented example is what everybody begins with.
 const EXAMPLE: &str = include_str!("../../../../config/stentor.toml");
@@ -22,6 +23,15 @@ const EXAMPLE_DOMAIN: &str = "localhost";
 pub(super) fn run(arguments: &InitArguments, config: Option<&Path>, output: &Output) -> Result<(), Failure> {
     let (folder, config) = place(arguments.folder.as_deref(), config)?;
     let folder = folder.as_path();
+    let socket = folder.join("data/control.sock");
+    if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+        let message = format!(
+            "{} would be longer than the {SOCKET_PATH_BYTES_MAX} bytes that a socket's path can have: name a folder \
+             with a shorter path, or enter that folder first",
+            socket.display()
+        );
+        return Err(Failure::new(message));
+    }
     let mut domains = arguments.domains.clone();
     domains.dedup();
     let certificates: Vec<_> = domains
@@ -53,9 +63,17 @@ pub(super) fn run(arguments: &InitArguments, config: Option<&Path>, output: &Out
         lines.push(
             "The certificates are self-signed: fine for a trial, others will not trust them.".to_owned(),
         );
-        lines.push(format!("Start the server: stentor --config {} serve", config.display()));
+        lines.push(format!("Start the server: stentor --config {} serve", quoted(&config)));
         lines
     })
+}
+
+/// The path as a word for a shell.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,".contains(&byte) || !byte.is_ascii();
+    if path.bytes().all(is_plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// The folder to write to, and the configuration in it: what stands in that is relative to its folder.

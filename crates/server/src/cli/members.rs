@@ -20,7 +20,8 @@ fn report(client: &mut ControlClient) -> Result<ClusterReport, Failure> {
 pub(super) fn status(client: &mut ControlClient, output: &Output) -> Result<(), Failure> {
     output.print(&report(client)?, |report| {
         let own = report.members.iter().find(|member| Some(member.member) == report.member);
-        let linked = report.members.iter().filter(|member| member.is_linked).count();
+        let others = report.members.iter().filter(|member| Some(member.member) != report.member);
+        let linked = others.filter(|member| member.is_linked).count();
         let mut lines = vec![
             format!("member:   {}, of {} members, linked with {linked}", report.name, report.members.len()),
             format!("lease:    {} ms", report.lease_ms),

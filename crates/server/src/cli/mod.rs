@@ -14,7 +14,6 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -90,7 +89,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             // It panics where it cannot write.
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "stentor", &mut script);
-            Ok(std::io::stdout().write_all(&script)?)
+            output::write([&*script].into_iter())
         }
         Command::Version => output::version(output),
     }

@@ -1,6 +1,6 @@
 //! What commands print, for people or as JSON, and how they end.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -78,16 +78,12 @@ impl Output {
         data: &T,
         people: impl FnOnce(&T) -> Vec<String>,
     ) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
-        if self.is_json {
-            let text = serde_json::to_string_pretty(data).map_err(|error| Failure::new(error.to_string()))?;
-            writeln!(out, "{text}")?;
+        let lines = if self.is_json {
+            vec![serde_json::to_string_pretty(data).map_err(|error| Failure::new(error.to_string()))?]
         } else {
-            for line in people(data) {
-                writeln!(out, "{}", escaped(&line))?;
-            }
-        }
-        Ok(out.flush()?)
+            people(data).iter().map(|line| escaped(line).to_string()).collect()
+        };
+        write(lines.iter().flat_map(|line| [line.as_bytes(), b"\n"]))
     }
 
     /// Prints what is worth knowing, and no failure.
@@ -120,13 +116,31 @@ impl Output {
     }
 }
 
-/// Rows as text, each column as wide as its widest entry.
+/// Writes to the standard output. Whoever reads it, as `head` does, may have had enough: that is no failure.
+pub(super) fn write<'a>(mut parts: impl Iterator<Item = &'a [u8]>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = parts.try_for_each(|part| out.write_all(part)).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            // What is left would be tried again, in vain.
+            drop(out.into_parts());
+            Ok(())
+        }
+        written => Ok(written?),
+    }
+}
+
+/// So wide is a column at most; what is longer moves the rest of its own row alone.
+const COLUMN_CHARS_MAX: usize = 40;
+
+/// Rows as text, each column as wide as its widest entry, up to [`COLUMN_CHARS_MAX`].
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let header: Vec<String> = header.iter().map(|title| (*title).to_owned()).collect();
     let lines = || std::iter::once(&header).chain(rows);
     let widths: Vec<usize> = (0..header.len())
         .map(|column| {
-            lines().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+            let cells = lines().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0).min(COLUMN_CHARS_MAX)
         })
         .collect();
     let aligned = |row: &Vec<String>| {
@@ -150,4 +164,22 @@ pub(super) fn version(output: &Output) -> Result<(), Failure> {
     output.print(&version, |version| {
         vec![format!("stentor {}", version.version), format!("stores: {}", version.engines.join(", "))]
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_long_name_does_not_widen_every_row() {
+        let rows = [vec!["a".repeat(60), "1".to_owned()], vec!["b".to_owned(), "2".to_owned()]];
+        let lines = table(&["NAME", "N"], &rows);
+        let expected = [
+            format!("NAME{}N", " ".repeat(38)),
+            format!("{}  1", "a".repeat(60)),
+            format!("b{}2", " ".repeat(41)),
+        ];
+        assert_eq!(lines, expected);
+        assert_eq!(table(&["NAME", "N"], &rows[1..]), ["NAME  N", "b     2"]);
+    }
 }

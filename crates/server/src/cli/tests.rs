@@ -65,6 +65,9 @@ fn the_command_line_is_sound() {
     check("cluster init x --member a.b", Some("a member's name has 1 to 63 small letters"));
     check("cluster certificate authority --authority x", Some("and is not \"authority\""));
     check("init juliet@example.org", Some("a domain has no @ in it"));
+    let labels = ["a", "ü"].map(|letter| letter.repeat(64) + ".example");
+    labels.iter().for_each(|label| check(&format!("init {label}"), Some("has at most 63 bytes")));
+    check(&format!("init {}.example", "a".repeat(63)), None);
     check("init ../../etc", Some("a domain has no / in it"));
     check("session kick @", Some("error"));
     check("session kick example.org", Some("name@domain/resource"));

@@ -255,6 +255,7 @@ fn read(path: &Path, text: &str, environment: &[(String, String)]) -> (Config, V
     config.resolve(path.parent().unwrap_or(Path::new("")));
     check_socket(&config, &root, &mut reader);
     if !reader.is_partial {
+        listen::check(&config, &root, &mut reader);
         store::check(&config, &root, &mut reader);
         cluster::check(&config, &root, &mut reader);
     }
