@@ -1,0 +1,146 @@
+//! `scripts/cluster`, as somebody calls it who tries out a cluster: each command does what it says, and says what is so.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+use stentor_cluster_tests::process::{self, until};
+use tempfile::TempDir;
+
+type Result<T = ()> = std::result::Result<T, String>;
+
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts");
+
+/// Against hanging alone.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The script with a folder of its own. What it started ends with the test.
+struct Script {
+    program: PathBuf,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Script {
+    fn new() -> Result<Self> {
+        let program = process::built("stentor")?;
+        let port = (10_000..20_000).step_by(60).find(|port| is_free(*port)).ok_or("no ports are free")?;
+        Ok(Self { program, port, folder: TempDir::new().map_err(|e| e.to_string())? })
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(format!("{SCRIPTS}/cluster"));
+        command.args(arguments).env_remove("STENTOR_CLUSTER_PORT");
+        command.env("CARGO_TARGET_DIR", self.folder.path()).env("STENTOR_PROGRAM", &self.program);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<String> {
+        process::run(&mut self.command(arguments)).map_err(|error| format!("{arguments:?}: {error}"))
+    }
+
+    /// What `up` prints; the port is told to it alone.
+    fn up(&self, count: &str) -> Result<String> {
+        process::run(self.command(&["up", count]).env("STENTOR_CLUSTER_PORT", self.port.to_string()))
+    }
+
+    fn is_refused(&self, arguments: &[&str], expected: &str) {
+        let told = self.run(arguments).expect_err("it is refused");
+        assert!(told.contains(expected), "{arguments:?}: {told}");
+    }
+
+    /// Waits until `status` shows a member in that state.
+    fn shows(&self, member: u8, state: &str) -> Result {
+        let row = format!("member {member}  127.0.0.{member}:{}  {state}\n", self.port);
+        let found = until(DEADLINE, || self.run(&["status"]).ok().filter(|status| status.contains(&row)));
+        found.map(drop).ok_or_else(|| format!("status does not show {row:?}: {:?}", self.run(&["status"])))
+    }
+
+    fn home(&self) -> PathBuf {
+        self.folder.path().join("cluster")
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        if self.home().exists() {
+            // Where the test has failed already, that is what is told.
+            let _ = self.run(&["down"]);
+        }
+    }
+}
+
+/// Whether four members can have the ports that go with that one.
+fn is_free(port: u16) -> bool {
+    (1..=4).all(|member| {
+        let at = |above| SocketAddr::from((Ipv4Addr::new(127, 0, 0, member), port + above));
+        [0, 1, 58].iter().all(|above| TcpListener::bind(at(*above)).is_ok())
+            && UdpSocket::bind(at(59)).is_ok()
+    })
+}
+
+#[test]
+fn a_cluster_is_led_by_its_script() -> Result {
+    if let Err(reason) = process::run(Command::new(format!("{SCRIPTS}/lib/postgres.sh")).arg("install")) {
+        println!("skipped: {reason}");
+        return Ok(());
+    }
+    let script = Script::new()?;
+    what_cannot_be_is_refused(&script)?;
+
+    let told = script.up("2")?;
+    let second = format!("member 2    127.0.0.2, STARTTLS on port {}", script.port);
+    for expected in ["alice@localhost    password ", "bob@localhost is served by m", &second] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    // All that follows knows the port.
+    script.shows(1, "running")?;
+    script.shows(2, "running")?;
+    script.is_refused(&["up"], "there is one already");
+
+    script.run(&["kill", "1"])?;
+    script.shows(1, "dead")?;
+    script.is_refused(&["kill", "1"], "member 1 does not run");
+    script.run(&["start", "1"])?;
+    script.shows(1, "running")?;
+
+    let told = script.run(&["add"])?;
+    assert!(told.starts_with(&format!("member 3  127.0.0.3:{}\n", script.port)), "{told}");
+    assert!(told.contains("alice@localhost is served by m"), "{told}");
+    let members = script.run(&["stentor", "3", "--json", "cluster", "members"])?;
+    assert_eq!((members.matches("\"slots\": ").count(), members.matches("\"slots\": 0").count()), (3, 0));
+    script.run(&["drain", "3"])?;
+    script.shows(3, "dead")?;
+
+    script.run(&["pause", "2"])?;
+    script.shows(2, "paused")?;
+    script.run(&["resume", "2"])?;
+    script.shows(2, "running")?;
+    assert!(script.run(&["stentor", "1", "user", "list"])?.contains("bob@localhost"));
+
+    script.run(&["down"])?;
+    assert!(!script.home().exists());
+    script.is_refused(&["status"], "there is none; scripts/cluster up starts one");
+    Ok(())
+}
+
+fn what_cannot_be_is_refused(script: &Script) -> Result {
+    script.is_refused(&["status", "extra"], "what is extra? See --help");
+    script.is_refused(&["add", "3"], "what is 3? See --help");
+    script.is_refused(&["down"], "there is none");
+
+    // As one leaves it that was killed.
+    fs::create_dir(script.home()).map_err(|e| e.to_string())?;
+    for arguments in [&["up"][..], &["status"], &["add"]] {
+        script.is_refused(arguments, "scripts/cluster down removes what it left");
+    }
+    script.run(&["down"])?;
+
+    let taken = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), script.port)).map_err(|e| e.to_string())?;
+    let told = script.up("2").expect_err("a port is taken");
+    assert!(told.contains("member 2 did not start, for a port is taken; STENTOR_CLUSTER_PORT="), "{told}");
+    assert!(!told.contains("Killed") && !script.home().exists(), "{told}");
+    drop(taken);
+    Ok(())
+}
