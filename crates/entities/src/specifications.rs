@@ -32,7 +32,9 @@ const DISCO: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS];
 
 /// All of them, by number.
 pub const SPECIFICATIONS: &[Specification] = &[
+    spec("RFC 4616", "The PLAIN SASL Mechanism", "", &[], &[]),
     spec("RFC 5802", "SCRAM SASL and GSS-API Mechanisms", "", &[], &[]),
+    spec("RFC 5929", "Channel Bindings for TLS (tls-server-end-point)", "", &[], &[]),
     spec("RFC 6120", "XMPP: Core", "", &[], &[]),
     spec("RFC 6121", "XMPP: Instant Messaging and Presence", "", &[], &[]),
     spec("RFC 7590", "Use of TLS in XMPP", "", &[], &[]),
