@@ -7,6 +7,7 @@
 mod addresses;
 pub mod limits;
 mod listener;
+mod rarely;
 mod session;
 mod tally;
 mod tls;
@@ -14,5 +15,6 @@ mod transport;
 
 pub use addresses::{AddressLimits, Addresses};
 pub use listener::{Listener, Security, listen};
+pub use rarely::Rarely;
 pub use session::{Services, SessionLimits};
 pub use tls::{Certificates, HostCertificate, OldestTls, TlsError};

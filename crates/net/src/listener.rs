@@ -1,11 +1,14 @@
 //! Accepting connections.
 
+use crate::addresses::{Entered, Unauthenticated};
 use crate::limits::{ACCEPT_PAUSE, BACKLOG};
+use crate::rarely::Rarely;
 use crate::session::{Services, Session};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 use stentor_runtime::Runtime;
 use tokio::net::TcpListener;
 
@@ -61,11 +64,21 @@ impl Listener {
 
     /// Accepts until it is dropped. Without file descriptors it pauses, and those who are connected stay.
     pub async fn run(&self, runtime: &Runtime, services: &Arc<Services>) {
+        let (mut failed, mut refused) = (Rarely::default(), Rarely::default());
         loop {
             match self.socket.accept().await {
-                Ok((socket, peer)) => self.accepted(socket, peer, runtime, services),
+                Ok((socket, peer)) => match services.addresses.enter(peer.ip()) {
+                    Some(entered) => self.accepted(socket, entered, runtime, services),
+                    None => {
+                        if let Some(unsaid) = refused.happened(Instant::now()) {
+                            tracing::warn!(address = %peer.ip(), unsaid, "a connection too many is refused");
+                        }
+                    }
+                },
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    if let Some(unsaid) = failed.happened(Instant::now()) {
+                        tracing::warn!(%error, unsaid, "a connection could not be accepted");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -75,13 +88,10 @@ impl Listener {
     fn accepted(
         &self,
         socket: tokio::net::TcpStream,
-        peer: SocketAddr,
+        entered: (Entered, Unauthenticated),
         runtime: &Runtime,
         services: &Arc<Services>,
     ) {
-        let Some(entered) = services.addresses.enter(peer.ip()) else {
-            return tracing::warn!(address = %peer.ip(), "a connection too many is refused");
-        };
         // Moved as a plain socket: it is registered with the reactor of the arbiter on which it stays.
         let Ok(socket) = socket.into_std() else { return };
         let (services, security) = (Arc::clone(services), self.security);

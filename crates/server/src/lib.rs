@@ -5,6 +5,7 @@ mod backup;
 pub mod cli;
 pub mod config;
 pub mod control;
+mod descriptors;
 mod figures;
 pub mod fuzz;
 mod http;

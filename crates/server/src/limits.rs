@@ -25,6 +25,12 @@ pub const SOCKET_NEW: &str = ".new";
 /// Commands are started by hand or by scripts: a few at a time. More wait in the listener's backlog.
 pub const CONTROL_CONNECTIONS_MAX: usize = 16;
 
+/// File descriptors that are kept from clients: those of the control socket and its connections, of the store's files or
+/// connections, of HTTP and of the links between members.
+pub const DESCRIPTORS_KEPT: u64 = 256;
+
+const _: () = assert!(DESCRIPTORS_KEPT as usize > 8 * CONTROL_CONNECTIONS_MAX);
+
 /// The longest request has an address (3,071 bytes) and a password or a path (4,096), with room for escapes,
 /// which take six bytes for one at worst.
 pub const CONTROL_REQUEST_BYTES_MAX: usize = 64 << 10;

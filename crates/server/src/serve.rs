@@ -28,7 +28,7 @@ use crate::limits::{DRAIN_CHECK, LEAVE_TIME, MOVE_TIME};
 use crate::logging::LogControl;
 use crate::member::{self, Ground};
 use crate::server::{Phase, Server};
-use crate::{peers, start};
+use crate::{descriptors, peers, start};
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +103,7 @@ pub enum ServeError {
 /// # Errors
 /// What forbids to start; nothing is left running then.
 pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Result<(), ServeError> {
+    descriptors::prepare(config.limits.streams_max);
     create_data(&config.data)?;
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let socket = ControlServer::bind(&config.control.socket)?;

@@ -19,6 +19,7 @@ use stentor_xml::{ElementBuilder, Limits};
 use stentor_xmpp::ns;
 
 use crate::config::{Config, ContactConfig, HostConfig, LimitsConfig, Mechanism, Registration, TlsVersion};
+use crate::descriptors;
 
 /// Something that the configuration names cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -201,7 +202,7 @@ pub(crate) fn session_limits(config: &Config) -> SessionLimits {
 pub(crate) fn address_limits(config: &Config) -> AddressLimits {
     AddressLimits {
         unauthenticated_max: count(config.limits.unauthenticated_per_address_max),
-        streams_max: count(config.limits.streams_max),
+        streams_max: count(config.limits.streams_max.min(descriptors::streams())),
         registrations_per_hour_max: config.limits.registrations_per_hour_max.try_into().unwrap_or(u32::MAX),
     }
 }

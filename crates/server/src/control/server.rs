@@ -7,8 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use stentor_net::Rarely;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
@@ -71,6 +72,7 @@ impl ControlServer {
     /// Answers requests until `stop` is ready; then ends what is under way within [`CONTROL_LINGER`].
     pub async fn run(self, handler: Arc<impl ControlHandler>, stop: impl Future<Output = ()>) {
         let mut connections = JoinSet::new();
+        let mut failed = Rarely::default();
         let mut stop = std::pin::pin!(stop);
         loop {
             tokio::select! {
@@ -82,7 +84,9 @@ impl ControlServer {
                     }
                     Err(error) => {
                         // Out of descriptors, most likely: trying again at once would only burn the processor.
-                        tracing::warn!(%error, "control connection not accepted");
+                        if let Some(unsaid) = failed.happened(Instant::now()) {
+                            tracing::warn!(%error, unsaid, "control connection not accepted");
+                        }
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                 },

@@ -123,6 +123,38 @@ fn a_port_that_cannot_be_had_is_told_with_its_setting() {
     }
 }
 
+/// With few file descriptors clients are refused, and the operator is answered.
+#[test]
+fn clients_leave_descriptors_to_the_operator() {
+    let folder = initialised();
+    let serve = stentor(folder.path(), &["serve"]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -Sn 60 && ulimit -Hn 400 && exec \"$0\" serve"]).arg(serve.get_program());
+    limited.current_dir(folder.path());
+    for (name, value) in serve.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited.env("STENTOR__LISTEN__C2S", "['127.0.0.1:0']");
+    limited.env("STENTOR__LIMITS__UNAUTHENTICATED_PER_ADDRESS_MAX", "1000");
+    let mut server = Server::of(&mut limited);
+    let message = "too few file descriptors for limits.streams_max: raise the hard limit (LimitNOFILE= of systemd, ulimit \
+                   -Hn), or lower the setting";
+    let warning = server.wait_for(message);
+    let told = ["streams_max", "descriptors", "streams"].map(|field| warning[field].as_u64());
+    assert_eq!(told, [Some(100_000), Some(400), Some(200)], "the limit was raised");
+    let listening = server.wait_for("listening");
+    let address = listening["address"].as_str().expect("text");
+    let clients: Vec<_> = (0..300).map(|_| std::net::TcpStream::connect(address)).collect();
+    server.wait_for("a connection too many is refused");
+    assert!(run(folder.path(), &["status"]).status.success());
+    drop(clients);
+    assert!(run(folder.path(), &["stop", "--now"]).status.success());
+    assert_eq!(server.end(), Some(0));
+}
+
 /// By option or by environment; what the file names is beside it.
 #[test]
 fn init_writes_the_file_that_is_named() {
