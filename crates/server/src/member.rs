@@ -164,7 +164,8 @@ pub(crate) async fn leave(handle: &ClusterHandle) {
 pub(crate) fn join_hint(error: &JoinError) -> String {
     match error {
         JoinError::Ended(EndingError(Ending::SettingsDiffer { .. })) => {
-            "; cluster.id is one of them. `stentor check` on both tells their number, and docs/cluster.md which they are"
+            "; `stentor check` on both tells the number of these settings, and docs/cluster.md which they are: cluster.id \
+             is one of them"
                 .to_owned()
         }
         JoinError::Bind(address, why) => listen_hint(*address, why, "cluster.link or cluster.gossip"),
