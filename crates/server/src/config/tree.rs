@@ -99,7 +99,6 @@ impl Table {
     pub(super) fn node(&self, path: &[&str]) -> Option<&Node> {
         match path {
             [] => None,
-            [key] => self.get(key),
             [key, rest @ ..] => rest.iter().try_fold(self.get(key)?, |node, key| node.get(key)),
         }
     }
