@@ -34,6 +34,8 @@ pub struct Shell<E> {
     /// Stanzas that were handled, of which nothing has left: nobody sends them again.
     relayed: VecDeque<(u64, Stanza)>,
     queries: u32,
+    /// What is made in the entity's place, or is still being loaded, must hear of it too.
+    is_retiring: bool,
 }
 
 impl<E: Entity> Shell<E> {
@@ -51,6 +53,7 @@ impl<E: Entity> Shell<E> {
             held: VecDeque::new(),
             relayed: VecDeque::new(),
             queries: 0,
+            is_retiring: false,
         }
     }
 
@@ -72,6 +75,9 @@ impl<E: Entity> Shell<E> {
         self.carry_out(effects, out);
         for event in waiting {
             self.handle(now, event, out);
+        }
+        if self.is_retiring {
+            self.retire(now, out);
         }
     }
 
@@ -105,8 +111,10 @@ impl<E: Entity> Shell<E> {
         while self.relayed.pop_front_if(|(after, _)| *after <= self.durable).is_some() {}
     }
 
-    /// Its slot is to be given to another member: what is under way comes to its end.
+    /// Its slot is to be given to another member: what is under way comes to its end, and what waits for the entity to be
+    /// loaded first.
     pub fn retire(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.is_retiring = true;
         if self.loading.is_none() {
             let mut effects = Effects::new();
             self.entity.retire(now, &mut effects);
@@ -130,7 +138,8 @@ impl<E: Entity> Shell<E> {
     /// Sessions attach to that one, and ask it again what was not answered.
     pub fn reload(&mut self, context: &E::Context, out: &mut Vec<Output>) {
         let mut load = Vec::new();
-        let fresh = Self::new(self.key.clone(), self.epoch, context, &mut load);
+        let mut fresh = Self::new(self.key.clone(), self.epoch, context, &mut load);
+        fresh.is_retiring = self.is_retiring;
         let Self { held, relayed, loading, entity, .. } = std::mem::replace(self, fresh);
         let mut lost = Lost::default();
         lost.held(held, out);

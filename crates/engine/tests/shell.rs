@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use stentor_engine::{
     Ask, Collection, Effects, Entity, Epoch, Event, FromSession, Key, MemberId, Now, Output, Query, Reply,
-    Rows, Sent, SessionKey, Shell, ToSession,
+    Rows, Sent, SessionKey, Shell, ToSession, Write,
 };
 use stentor_xmpp::{BareJid, StreamCondition};
 
@@ -140,6 +140,26 @@ fn what_was_held_is_asked_again_of_the_one_that_is_loaded_in_its_place() {
     outputs.clear();
     lost.loaded(Now::default(), vec![], &mut outputs);
     assert_eq!(asks(&outputs), [1], "what the lost one left is handled first");
+}
+
+/// What waited for it may leave something to be done before another member has it.
+#[test]
+fn an_entity_that_is_being_loaded_retires_once_it_is() {
+    let retires = |write: &Write| matches!(write, Write::Put { key, .. } if &**key == "retired");
+    let is_retired = |output: &Output| matches!(output, Output::Write(set) if set.writes.iter().any(retires));
+    let retired = |outputs: &[Output]| outputs.iter().map(is_retired).collect::<Vec<_>>();
+    let mut outputs = Vec::new();
+    let mut shell = shell(&mut outputs);
+    shell.handle(Now::default(), Event::Timer(2), &mut outputs);
+    outputs.clear();
+    shell.retire(Now::default(), &mut outputs);
+    assert!(outputs.is_empty());
+    shell.loaded(Now::default(), vec![], &mut outputs);
+    assert_eq!(retired(&outputs), [false, true], "after what waited");
+    shell.reload(&(), &mut outputs);
+    outputs.clear();
+    shell.loaded(Now::default(), vec![], &mut outputs);
+    assert_eq!(retired(&outputs), [false, true], "so does the one in its place");
 }
 
 #[test]

@@ -142,13 +142,17 @@ impl User {
         if self.gathering.is_some() || !self.online.records.values().any(is_found) {
             return;
         }
-        for (name, record) in std::mem::take(&mut self.online.records) {
+        let is_given = self.given_at.is_some();
+        let mut records: Vec<_> = std::mem::take(&mut self.online.records).into_iter().collect();
+        // Of those who ended the last are borne in mind: rather those whom contacts are told of now.
+        records.sort_by_key(|(_, record)| !matches!(record, Ownerless::Found(shown) if shown.is_told));
+        for (name, record) in records {
             let Ownerless::Found(shown) = record else {
                 self.online.records.insert(name, record);
                 continue;
             };
             match self.jid.with_resource(&name) {
-                Ok(jid) if shown.is_told && self.given_at.is_some() => {
+                Ok(jid) if shown.is_told && is_given => {
                     self.note_ended(&bare_presence(PresenceType::Unavailable, jid.into()));
                     self.online.records.insert(name, Ownerless::Heard(now.monotonic));
                 }

@@ -207,6 +207,33 @@ fn who_is_owed_an_exchange_has_it_before_a_slot_is_given_away() {
     assert!(told.iter().any(is_gone), "{told:?}");
 }
 
+/// Those whom contacts have heard of take no room from one whom they may not have heard of.
+#[test]
+fn among_many_who_went_one_for_whom_there_was_no_room_is_said_again_to_be_gone() {
+    let others: Vec<_> = (0..8).map(|number| format!("{ALICE}/z{number}")).collect();
+    let mut clients = vec![A, A2, B];
+    clients.extend(others.iter().map(String::as_str));
+    let mut scene = Scene::clustered(&clients);
+    scene.befriends(ALICE, BOB);
+    others.iter().for_each(|client| scene.closes(client));
+    scene.passes(6);
+    scene.clear();
+    scene.is_given(ALICE);
+    scene.attaches(A2);
+    scene.gathered(ALICE);
+    scene.passes(5);
+    scene.gets(B, &[GONE, "<presence …from='alice@a.example/y'/>"]);
+    // As if it had not come: his user knows nothing of it.
+    scene.is_given(BOB);
+    scene.attaches(B);
+    scene.gathered(BOB);
+    scene.passes(5);
+    scene.gets(B, &["<presence …from='alice@a.example/y'/>"]);
+    scene.sends(B, &format!("<presence type='error' to='{A}'>{NO_ROOM}</presence>"));
+    scene.passes(5);
+    scene.gets(B, &["<presence …from='alice@a.example/y'/>", GONE]);
+}
+
 #[test]
 fn a_resource_that_went_in_the_ordinary_way_is_on_record_no_more() {
     let mut scene = friends();
