@@ -5,6 +5,7 @@ failed=0
 skipped=0
 stages_failed=()
 times=()
+failures=$(mktemp)
 
 # stage NAME COMMAND...: runs the command. If it fails, the run goes on and fails at its end.
 stage() {
@@ -26,6 +27,7 @@ counted() {
         /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { passed += $1; failed += $3; skipped += $5 }
         /^skipped: / { skipped++; passed-- }
         END { print passed + 0, failed + 0, skipped + 0 }' "$log")
+    failures_of "$log" >>"$failures"
     rm "$log"
     local counted_passed counted_failed counted_skipped
     read -r counted_passed counted_failed counted_skipped <<<"$counts"
@@ -37,8 +39,19 @@ counted() {
     return "$status"
 }
 
-# Prints the stages with their times and the counts, and ends the script: with failure if anything failed.
+# failures_of LOG: the beginning of what each test that failed has printed.
+failures_of() {
+    awk '
+        /^test result: / { failing = 0 }
+        /^failures:$/ { failing = 1 }
+        failing && /^---- / { lines = 30 }
+        failing && lines-- > 0 { print substr($0, 1, 2000) }' "$1"
+}
+
+# Prints what failed, the stages with their times and the counts, and ends the script: with failure if anything failed.
 finish() {
+    [ ! -s "$failures" ] || { printf '\n== what failed\n' && cat "$failures"; }
+    rm "$failures"
     printf '\n'
     printf '%s\n' "${times[@]}"
     printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
