@@ -14,7 +14,7 @@ mod tls;
 mod transport;
 
 pub use addresses::{AddressLimits, Addresses};
-pub use listener::{Listener, Security, listen};
+pub use listener::{Listener, Port, Security, listen};
 pub use rarely::Rarely;
 pub use session::{Services, SessionLimits};
 pub use tls::{Certificates, HostCertificate, OldestTls, TlsError};

@@ -21,12 +21,9 @@ pub enum Security {
     Direct,
 }
 
-/// A socket that listens, without blocking whoever accepts; so many connections wait for that at most. An IPv6 address
-/// takes IPv6 only, so that both families can be given the same port.
-///
-/// # Errors
-/// The address is in use, or not ours.
-pub fn listen(address: SocketAddr, backlog: i32) -> io::Result<std::net::TcpListener> {
+/// A socket with an address, that does not block. An IPv6 address takes IPv6 only, so that both families can be given the
+/// same port.
+fn bind(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -34,8 +31,43 @@ pub fn listen(address: SocketAddr, backlog: i32) -> io::Result<std::net::TcpList
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// A socket that listens, without blocking whoever accepts; so many connections wait for that at most.
+///
+/// # Errors
+/// The address is in use, or not ours.
+pub fn listen(address: SocketAddr, backlog: i32) -> io::Result<std::net::TcpListener> {
+    let socket = bind(address)?;
     socket.listen(backlog)?;
     Ok(socket.into())
+}
+
+/// A port that is taken, and on which nobody is let in yet.
+#[derive(Debug)]
+pub struct Port {
+    socket: Socket,
+    security: Security,
+}
+
+impl Port {
+    /// Takes it.
+    ///
+    /// # Errors
+    /// The address is in use, or not ours.
+    pub fn bind(address: SocketAddr, security: Security) -> io::Result<Self> {
+        Ok(Self { socket: bind(address)?, security })
+    }
+
+    /// Clients can connect from now on. Within tokio.
+    ///
+    /// # Errors
+    /// Another process was quicker, which had taken the port at the same time.
+    pub fn listen(self) -> io::Result<Listener> {
+        self.socket.listen(BACKLOG)?;
+        Ok(Listener { socket: TcpListener::from_std(self.socket.into())?, security: self.security })
+    }
 }
 
 /// A port on which client streams are accepted.
@@ -46,14 +78,6 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Opens it, as [`listen`] does.
-    ///
-    /// # Errors
-    /// The address is in use, or not ours.
-    pub fn open(address: SocketAddr, security: Security) -> io::Result<Self> {
-        Ok(Self { socket: TcpListener::from_std(listen(address, BACKLOG)?)?, security })
-    }
-
     /// The address that it has.
     ///
     /// # Errors

@@ -6,6 +6,8 @@ pub mod cli;
 pub mod config;
 pub mod control;
 mod descriptors;
+mod desk;
+pub mod ending;
 mod figures;
 pub mod fuzz;
 mod http;

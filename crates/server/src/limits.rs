@@ -73,6 +73,15 @@ pub const MOVE_TIME: Duration = Duration::from_secs(60);
 /// longer than a lease runs.
 pub const LEAVE_TIME: Duration = Duration::from_secs(5);
 
+/// From the end of the sessions to that of the process: for the control socket's replies, for a member to leave, and for the
+/// store to close. It is longer than the first two together, so that it is the store's doing where it is not enough.
+pub const END_TIME: Duration = Duration::from_secs(10);
+
+const _: () = assert!(CONTROL_LINGER.as_secs() + LEAVE_TIME.as_secs() < END_TIME.as_secs());
+
+/// Between looks at whether a member that moves its accounts away has its lease still.
+pub const LEASE_CHECK: Duration = Duration::from_millis(200);
+
 /// For the store to answer when somebody wants to know whether the server is ready: a login that takes longer is no
 /// service, and whoever asks is not to be kept from the figures that say so.
 pub const READY_TIME: Duration = Duration::from_secs(2);

@@ -21,7 +21,7 @@ use stentor_store::{LaneId, Shared, Store};
 use tokio::sync::oneshot;
 
 use crate::config::{self, Config, StoreTls, read_gossip_keys, settings_digest};
-use crate::limits::LEAVE_TIME;
+use crate::limits::{LEASE_CHECK, LEAVE_TIME};
 use crate::serve::{ServeError, listen_hint};
 use crate::start::{self, Unusable, chain, unusable};
 
@@ -145,7 +145,17 @@ pub(crate) async fn drain(handle: &ClusterHandle, time: Duration) {
     tokio::select! {
         () = handle.drained() => {}
         _ = handle.ended() => {}
+        () = lease_out(handle) => {
+            tracing::warn!("the lease has run out, so accounts cannot be moved now; they move with the end");
+        }
         () = tokio::time::sleep(time) => tracing::warn!("not all accounts were moved in time; they move with the end"),
+    }
+}
+
+/// Resolves when the store has not renewed this member's lease: it does not answer, and nothing can be moved by it.
+async fn lease_out(handle: &ClusterHandle) {
+    while handle.status().await.is_some_and(|status| status.lease_ms > 0) {
+        tokio::time::sleep(LEASE_CHECK).await;
     }
 }
 

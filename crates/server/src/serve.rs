@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use stentor_auth::ServerSecret;
 use stentor_cluster::Ending;
-use stentor_net::{Addresses, Certificates, Listener, Security, Services};
+use stentor_net::{Addresses, Certificates, Port, Security, Services};
 use stentor_runtime::cluster::{ClusterHandle, JoinError};
-use stentor_runtime::{Administration, Figure, Membership, Runtime, StoreCredentials};
+use stentor_runtime::{Figure, Membership, Runtime, StoreCredentials};
 use stentor_store::Store;
 use stentor_store::postgres::PostgresError;
 use stentor_xmpp::BareJid;
@@ -23,12 +23,14 @@ use crate::administration::Operator;
 use crate::cli::ConfigSource;
 use crate::config::Config;
 use crate::control::{BindError, ControlServer};
+use crate::desk::Desk;
+use crate::ending::{Ended, Parts};
 use crate::http::{Http, Running};
-use crate::limits::{DRAIN_CHECK, LEAVE_TIME, MOVE_TIME};
+use crate::limits::LEAVE_TIME;
 use crate::logging::LogControl;
 use crate::member::{self, Ground};
 use crate::server::{Phase, Server};
-use crate::{descriptors, peers, start};
+use crate::{descriptors, ending, peers, start};
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -102,37 +104,38 @@ pub enum ServeError {
 ///
 /// # Errors
 /// What forbids to start; nothing is left running then.
-pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Result<(), ServeError> {
+pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Result<Ended, ServeError> {
     descriptors::prepare(config.limits.streams_max);
     create_data(&config.data)?;
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let socket = ControlServer::bind(&config.control.socket)?;
-    let listeners = open_listeners(&config)?;
+    let ports = bind_ports(&config)?;
     let http = Http::start(&config)?;
+    let (sender, mut phase) = watch::channel(Phase::Running);
+    let desk = Arc::new(Desk::new(&config, sender.clone()));
+    let control = tokio::spawn(socket.run(Arc::clone(&desk), over(phase.clone())));
     let ground = tokio::select! {
         ground = member::ground(&config) => ground?,
         // Joining takes as long as the store is away.
-        () = signals.end() => {
+        () = told_to_end(&mut signals, &phase) => {
+            sender.send_replace(Phase::Ending);
+            // Whoever asked for the end is answered.
+            let _ = control.await;
             tracing::info!("ended");
-            return Ok(());
+            return Ok(Ended::Whole);
         }
     };
     let Ground { store, membership, joined, secret } = ground;
     let runtime = Arc::new(start_runtime(&config, store, membership).await?);
     runtime.shared().answer_by(peers::answer);
     let cluster = joined.map(|joined| joined.run(runtime.shared()));
-    let services = services(&config, &runtime, secret.clone())?;
+    let services = services(&config, &runtime, secret)?;
     let operator = operator(&config, &runtime, &services);
     let somebody = config.hosts.first().and_then(|host| BareJid::parse(&host.domain).ok());
-    let (server, mut phase) =
-        Server::new(config, source, logs, operator, Arc::clone(&services), secret, cluster.clone());
+    let accepting = accept(ports, &runtime, &services)?;
+    let server = Server::new(config, source, logs, operator, Arc::clone(&services), cluster.clone(), sender);
     let server = Arc::new(server);
-    let mut ended = phase.clone();
-    let control = tokio::spawn(socket.run(Arc::clone(&server), async move {
-        // The sender lives in `server`, which this future outlives only when all has ended.
-        let _ = ended.wait_for(|phase| *phase != Phase::Running).await;
-    }));
-    let accepting = accept(listeners, &runtime, &services);
+    desk.open(Arc::clone(&server));
     if let (Some(http), Some(somebody)) = (&http, somebody) {
         http.tell(Running { services, phase: phase.clone(), cluster: cluster.clone(), somebody });
     }
@@ -144,22 +147,29 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
         Phase::Ending => Duration::ZERO,
         Phase::Draining | Phase::Running => server.drain_time(),
     };
-    if let Some(cluster) = cluster.as_ref().filter(|_| !drain.is_zero()) {
-        member::drain(cluster, MOVE_TIME).await;
-    }
-    end_sessions(&runtime.administration(), drain).await;
-    if let Err(error) = control.await {
-        tracing::error!(%error, "control socket failed");
-    }
-    if let Some(cluster) = &cluster {
-        member::leave(cluster).await;
-    }
-    if let Some(http) = &http {
-        http.stop().await;
-    }
-    runtime.stop().await;
+    let parts = Parts { runtime: &runtime, cluster: cluster.as_ref(), http: http.as_ref(), control };
+    let ended = tokio::select! {
+        ended = ending::end(parts, drain) => ended,
+        () = signals.end() => {
+            tracing::warn!("a second signal: the server ends at once, and what was acknowledged is kept");
+            Ended::Cut
+        }
+    };
     tracing::info!("ended");
-    Ok(())
+    Ok(ended)
+}
+
+/// Resolves when a signal or a command ends a server that does not run yet.
+async fn told_to_end(signals: &mut Signals, phase: &watch::Receiver<Phase>) {
+    tokio::select! {
+        () = signals.end() => {}
+        () = over(phase.clone()) => {}
+    }
+}
+
+/// Resolves when the server is to end. The sender lives as long as whoever serves.
+async fn over(mut phase: watch::Receiver<Phase>) {
+    let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
 }
 
 /// Until the server is to end.
@@ -216,24 +226,29 @@ async fn store_failed(why: String, runtime: &Runtime, cluster: Option<&ClusterHa
     }
 }
 
-/// Every port is opened before anything else is begun: that another process has one is the most frequent mistake.
-fn open_listeners(config: &Config) -> Result<Vec<Listener>, ServeError> {
+/// A port of the configuration, by the setting that names it.
+struct Bound {
+    setting: &'static str,
+    address: SocketAddr,
+    port: Port,
+}
+
+/// Every port is taken before anything else is begun: that another process has one is the most frequent mistake. Nobody is
+/// let in before there is a store.
+fn bind_ports(config: &Config) -> Result<Vec<Bound>, ServeError> {
     let ports = [
         ("listen.c2s", &config.listen.c2s, Security::StartTls),
         ("listen.c2s_tls", &config.listen.c2s_tls, Security::Direct),
     ];
-    let mut listeners = Vec::new();
+    let mut bound = Vec::new();
     for (setting, addresses, security) in ports {
         for &address in addresses {
-            let listener = Listener::open(address, security);
-            let listener = listener.map_err(|source| ServeError::Listen { setting, address, source })?;
-            if let Ok(address) = listener.address() {
-                tracing::info!(%address, setting, "listening");
-            }
-            listeners.push(listener);
+            let port = Port::bind(address, security);
+            let port = port.map_err(|source| ServeError::Listen { setting, address, source })?;
+            bound.push(Bound { setting, address, port });
         }
     }
-    Ok(listeners)
+    Ok(bound)
 }
 
 /// What whoever starts the server can do about a port that it cannot have.
@@ -278,26 +293,21 @@ fn operator(config: &Config, runtime: &Runtime, services: &Services) -> Operator
     Operator::new(runtime.administration(), Arc::clone(&services.credentials), domains)
 }
 
-fn accept(listeners: Vec<Listener>, runtime: &Arc<Runtime>, services: &Arc<Services>) -> Vec<JoinHandle<()>> {
-    let run = |listener: Listener| {
-        let (runtime, services) = (Arc::clone(runtime), Arc::clone(services));
-        tokio::task::spawn_local(async move { listener.run(&runtime, &services).await })
-    };
-    listeners.into_iter().map(run).collect()
-}
-
-/// Sessions are told, and get some time to go; then everything that is in memory is written.
-async fn end_sessions(administration: &Administration, drain: Duration) {
-    administration.end_sessions().await;
-    let all_gone = async {
-        while administration.count().await.1 > 0 {
-            tokio::time::sleep(DRAIN_CHECK).await;
+fn accept(
+    ports: Vec<Bound>,
+    runtime: &Arc<Runtime>,
+    services: &Arc<Services>,
+) -> Result<Vec<JoinHandle<()>>, ServeError> {
+    let mut accepting = Vec::new();
+    for Bound { setting, address, port } in ports {
+        let listener = port.listen().map_err(|source| ServeError::Listen { setting, address, source })?;
+        if let Ok(address) = listener.address() {
+            tracing::info!(%address, setting, "listening");
         }
-    };
-    if tokio::time::timeout(drain, all_gone).await.is_err() {
-        tracing::warn!("sessions were cut off");
+        let (runtime, services) = (Arc::clone(runtime), Arc::clone(services));
+        accepting.push(tokio::task::spawn_local(async move { listener.run(&runtime, &services).await }));
     }
-    administration.settle().await;
+    Ok(accepting)
 }
 
 /// The folder is the server's alone: it has the accounts' credentials in it.

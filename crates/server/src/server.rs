@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use stentor_auth::ServerSecret;
 use stentor_net::Services;
 use stentor_runtime::cluster::ClusterHandle;
 use tokio::sync::watch;
@@ -35,7 +34,6 @@ pub(crate) struct Server {
     logs: LogControl,
     operator: Operator,
     services: Arc<Services>,
-    secret: ServerSecret,
     phase: watch::Sender<Phase>,
     cluster: Option<ClusterHandle>,
 }
@@ -47,13 +45,12 @@ impl Server {
         logs: LogControl,
         operator: Operator,
         services: Arc<Services>,
-        secret: ServerSecret,
         cluster: Option<ClusterHandle>,
-    ) -> (Self, watch::Receiver<Phase>) {
-        let (phase, observed) = watch::channel(Phase::Running);
+        phase: watch::Sender<Phase>,
+    ) -> Self {
         let config = Mutex::new(config);
         let started = Instant::now();
-        (Self { started, source, config, logs, operator, services, secret, phase, cluster }, observed)
+        Self { started, source, config, logs, operator, services, phase, cluster }
     }
 
     /// How long sessions may take to end.
@@ -81,7 +78,8 @@ impl Server {
         if let (Some(handle), Some(config)) = (&self.cluster, &next.cluster) {
             member::renew(handle, config).map_err(|error| refused(error.to_string()))?;
         }
-        self.services.settings.store(Arc::new(start::stream_settings(&next, self.secret.clone())));
+        let secret = self.services.settings.load().secret().clone();
+        self.services.settings.store(Arc::new(start::stream_settings(&next, secret)));
         self.services.limits.store(Arc::new(start::session_limits(&next)));
         self.services.addresses.set_limits(start::address_limits(&next));
         *config = next;

@@ -73,6 +73,11 @@ impl Settings {
         }
     }
 
+    /// What these were made with.
+    pub fn secret(&self) -> &ServerSecret {
+        &self.secret
+    }
+
     /// A host that is served, by its prepared domainpart.
     pub fn host(&self, domain: &str) -> Option<&Arc<Host>> {
         self.hosts.get(domain)

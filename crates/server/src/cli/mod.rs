@@ -18,11 +18,13 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use tracing::Level;
 
 pub use arguments::{Arguments, Command};
 pub use source::ConfigSource;
 
 use crate::control::{ControlClient, ControlRequest};
+use crate::ending::Ended;
 use crate::serve::{self, ServeError};
 use crate::{logging, member};
 use arguments::{ClusterCommand, SessionCommand, UserCommand};
@@ -69,7 +71,7 @@ fn usage_failure(error: &clap::Error) -> Failure {
 fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     let source = ConfigSource::new(arguments.config.clone());
     match arguments.command {
-        Command::Serve => run_server(source),
+        Command::Serve => run_server(source, output),
         Command::Init(init) => init::run(&init, arguments.config.as_deref(), output),
         Command::Check => check::run(&source, output),
         Command::User(user) => run_user(user, &source, output),
@@ -95,7 +97,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     }
 }
 
-fn run_server(source: ConfigSource) -> Result<(), Failure> {
+fn run_server(source: ConfigSource, output: &Output) -> Result<(), Failure> {
     let loaded = source.load()?;
     let logs = logging::start(&loaded.config.log).map_err(|error| Failure::new(error.to_string()))?;
     loaded.warnings.log();
@@ -106,7 +108,15 @@ fn run_server(source: ConfigSource) -> Result<(), Failure> {
         let error = member::begin_anew();
         return Err(Failure::new(format!("this process cannot be replaced by a new one: {error}")));
     }
-    ended.map_err(|error| Failure::new(error.to_string()))
+    if matches!(ended, Ok(Ended::Cut)) {
+        // The system would wait for the threads that wait for the store.
+        std::process::exit(0);
+    }
+    let Err(error) = ended else { return Ok(()) };
+    // Whoever reads the log finds it there, and no other text in between.
+    tracing::error!(%error, "the server cannot go on");
+    let is_told = tracing::enabled!(Level::ERROR) && !output.is_json;
+    Err(Failure::new(if is_told { String::new() } else { error.to_string() }))
 }
 
 fn run_user(command: UserCommand, source: &ConfigSource, output: &Output) -> Result<(), Failure> {

@@ -123,6 +123,19 @@ fn a_port_that_cannot_be_had_is_told_with_its_setting() {
     }
 }
 
+/// Whoever reads the log finds there why a server does not start.
+#[test]
+fn what_forbids_to_start_is_in_the_log() {
+    let folder = initialised();
+    std::fs::remove_dir_all(folder.path().join("data")).ok();
+    std::fs::write(folder.path().join("data"), "no folder").expect("written");
+    let mut server = Server::of(&mut stentor(folder.path(), &["serve"]));
+    let why = server.wait_for("the server cannot go on");
+    assert_eq!(why["level"], "ERROR");
+    assert!(why["error"].as_str().is_some_and(|error| error.contains("data: ")), "{why}");
+    server.nothing_follows();
+}
+
 /// With few file descriptors clients are refused, and the operator is answered.
 #[test]
 fn clients_leave_descriptors_to_the_operator() {

@@ -24,16 +24,43 @@ fn with_certificates() -> tempfile::TempDir {
     folder
 }
 
-/// A member waits for its database, says over HTTP that it does, and can be told to stop waiting.
-#[test]
-fn a_member_that_waits_for_the_store_ends_at_once() {
-    let folder = with_certificates();
-    let mut command = stentor(folder.path(), &["serve"]);
+/// A member whose database is not there.
+fn waiting(folder: &Path) -> Command {
+    let mut command = stentor(folder, &["serve"]);
     // Nobody listens there.
     let store = [("ENGINE", "postgres"), ("URL", "postgresql://stentor@127.0.0.1:1/stentor"), ("TLS", "off")];
     command.envs(store.map(|(setting, value)| (format!("STENTOR__STORE__{setting}"), value)));
     command.envs(MEMBER.iter().copied());
-    let mut server = Server::of(command.env("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']"));
+    command
+}
+
+/// It answers its operator, lets no client in, and can be told to stop waiting.
+#[test]
+fn a_member_that_waits_for_the_store_says_so() {
+    let folder = with_certificates();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = free.local_addr().expect("it has one");
+    drop(free);
+    let listen = format!("['{address}']");
+    let mut server = Server::of(waiting(folder.path()).env("STENTOR__LISTEN__C2S", listen));
+    server.wait_for("opening the store");
+    for command in [&["status"][..], &["cluster", "status"], &["cluster", "drain"], &["user", "list"]] {
+        let told = run(folder.path(), command);
+        assert_eq!(told.status.code(), Some(1), "{command:?}");
+        let told = String::from_utf8_lossy(&told.stderr);
+        assert!(told.contains("the server starts: it waits for its database"), "{command:?}: {told}");
+    }
+    assert!(TcpStream::connect(address).is_err(), "nobody could be served");
+    assert!(run(folder.path(), &["stop"]).status.success());
+    assert_eq!(server.end(), Some(0));
+    assert!(!folder.path().join("data/control.sock").exists());
+}
+
+/// A member waits for its database, says over HTTP that it does, and can be told to stop waiting.
+#[test]
+fn a_member_that_waits_for_the_store_ends_at_once() {
+    let folder = with_certificates();
+    let mut server = Server::of(waiting(folder.path()).env("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']"));
     let listening = server.wait_for("listening");
     server.wait_for("opening the store");
     let mut http = TcpStream::connect(listening["address"].as_str().expect("text")).expect("it is there");
@@ -45,6 +72,23 @@ fn a_member_that_waits_for_the_store_ends_at_once() {
         "{answer}"
     );
     server.signal(Signal::TERM);
+    assert_eq!(server.end(), Some(0));
+}
+
+/// Whatever the store does, and at once for whoever asks again.
+#[test]
+fn a_member_ends_though_its_database_is_gone() {
+    let Some(postgres) = Postgres::start() else { return };
+    let folder = with_certificates();
+    let mut settings = MEMBER.to_vec();
+    settings.push(("STENTOR__CONTROL__DRAIN_SECONDS", "1"));
+    let mut server = Server::of(&mut on(&postgres, folder.path(), &["serve"], &settings));
+    server.wait_for("ready");
+    drop(postgres);
+    server.signal(Signal::TERM);
+    server.wait_for("ending");
+    server.signal(Signal::TERM);
+    server.wait_for("a second signal: the server ends at once, and what was acknowledged is kept");
     assert_eq!(server.end(), Some(0));
 }
 

@@ -61,6 +61,12 @@ impl Server {
         }
     }
 
+    /// The log has ended.
+    pub(crate) fn nothing_follows(&mut self) {
+        let mut line = String::new();
+        assert_eq!(self.log.read_line(&mut line).expect("UTF-8"), 0, "{line}");
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.process);
         kill_process(pid, signal).expect("it runs");
