@@ -73,10 +73,11 @@ impl<E: Entity> Shell<E> {
         let mut effects = Effects::new();
         self.entity.loaded(now, rows, &mut effects);
         self.carry_out(effects, out);
+        let is_retiring = std::mem::take(&mut self.is_retiring);
         for event in waiting {
             self.handle(now, event, out);
         }
-        if self.is_retiring {
+        if is_retiring {
             self.retire(now, out);
         }
     }
@@ -96,6 +97,10 @@ impl<E: Entity> Shell<E> {
         };
         let mut effects = Effects::new();
         self.entity.handle(now, event, &mut effects);
+        if self.is_retiring {
+            // What it has left to do by this, nobody would do.
+            self.entity.retire(now, &mut effects);
+        }
         self.carry_out(effects, out);
         if let Some(stanza) = relayed.filter(|_| !self.is_durable()) {
             self.relayed.push_back((self.issued, stanza));

@@ -156,6 +156,9 @@ fn an_entity_that_is_being_loaded_retires_once_it_is() {
     assert!(outputs.is_empty());
     shell.loaded(Now::default(), vec![], &mut outputs);
     assert_eq!(retired(&outputs), [false, true], "after what waited");
+    outputs.clear();
+    shell.handle(Now::default(), Event::Timer(0), &mut outputs);
+    assert_eq!(retired(&outputs), [true], "what comes then is settled too");
     shell.reload(&(), &mut outputs);
     outputs.clear();
     shell.loaded(Now::default(), vec![], &mut outputs);
