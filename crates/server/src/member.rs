@@ -46,8 +46,10 @@ pub(crate) async fn ground(config: &Config) -> Result<Ground, ServeError> {
     let database = database(config)?;
     let offered = start::offered_secret(&config.data)?;
     tracing::info!(url = config.store.url, "opening the store");
+    let claimed_by = config.cluster.as_ref().map(|member| member.id.clone());
     let opened = blocking(move || {
         let postgres = Postgres::open(&database)?;
+        claimed_by.map_or(Ok(()), |cluster| postgres.claim(&cluster))?;
         let secret = ServerSecret::new(postgres.secret(offered)?);
         Ok::<_, ServeError>((postgres, secret))
     });

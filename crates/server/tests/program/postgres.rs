@@ -141,3 +141,30 @@ fn two_servers_are_not_alone_on_a_database() {
     assert!(run(other.path(), &["stop"]).status.success());
     assert_eq!(second.end(), Some(0));
 }
+
+/// It has the accounts of others, also while none of them runs.
+#[test]
+fn a_member_does_not_take_the_store_of_another_cluster() {
+    let Some(postgres) = Postgres::start() else { return };
+    let folder = with_certificates();
+    let serves = |settings: &[(&str, &str)]| {
+        let mut server = Server::of(&mut on(&postgres, folder.path(), &["serve"], settings));
+        server.wait_for("ready");
+        server
+    };
+    serves(MEMBER).signal(Signal::KILL);
+    let other = [MEMBER, &[("STENTOR__CLUSTER__ID", "other")]].concat();
+    let refused = on(&postgres, folder.path(), &["serve"], &other).output().expect("it runs");
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        why.contains("the store belongs to the cluster") && why.contains("drain those members first"),
+        "{why}"
+    );
+    // Once all have left, it is nobody's.
+    for settings in [MEMBER, &other] {
+        let server = serves(settings);
+        assert!(run(folder.path(), &["stop"]).status.success());
+        assert_eq!(server.end(), Some(0));
+    }
+}

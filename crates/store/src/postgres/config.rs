@@ -94,6 +94,12 @@ pub enum PostgresError {
         "the store belongs to a cluster that has the member {0}: start this server as a member of it, or drain its members first"
     )]
     HasMembers(String),
+    /// A member of a cluster opens the store of another.
+    #[error(
+        "the store belongs to the cluster {0:?}, which has members in it, be they running or not: name another database, \
+         or another schema, or drain those members first"
+    )]
+    OtherCluster(String),
     /// A thread or a timer cannot be had.
     #[error("{0}")]
     Io(#[from] std::io::Error),

@@ -5,7 +5,7 @@ use super::session::{Live, Session, Trouble};
 use tokio_postgres::Error;
 
 /// Each brings the tables from the version before it to its own, counted from 1.
-const MIGRATIONS: &[&str] = &[include_str!("sql/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("sql/0001.sql"), include_str!("sql/0002.sql")];
 
 /// A name as SQL.
 pub(super) fn quoted(name: &str) -> String {

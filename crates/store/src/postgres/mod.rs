@@ -87,6 +87,27 @@ impl Postgres {
         })
     }
 
+    /// The store is that of this cluster from now on, unless another one has members in it. Who joins says so first.
+    ///
+    /// # Errors
+    /// [`PostgresError::OtherCluster`], or the database failed.
+    pub fn claim(&self, cluster: &str) -> Result<(), PostgresError> {
+        let mut session = Session::new(Arc::clone(&self.target), Purpose::Register)?;
+        let kept = outside(|| {
+            session.retry(self.target.patience, async |live| {
+                let claim = "WITH claimed AS (
+                                 UPDATE cluster SET name = $1
+                                 WHERE name IS NULL OR name = $1 OR NOT EXISTS (SELECT 1 FROM members)
+                                 RETURNING name
+                             )
+                             SELECT coalesce((SELECT name FROM claimed), (SELECT name FROM cluster))";
+                live.client.query_one(claim, &[&cluster]).await?.try_get::<_, String>(0)
+            })
+        });
+        let kept = kept.map_err(|trouble| self.failed(&trouble))?;
+        if kept == cluster { Ok(()) } else { Err(PostgresError::OtherCluster(kept)) }
+    }
+
     fn failed(&self, trouble: &Trouble) -> PostgresError {
         PostgresError::Database { place: self.target.place.clone(), reason: trouble.to_string() }
     }
