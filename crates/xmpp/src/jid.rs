@@ -86,6 +86,11 @@ impl Jid {
         self.0.resource().is_none()
     }
 
+    /// Whether it is known to need no escapes as the value of an attribute.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.0.is_plain()
+    }
+
     /// The bare address; shares the allocation.
     pub fn to_bare(&self) -> BareJid {
         BareJid(self.0.clone())

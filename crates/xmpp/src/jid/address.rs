@@ -12,6 +12,8 @@ pub(super) struct Address {
     local_len: u16,
     /// Bytes before the resourcepart's `/`, or all.
     bare_len: u16,
+    /// Known to need no escapes in XML.
+    is_plain: bool,
 }
 
 impl Address {
@@ -63,7 +65,8 @@ impl Address {
             text.push('/');
             text.push_str(resource);
         }
-        Self { text: text.into(), local_len: offset(local.map_or(0, str::len)), bare_len: offset(bare_len) }
+        let local_len = offset(local.map_or(0, str::len));
+        Self { text: text.into(), local_len, bare_len: offset(bare_len), is_plain: false }
     }
 
     fn from_ascii(text: &str, split: &ascii::Split) -> Self {
@@ -73,7 +76,13 @@ impl Address {
         {
             bare.make_ascii_lowercase();
         }
-        Self { text, local_len: offset(split.local_len), bare_len: offset(split.bare_len) }
+        let (local_len, bare_len) = (offset(split.local_len), offset(split.bare_len));
+        Self { text, local_len, bare_len, is_plain: split.is_plain }
+    }
+
+    /// Whether it is known to need no escapes as the value of an attribute.
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     pub(super) fn whole(&self) -> &str {
@@ -134,7 +143,10 @@ mod tests {
     fn same(text: &str) {
         let full = Address::parse_any(text).map(|a| (a.text, a.local_len, a.bare_len));
         if let Some(split) = ascii::scan(text) {
-            let Address { text: short, local_len, bare_len } = Address::from_ascii(text, &split);
+            let Address { text: short, local_len, bare_len, is_plain } = Address::from_ascii(text, &split);
+            let mut escaped = String::new();
+            stentor_xml::escape_attribute(&short, &mut escaped);
+            assert_eq!(is_plain, *escaped == *short, "{text:?}");
             assert_eq!(Ok((short, local_len, bare_len)), full, "{text:?}");
         }
     }

@@ -11,107 +11,125 @@ pub(super) struct Split {
     pub(super) bare_len: usize,
     /// Whether the bare address has an upper-case letter.
     pub(super) has_upper_case: bool,
+    /// Whether XML has it as it is, between quotes of either kind.
+    pub(super) is_plain: bool,
 }
 
 const LOCAL: u8 = 1;
 const DOMAIN: u8 = 2;
 const RESOURCE: u8 = 4;
 const UPPER_CASE: u8 = 8;
+const LETTER: u8 = 16;
+/// A dot or hyphen.
+const SEPARATOR: u8 = 32;
+/// Is escaped in XML.
+const ESCAPED: u8 = 64;
 
-/// What a byte may be part of.
+/// What a byte may be part of, and what it is.
 const fn class(byte: u8) -> u8 {
     match byte {
-        b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' => LOCAL | DOMAIN | RESOURCE,
-        b'A'..=b'Z' => LOCAL | DOMAIN | RESOURCE | UPPER_CASE,
+        b'a'..=b'z' => LOCAL | DOMAIN | RESOURCE | LETTER,
+        b'A'..=b'Z' => LOCAL | DOMAIN | RESOURCE | LETTER | UPPER_CASE,
+        b'0'..=b'9' => LOCAL | DOMAIN | RESOURCE,
+        b'-' | b'.' => LOCAL | DOMAIN | RESOURCE | SEPARATOR,
         // RFC 7622 3.3.1, and the space, which the IdentifierClass has not.
-        b'"' | b'&' | b'\'' | b'/' | b':' | b'<' | b'>' | b'@' | b' ' => RESOURCE,
+        b'"' | b'&' | b'\'' | b'<' | b'>' => RESOURCE | ESCAPED,
+        b'/' | b':' | b'@' | b' ' => RESOURCE,
         b'!'..=b'~' => LOCAL | RESOURCE,
         _ => 0,
     }
 }
 
-/// The domainpart as far as it was read. Recognised are labels of letters, digits and single hyphens inside;
-/// the last begins with a letter, so that it is no part of an IP address. A-labels have two hyphens.
-struct Labels {
-    previous: u8,
-    label_first: u8,
-    is_plain: bool,
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = class(byte as u8);
+        byte += 1;
+    }
+    classes
+};
+
+#[inline]
+fn class_of(byte: u8) -> u8 {
+    CLASSES[usize::from(byte)]
 }
 
-impl Labels {
-    const NONE: Self = Self { previous: b'.', label_first: 0, is_plain: true };
-
-    fn read(&mut self, byte: u8) {
-        let after_letter_or_digit = self.previous != b'.' && self.previous != b'-';
-        match byte {
-            b'.' | b'-' => self.is_plain &= after_letter_or_digit,
-            _ if self.previous == b'.' => self.label_first = byte,
-            _ => {}
+/// How many first bytes are of a class, and what else any of them is.
+#[inline]
+fn run(bytes: &[u8], of: u8) -> (usize, u8) {
+    let (mut length, mut any) = (0, 0);
+    for &byte in bytes {
+        let class = class_of(byte);
+        if class & of == 0 {
+            break;
         }
-        self.previous = byte;
+        any |= class;
+        length += 1;
     }
-
-    fn is_domain(&self) -> bool {
-        self.is_plain
-            && self.previous != b'.'
-            && self.previous != b'-'
-            && self.label_first.is_ascii_alphabetic()
-    }
+    (length, any)
 }
 
-/// Splits `text` if it is a usual address; looks at each byte once.
+/// The same of a domain that is recognised: labels of letters, digits and single hyphens inside; the last begins with a
+/// letter, so that it is no part of an IP address. A-labels have two hyphens.
+#[inline]
+fn domain(bytes: &[u8]) -> Option<(usize, u8)> {
+    let (mut length, mut any) = (0, 0);
+    let (mut previous, mut was_dot, mut first_of_label) = (SEPARATOR, true, 0);
+    for &byte in bytes {
+        let class = class_of(byte);
+        if class & DOMAIN == 0 {
+            break;
+        }
+        if class & previous & SEPARATOR != 0 {
+            return None;
+        }
+        if was_dot {
+            first_of_label = class;
+        }
+        (previous, was_dot) = (class, byte == b'.');
+        any |= class;
+        length += 1;
+    }
+    let is_usual = previous & SEPARATOR == 0 && first_of_label & LETTER != 0 && length <= PART_BYTES_MAX;
+    is_usual.then_some((length, any))
+}
+
+/// Splits `text` if it is a usual address.
 pub(super) fn scan(text: &str) -> Option<Split> {
-    let mut bytes = text.bytes().enumerate();
-    let mut local_len = None;
-    let mut bare_len = text.len();
-    let mut seen = LOCAL | DOMAIN;
-    let mut upper_case = 0;
-    let mut labels = Labels::NONE;
-    for (at, byte) in bytes.by_ref() {
-        let class = class(byte);
-        match byte {
-            b'/' => {
-                bare_len = at;
-                break;
-            }
-            b'@' if local_len.is_none() && seen & LOCAL != 0 => {
-                local_len = Some(at);
-                seen = LOCAL | DOMAIN;
-                labels = Labels::NONE;
-            }
-            _ => {
-                seen &= class;
-                labels.read(byte);
-            }
-        }
-        upper_case |= class & UPPER_CASE;
-        if seen == 0 {
-            return None;
-        }
-    }
-    let mut resource_len = 0;
-    for (_, byte) in bytes {
-        if class(byte) & RESOURCE == 0 {
-            return None;
-        }
-        resource_len += 1;
-    }
     let part = 1..=PART_BYTES_MAX;
-    let domain_len = bare_len - local_len.map_or(0, |local| local + 1);
-    let is_usual = seen & DOMAIN != 0
-        && labels.is_domain()
-        && part.contains(&domain_len)
-        && local_len.is_none_or(|local| part.contains(&local))
-        && (bare_len == text.len() || part.contains(&resource_len));
-    is_usual.then_some(Split { local_len: local_len.unwrap_or(0), bare_len, has_upper_case: upper_case != 0 })
+    let bytes = text.as_bytes();
+    let (local, mut any) = run(bytes, LOCAL);
+    let (local_len, bare_len) = match bytes.get(local..)? {
+        [b'@', rest @ ..] if part.contains(&local) => {
+            let (length, more) = domain(rest)?;
+            any |= more;
+            (local, local + 1 + length)
+        }
+        _ => {
+            let (length, more) = domain(bytes)?;
+            any = more;
+            (0, length)
+        }
+    };
+    let in_resource = match bytes.get(bare_len..)? {
+        [] => 0,
+        [b'/', resource @ ..] if part.contains(&resource.len()) => {
+            let (length, any) = run(resource, RESOURCE);
+            (length == resource.len()).then_some(any)?
+        }
+        _ => return None,
+    };
+    let (has_upper_case, is_plain) = (any & UPPER_CASE != 0, in_resource & ESCAPED == 0);
+    Some(Split { local_len, bare_len, has_upper_case, is_plain })
 }
 
 /// Whether `local` is an ASCII localpart, apart from upper case.
 pub(super) fn is_localpart(local: &str) -> bool {
-    local.bytes().all(|byte| class(byte) & LOCAL != 0)
+    local.bytes().all(|byte| class_of(byte) & LOCAL != 0)
 }
 
 /// Whether `resource` is an ASCII resourcepart.
 pub(super) fn is_resourcepart(resource: &str) -> bool {
-    resource.bytes().all(|byte| class(byte) & RESOURCE != 0)
+    resource.bytes().all(|byte| class_of(byte) & RESOURCE != 0)
 }

@@ -11,14 +11,17 @@ impl Stanza {
         let (name, stanza_type) = self.stanza_type.names();
         out.push(b'<');
         out.extend_from_slice(name.as_bytes());
-        let header = [
-            (" to='", self.to.as_ref().map(Jid::as_str)),
-            (" from='", self.from.as_ref().map(Jid::as_str)),
-            (" type='", stanza_type),
-            (" id='", self.content.id()),
-            (" xml:lang='", self.content.lang()),
-        ];
-        for (start, value) in header {
+        for (start, address) in [(" to='", &self.to), (" from='", &self.from)] {
+            match address {
+                Some(address) if address.is_plain() => write_plain(start, address.as_str(), out),
+                Some(address) => write_attribute(start, address.as_str(), out),
+                None => {}
+            }
+        }
+        if let Some(stanza_type) = stanza_type {
+            write_plain(" type='", stanza_type, out);
+        }
+        for (start, value) in [(" id='", self.content.id()), (" xml:lang='", self.content.lang())] {
             if let Some(value) = value {
                 write_attribute(start, value, out);
             }
@@ -125,6 +128,13 @@ impl IqType {
             Self::Set => "set",
         }
     }
+}
+
+/// [`write_attribute`], where nothing must be escaped.
+fn write_plain(start: &str, value: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(start.as_bytes());
+    out.extend_from_slice(value.as_bytes());
+    out.push(b'\'');
 }
 
 /// Appends an attribute from its name on, with what begins its value.
