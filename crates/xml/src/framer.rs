@@ -138,7 +138,7 @@ impl Framer {
         let Some(scratch) = self.scratch.as_deref() else { return Ok(Some(Frame::End)) };
         // The scanner has checked this already, but only this may say so to the compiler; it is fast.
         let bytes = bytes.unwrap_or(&scratch.buffer);
-        let Ok(bytes) = std::str::from_utf8(bytes) else { return Err(Error::NotWellFormed(start)) };
+        let Ok(bytes) = simdutf8::basic::from_utf8(bytes) else { return Err(Error::NotWellFormed(start)) };
         let element = RawElement { bytes, outline: &scratch.scanner.outline };
         self.offset += bytes.len() as u64;
         Ok(Some(match target {
