@@ -68,13 +68,15 @@ pub(crate) fn run(bytes: &[u8], class: u8) -> usize {
 /// How many of the first bytes are of the class TEXT.
 #[inline]
 pub(crate) fn text_run(bytes: &[u8]) -> usize {
-    word_run(bytes, TEXT, |word| with(word, b'<') | with(word, b'&') | with(word, b'>'))
+    // `<` is `>` but for its second bit.
+    word_run(bytes, TEXT, |word| with(word | LOW_BITS << 1, b'>') | with(word, b'&'))
 }
 
 /// How many of the first bytes are of the class VALUE.
 #[inline]
 pub(crate) fn value_run(bytes: &[u8]) -> usize {
-    word_run(bytes, VALUE, |word| with(word, b'<') | with(word, b'&') | with(word, b'"') | with(word, b'\''))
+    // `&` is `'` but for its first bit.
+    word_run(bytes, VALUE, |word| with(word, b'<') | with(word | LOW_BITS, b'\'') | with(word, b'"'))
 }
 
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
@@ -103,22 +105,21 @@ const fn unusual(word: u64) -> u64 {
 /// ASCII; a blank among the control characters is looked at by itself.
 #[inline]
 fn word_run(bytes: &[u8], class: u8, others: impl Fn(u64) -> u64) -> usize {
-    let mut position = 0;
-    while let Some(chunk) = bytes.get(position..).and_then(|rest| rest.first_chunk::<8>()) {
+    let mut rest = bytes;
+    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
         let marks = unusual(word) | others(word);
         if marks == 0 {
-            position += 8;
+            rest = behind;
             continue;
         }
         let place = (marks.trailing_zeros() / 8) as usize;
-        position += place;
         if !chunk.get(place).is_some_and(|&byte| is(byte, class)) {
-            return position;
+            return bytes.len() - rest.len() + place;
         }
-        position += 1;
+        rest = rest.get(place + 1..).unwrap_or_default();
     }
-    position + bytes.get(position..).map_or(0, |rest| run(rest, class))
+    bytes.len() - rest.len() + run(rest, class)
 }
 
 /// What stands at the beginning of some bytes.

@@ -227,12 +227,16 @@ impl<'a> RawElement<'a> {
     #[inline]
     pub fn attributes(&self) -> impl Iterator<Item = RawAttribute<'a>> + use<'a> {
         let element = *self;
-        self.outline.attributes.iter().map(move |spans| RawAttribute {
-            prefix: element.str(spans.name.prefix),
-            namespace: element.str(spans.namespace),
-            name: element.str(spans.name.local),
-            raw: element.str(spans.value),
-            is_plain: spans.is_plain,
+        self.outline.attributes.iter().map(move |spans| {
+            let prefix = spans.name.prefix;
+            // Without a prefix an attribute is in no namespace.
+            let (prefix, namespace) = if prefix.is_empty() {
+                ("", "")
+            } else {
+                (element.str(prefix), element.str(spans.namespace))
+            };
+            let (name, raw) = (element.str(spans.name.local), element.str(spans.value));
+            RawAttribute { prefix, namespace, name, raw, is_plain: spans.is_plain }
         })
     }
 

@@ -3,7 +3,7 @@
 //! The scanner is a state machine that can stop after any byte and go on when there are more. All positions count
 //! from the first byte of what is being scanned, so it does not matter where the bytes lie. What it could not decide
 //! for want of bytes (a character, a reference, `]]>`) is at most 16 bytes long and is looked at again; nothing else
-//! is.
+//! is, but for the beginning of an attribute that was not all there, once.
 
 mod names;
 mod tag;
@@ -157,7 +157,8 @@ impl Scanner {
         self.is_empty_tag = false;
     }
 
-    /// Reads on in `bytes`, which begin where the scan began.
+    /// Reads on in `bytes`, which begin where the scan began. A state hands over to the one behind it by itself where that
+    /// is known; the state says where to go on once there are more bytes.
     pub(crate) fn scan(&mut self, bytes: &[u8]) -> Result<Progress, Error> {
         loop {
             let step = match self.state {

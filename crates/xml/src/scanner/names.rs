@@ -35,11 +35,14 @@ impl Scanner {
             }
         };
         let local = name.local.of(bytes, "");
-        match name.prefix.of(bytes, "") {
-            b"" if local == b"xmlns" => return self.declare(bytes, Span::default(), value),
-            b"xmlns" => return self.declare(bytes, name.local, value),
-            b"" => {}
-            _ => self.has_prefixed_attributes = true,
+        if self.colon == 0 {
+            if local == b"xmlns" {
+                return self.declare(bytes, Span::default(), value);
+            }
+        } else if name.prefix.of(bytes, "") == b"xmlns" {
+            return self.declare(bytes, name.local, value);
+        } else {
+            self.has_prefixed_attributes = true;
         }
         let mine = self.outline.attributes.get(self.attributes..).unwrap_or_default();
         if mine.len() >= usize::from(self.limits.attributes_max) {
@@ -47,7 +50,12 @@ impl Scanner {
         }
         // XML 1.0 3.1: attribute names are unique. Those that differ in the prefix alone are compared at the tag's end.
         let whole = bytes.get(self.mark..self.name_end);
-        if mine.iter().any(|other| bytes.get(other.name_start()..other.name.local.end()) == whole) {
+        let length = self.name_end - self.mark;
+        let is_same = |other: &AttributeSpans| {
+            let (start, end) = (other.name_start(), other.name.local.end());
+            end - start == length && bytes.get(start..end) == whole
+        };
+        if mine.iter().any(is_same) {
             return Err(self.malformed());
         }
         self.outline.attributes.push(AttributeSpans {

@@ -7,13 +7,14 @@ use crate::{Error, Limit};
 
 impl Scanner {
     /// At a `<`.
+    #[inline]
     pub(super) fn markup(&mut self, bytes: &[u8]) -> Result<Step, Error> {
         self.tag = self.position;
         match bytes.get(self.position + 1) {
-            None => return Ok(Step::More),
-            Some(b'!') => return self.cdata_start(bytes.get(self.position..).unwrap_or_default()),
+            None => Ok(Step::More),
+            Some(b'!') => self.cdata_start(bytes.get(self.position..).unwrap_or_default()),
             // Processing instructions, and XML declarations other than a stream's first bytes: RFC 6120 11.1.
-            Some(b'?') => return Err(self.restricted()),
+            Some(b'?') => Err(self.restricted()),
             Some(b'/') => {
                 if self.open.is_empty() {
                     self.end_parent()?;
@@ -21,6 +22,7 @@ impl Scanner {
                 self.position += 2;
                 self.mark = self.position;
                 self.state = State::EndName;
+                self.end_name(bytes)
             }
             Some(_) => {
                 self.position += 1;
@@ -30,9 +32,9 @@ impl Scanner {
                 self.has_prefixed_attributes = false;
                 self.count_element()?;
                 self.state = State::StartName;
+                self.start_name(bytes)
             }
         }
-        Ok(Step::Next)
     }
 
     /// At an end tag with nothing open: it can only be the stream's.
@@ -45,9 +47,12 @@ impl Scanner {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn start_name(&mut self, bytes: &[u8]) -> Result<Step, Error> {
-        if self.name(bytes)? == Progress::More {
-            return Ok(Step::More);
+        match usual_name(bytes.get(self.position..).unwrap_or_default()) {
+            Some(length) if self.position == self.mark => self.position += length,
+            _ if self.name(bytes)? == Progress::More => return Ok(Step::More),
+            _ => {}
         }
         if self.open.len() >= usize::from(self.limits.depth_max) {
             return Err(Error::Limit(Limit::Depth));
@@ -56,20 +61,50 @@ impl Scanner {
         self.open.push(Open { name, bindings: super::names::index(self.bindings), default: self.default });
         self.element_name = self.qname();
         self.state = State::AfterValue;
-        Ok(Step::Next)
+        self.after_value(bytes)
     }
 
     /// After an element's name or an attribute: a blank, or the tag's end.
     pub(super) fn after_value(&mut self, bytes: &[u8]) -> Result<Step, Error> {
-        match bytes.get(self.position) {
-            None => return Ok(Step::More),
-            Some(b'>') => return self.start_tag_end(bytes, false),
-            Some(b'/') => self.state = State::Slash,
-            Some(&byte) if char_class::is(byte, BLANK) => self.state = State::AfterBlank,
-            Some(_) => return Err(self.malformed()),
+        loop {
+            match bytes.get(self.position) {
+                None => return Ok(Step::More),
+                Some(b'>') => return self.start_tag_end(bytes, false),
+                Some(b'/') => {
+                    self.position += 1;
+                    self.state = State::Slash;
+                    return self.slash(bytes);
+                }
+                Some(&byte) if char_class::is(byte, BLANK) => self.position += 1,
+                Some(_) => return Err(self.malformed()),
+            }
+            if !self.usual_attribute(bytes)? {
+                self.state = State::AfterBlank;
+                return Ok(Step::Next);
+            }
         }
+    }
+
+    /// Reads an attribute that is all there and written as nearly all are: no colon in its name, no blank around its
+    /// `=`, nothing to unescape. Whether there is one here; if not, the states read what there is.
+    #[inline]
+    fn usual_attribute(&mut self, bytes: &[u8]) -> Result<bool, Error> {
+        let rest = bytes.get(self.position..).unwrap_or_default();
+        let Some(name) = usual_name(rest) else { return Ok(false) };
+        let Some([b'=', quote @ (b'"' | b'\''), value @ ..]) = rest.get(name..) else { return Ok(false) };
+        let length = char_class::value_run(value);
+        if value.get(length) != Some(quote) {
+            return Ok(false);
+        }
+        self.mark = self.position;
+        self.colon = 0;
+        self.name_end = self.mark + name;
+        self.value_start = self.name_end + 2;
+        self.is_plain = true;
+        self.position = self.value_start + length;
+        self.attribute(bytes)?;
         self.position += 1;
-        Ok(Step::Next)
+        Ok(true)
     }
 
     /// In a start tag after a blank: an attribute, or the tag's end.
@@ -128,6 +163,7 @@ impl Scanner {
     }
 
     /// After the `/` of an empty element's tag.
+    #[inline]
     pub(super) fn slash(&mut self, bytes: &[u8]) -> Result<Step, Error> {
         match bytes.get(self.position) {
             None => Ok(Step::More),
@@ -174,6 +210,7 @@ impl Scanner {
     }
 
     /// In an end tag: the name of the element that is open.
+    #[inline]
     pub(super) fn end_name(&mut self, bytes: &[u8]) -> Result<Step, Error> {
         let Some(open) = self.open.last() else { return Err(self.malformed()) };
         let name = open.name.of(bytes, &self.outline.text);
@@ -189,9 +226,10 @@ impl Scanner {
             return Ok(Step::More);
         }
         self.state = State::AfterEndName;
-        Ok(Step::Next)
+        self.after_end_name(bytes)
     }
 
+    #[inline]
     pub(super) fn after_end_name(&mut self, bytes: &[u8]) -> Result<Step, Error> {
         self.skip_blanks(bytes);
         match bytes.get(self.position) {
@@ -233,15 +271,6 @@ impl Scanner {
     /// A name, with one colon at most and none at either end (Namespaces in XML 1.0, 4). Notes the colon. At the end
     /// of the bytes it may go on.
     fn name(&mut self, bytes: &[u8]) -> Result<Progress, Error> {
-        let rest = bytes.get(self.position..).unwrap_or_default();
-        if self.position == self.mark && rest.first().is_some_and(|&byte| char_class::is(byte, NAME_START)) {
-            // Nearly all names are ASCII without a colon.
-            let length = char_class::run(rest, NAME);
-            self.position += length;
-            if rest.get(length).is_some_and(|&byte| byte.is_ascii() && byte != b':') {
-                return Ok(Progress::Done);
-            }
-        }
         loop {
             let rest = bytes.get(self.position..).unwrap_or_default();
             let Some(&byte) = rest.first() else { return Ok(Progress::More) };
@@ -282,4 +311,14 @@ impl Scanner {
     fn skip_blanks(&mut self, bytes: &[u8]) {
         self.position += char_class::run(bytes.get(self.position..).unwrap_or_default(), BLANK);
     }
+}
+
+/// Length of a name as nearly all are: ASCII without a colon, and all there.
+#[inline]
+fn usual_name(rest: &[u8]) -> Option<usize> {
+    if !rest.first().is_some_and(|&byte| char_class::is(byte, NAME_START)) {
+        return None;
+    }
+    let length = char_class::run(rest, NAME);
+    rest.get(length).is_some_and(|&byte| byte.is_ascii() && byte != b':').then_some(length)
 }

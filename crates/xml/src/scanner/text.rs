@@ -20,7 +20,7 @@ impl Scanner {
                 None => return Ok(Step::More),
                 Some(b'<') => {
                     self.state = State::Markup;
-                    return Ok(Step::Next);
+                    return self.markup(bytes);
                 }
                 Some(b'&') => self.reference(rest)?,
                 // XML 1.0 2.4: `]]>` must not stand in text.
