@@ -82,25 +82,24 @@ fn position(length: usize) -> u32 {
 }
 
 impl Content {
-    /// The content of an element whose start tag has no prefix; id, lang and attributes are still to be set.
-    pub(super) fn new(raw: &RawElement<'_>) -> Self {
-        let mut content = Self { received: Some(raw.bytes.into()), ..Self::default() };
+    /// Takes up an element whose start tag has no prefix; id, lang and attributes are still to be set.
+    pub(super) fn take_up(&mut self, raw: &RawElement<'_>) {
+        self.received = Some(raw.bytes.into());
         // What inherits the stream's content namespace is in `jabber:client` when it is sent on; so is what declares it.
         for child in raw.child_ranges() {
             let namespace = child.namespace.filter(|&namespace| namespace != ns::CLIENT);
-            let namespace = namespace.map(|namespace| content.part(raw, namespace));
+            let namespace = namespace.map(|namespace| self.part(raw, namespace));
             let (bytes, name) = (Span::new(child.bytes), Span::new(child.name));
-            content.children.push(ChildSpans { bytes, name, namespace });
+            self.children.push(ChildSpans { bytes, name, namespace });
         }
         if !raw.content().is_empty() {
-            let payload = content.part(raw, raw.content());
-            content.payload.push(payload);
+            let payload = self.part(raw, raw.content());
+            self.payload.push(payload);
         }
         for (prefix, namespace) in raw.used_declarations() {
-            let declaration = (content.part(raw, prefix), content.part(raw, namespace));
-            content.declarations.push(declaration);
+            let declaration = (self.part(raw, prefix), self.part(raw, namespace));
+            self.declarations.push(declaration);
         }
-        content
     }
 
     /// Where some text of the element stands, which is added if it does not stand there as it is.

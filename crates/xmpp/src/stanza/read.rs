@@ -51,10 +51,9 @@ impl Stanza {
         let fault = header.fault(raw);
         let Ok(from) = header.from.transpose() else { return Err(StreamCondition::InvalidFrom.into()) };
         let to = header.to.and_then(Result::ok);
-        let content = Arc::new(header.content);
         // Of an unknown type, only that it is answered matters.
         let stanza_type = header.stanza_type.unwrap_or(stanza_type);
-        let stanza = Self { content, to, from, stanza_type };
+        let stanza = Self { content: header.content, to, from, stanza_type };
         match fault {
             None => Ok(stanza),
             Some(condition) => {
@@ -88,7 +87,7 @@ impl Stanza {
         }
         let header = Header::read(raw, stanza_type);
         let (to, from) = (header.to.transpose().ok()?, header.from.transpose().ok()?);
-        Some(Self { content: Arc::new(header.content), to, from, stanza_type: header.stanza_type? })
+        Some(Self { content: header.content, to, from, stanza_type: header.stanza_type? })
     }
 }
 
@@ -116,22 +115,29 @@ struct Header {
     from: Option<Result<Jid, JidError>>,
     /// `None` if it is unknown, or missing where it must not be.
     stanza_type: Option<StanzaType>,
-    content: Content,
+    content: Arc<Content>,
 }
 
 impl Header {
+    #[inline]
     fn read(raw: &RawElement<'_>, default: StanzaType) -> Self {
-        let mut content = Content::new(raw);
+        // Made where it stays: it is large.
+        let mut shared = Arc::<Content>::default();
+        let content = Arc::make_mut(&mut shared);
+        content.take_up(raw);
         let (mut to, mut from, mut id, mut lang, mut others) = (None, None, None, None, None);
         // RFC 6120 8.1.4: only an iq must have a type.
         let mut stanza_type = Some(default).filter(|t| !matches!(t, StanzaType::Iq(_)));
         for attribute in raw.attributes() {
-            match (attribute.namespace, attribute.name) {
-                ("", "to") => to = Some(Jid::parse(&attribute.value())),
-                ("", "from") => from = Some(Jid::parse(&attribute.value())),
-                ("", "type") => stanza_type = self::stanza_type(raw.name(), Some(&attribute.value())),
-                ("", "id") => id = Some(content.value(raw, attribute)),
-                (XML_NS, "lang") => lang = Some(content.value(raw, attribute)),
+            // By their bytes: compared as numbers, since their lengths are known.
+            match attribute.name.as_bytes() {
+                b"to" if attribute.namespace.is_empty() => to = Some(Jid::parse(&attribute.value())),
+                b"from" if attribute.namespace.is_empty() => from = Some(Jid::parse(&attribute.value())),
+                b"type" if attribute.namespace.is_empty() => {
+                    stanza_type = self::stanza_type(raw.name(), Some(&attribute.value()));
+                }
+                b"id" if attribute.namespace.is_empty() => id = Some(content.value(raw, attribute)),
+                b"lang" if attribute.namespace == XML_NS => lang = Some(content.value(raw, attribute)),
                 _ => {
                     let text = others.get_or_insert_with(String::new);
                     write_other(attribute, text);
@@ -140,7 +146,7 @@ impl Header {
         }
         let others = others.map(|text| content.add_with(|added| added.push_str(&text)));
         content.set_header(id, lang, others);
-        Self { to, from, stanza_type, content }
+        Self { to, from, stanza_type, content: shared }
     }
 
     /// What is answered, if anything is wrong with it.
