@@ -146,7 +146,7 @@ mod tests {
             let Address { text: short, local_len, bare_len, is_plain } = Address::from_ascii(text, &split);
             let mut escaped = String::new();
             stentor_xml::escape_attribute(&short, &mut escaped);
-            assert_eq!(is_plain, *escaped == *short, "{text:?}");
+            assert!(!is_plain || *escaped == *short, "{text:?}");
             assert_eq!(Ok((short, local_len, bare_len)), full, "{text:?}");
         }
     }

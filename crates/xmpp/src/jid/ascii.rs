@@ -40,7 +40,10 @@ const fn class(byte: u8) -> u8 {
     }
 }
 
-static CLASSES: [u8; 256] = {
+static CLASSES: [u8; 256] = classes();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const fn classes() -> [u8; 256] {
     let mut classes = [0; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -48,9 +51,10 @@ static CLASSES: [u8; 256] = {
         byte += 1;
     }
     classes
-};
+}
 
 #[inline]
+#[expect(clippy::indexing_slicing, reason = "a byte is less than 256")]
 fn class_of(byte: u8) -> u8 {
     CLASSES[usize::from(byte)]
 }
