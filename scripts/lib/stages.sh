@@ -5,7 +5,7 @@ failed=0
 skipped=0
 stages_failed=()
 times=()
-failures=$(mktemp)
+failures=()
 
 # stage NAME COMMAND...: runs the command. If it fails, the run goes on and fails at its end.
 stage() {
@@ -27,7 +27,7 @@ counted() {
         /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { passed += $1; failed += $3; skipped += $5 }
         /^skipped: / { skipped++; passed-- }
         END { print passed + 0, failed + 0, skipped + 0 }' "$log")
-    failures_of "$log" >>"$failures"
+    mapfile -t -O ${#failures[@]} failures < <(failures_of "$log")
     rm "$log"
     local counted_passed counted_failed counted_skipped
     read -r counted_passed counted_failed counted_skipped <<<"$counts"
@@ -50,8 +50,7 @@ failures_of() {
 
 # Prints what failed, the stages with their times and the counts, and ends the script: with failure if anything failed.
 finish() {
-    [ ! -s "$failures" ] || { printf '\n== what failed\n' && cat "$failures"; }
-    rm "$failures"
+    [ ${#failures[@]} = 0 ] || printf '%s\n' '' '== what failed' "${failures[@]}"
     printf '\n'
     printf '%s\n' "${times[@]}"
     printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
