@@ -202,11 +202,12 @@ fn incarnation(cluster: &Cluster, name: &str) -> Result<(Value, Value)> {
     Ok((of(&["status"], "process")?, of(&["cluster", "status"], "member")?))
 }
 
-/// What a member that was taken out tried since then, and what it tells of it before it begins anew: write sets that the
-/// store refused, and effects that did not leave.
-fn tried_in_vain(cluster: &Cluster, name: &str) -> Result<(u64, u64)> {
-    let log = cluster.log_of(name);
-    let told = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+/// What a member that was taken out tried since then, and what it tells of it, behind that many lines of its log and before
+/// it begins anew: write sets that the store refused, and effects that did not leave.
+fn tried_in_vain(cluster: &Cluster, name: &str, behind: usize) -> Result<(u64, u64)> {
+    // Many lines may follow: what waits for members that are gone is refused at once.
+    let log = cluster.whole_log_of(name);
+    let told = log.lines().skip(behind).filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut told = told.filter(|event| event.get("write_sets_refused").is_some());
     let event = told.next().ok_or("it does not tell what it tried")?;
     let count = |key: &str| event.get(key).and_then(Value::as_u64).ok_or(format!("no {key}: {event}"));
@@ -217,6 +218,7 @@ fn tried_in_vain(cluster: &Cluster, name: &str) -> Result<(u64, u64)> {
 fn one_hangs(cluster: &mut Cluster, place: usize) -> Result {
     let expected = affected(cluster, place)?;
     let before = incarnation(cluster, at(place))?;
+    let told_before = cluster.whole_log_of(at(place)).lines().count();
     let mut load = chat(cluster)?;
     cluster.signal(at(place), "STOP")?;
     settled_without(cluster, place)?;
@@ -226,7 +228,7 @@ fn one_hangs(cluster: &mut Cluster, place: usize) -> Result {
     let after = incarnation(cluster, at(place))?;
     assert_eq!(before.0, after.0, "the process is the same");
     assert_ne!(before.1, after.1, "the incarnation is another");
-    let (writes, effects) = tried_in_vain(cluster, at(place))?;
+    let (writes, effects) = tried_in_vain(cluster, at(place), told_before)?;
     println!("it tried {writes} write sets and {effects} effects that were not accepted");
     verdict(load, &expected)
 }

@@ -279,8 +279,12 @@ unauthenticated_per_address_max = 100
 
     /// The last lines of a member's log.
     pub fn log_of(&self, name: &str) -> String {
-        let text = fs::read(&self.member(name).log).unwrap_or_default();
-        process::last_lines(&String::from_utf8_lossy(&text), 40)
+        process::last_lines(&self.whole_log_of(name), 40)
+    }
+
+    /// All of a member's log.
+    pub fn whole_log_of(&self, name: &str) -> String {
+        String::from_utf8_lossy(&fs::read(&self.member(name).log).unwrap_or_default()).into_owned()
     }
 
     /// Where clients reach one of its members.
