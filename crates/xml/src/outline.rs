@@ -155,27 +155,63 @@ impl Child<'_> {
     }
 }
 
-/// An attribute of an element's start tag, its value as it was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An attribute of an element's start tag.
+#[derive(Clone, Copy, Debug)]
 pub struct RawAttribute<'a> {
-    /// The prefix as it was written; empty if there is none.
-    pub prefix: &'a str,
-    /// Its namespace; empty if it has none.
-    pub namespace: &'a str,
-    /// Its local name.
-    pub name: &'a str,
-    /// What stood between the quotes: escaped for either quote or for one only.
-    pub raw: &'a str,
-    /// There is nothing to unescape.
-    is_plain: bool,
+    element: RawElement<'a>,
+    spans: &'a AttributeSpans,
 }
 
 impl<'a> RawAttribute<'a> {
+    /// The prefix as it was written; empty if there is none.
+    #[must_use]
+    #[inline]
+    pub fn prefix(&self) -> &'a str {
+        self.element.str(self.spans.name.prefix)
+    }
+
+    /// Its namespace; empty if it has none, which is so without a prefix only.
+    #[must_use]
+    #[inline]
+    pub fn namespace(&self) -> &'a str {
+        self.element.str(self.spans.namespace)
+    }
+
+    /// Its local name.
+    #[must_use]
+    #[inline]
+    pub fn name(&self) -> &'a str {
+        self.element.str(self.spans.name.local)
+    }
+
+    /// What stood between the quotes: escaped for either quote or for one only.
+    #[must_use]
+    #[inline]
+    pub fn raw(&self) -> &'a str {
+        self.element.str(self.spans.value)
+    }
+
+    /// The local name's bytes, if it has no namespace: what is cheapest to compare.
+    #[must_use]
+    #[inline]
+    pub fn plain_name(&self) -> Option<&'a [u8]> {
+        let name = self.spans.name;
+        name.prefix.is_empty().then(|| self.element.bytes_of(name.local))
+    }
+
     /// The value, unescaped.
     #[must_use]
     #[inline]
     pub fn value(&self) -> Cow<'a, str> {
-        if self.is_plain { Cow::Borrowed(self.raw) } else { unescape::attribute(self.raw) }
+        if self.spans.is_plain { Cow::Borrowed(self.raw()) } else { unescape::attribute(self.raw()) }
+    }
+
+    /// Where in the element's bytes the value stands, if it stands for itself: there is nothing to unescape in it, nor to
+    /// escape where it is written again, between quotes of either kind.
+    #[must_use]
+    #[inline]
+    pub fn value_range(&self) -> Option<Range<usize>> {
+        self.spans.is_plain.then(|| self.spans.value.range())
     }
 }
 
@@ -183,6 +219,12 @@ impl<'a> RawElement<'a> {
     #[inline]
     fn str(&self, span: Span) -> &'a str {
         span.str_of(self.bytes, &self.outline.text)
+    }
+
+    /// As `str`, without what it takes to know that it is text.
+    #[inline]
+    fn bytes_of(&self, span: Span) -> &'a [u8] {
+        span.of(self.bytes.as_bytes(), &self.outline.text)
     }
 
     /// Local name of the element.
@@ -206,11 +248,25 @@ impl<'a> RawElement<'a> {
         self.str(self.outline.name.prefix)
     }
 
+    /// Whether its name was written with a prefix.
+    #[must_use]
+    #[inline]
+    pub fn is_prefixed(&self) -> bool {
+        !self.outline.name.prefix.is_empty()
+    }
+
+    /// Whether its namespace is this.
+    #[must_use]
+    #[inline]
+    pub fn is_in(&self, namespace: &str) -> bool {
+        self.bytes_of(self.outline.namespace) == namespace.as_bytes()
+    }
+
     /// Whether local name and namespace are these.
     #[must_use]
     #[inline]
     pub fn is(&self, name: &str, namespace: &str) -> bool {
-        self.name() == name && self.namespace() == namespace
+        self.bytes_of(self.outline.name.local) == name.as_bytes() && self.is_in(namespace)
     }
 
     /// Where in [`bytes`](Self::bytes) a part of the element stands. `None` if the part is not one that this element
@@ -227,17 +283,7 @@ impl<'a> RawElement<'a> {
     #[inline]
     pub fn attributes(&self) -> impl Iterator<Item = RawAttribute<'a>> + use<'a> {
         let element = *self;
-        self.outline.attributes.iter().map(move |spans| {
-            let prefix = spans.name.prefix;
-            // Without a prefix an attribute is in no namespace.
-            let (prefix, namespace) = if prefix.is_empty() {
-                ("", "")
-            } else {
-                (element.str(prefix), element.str(spans.namespace))
-            };
-            let (name, raw) = (element.str(spans.name.local), element.str(spans.value));
-            RawAttribute { prefix, namespace, name, raw, is_plain: spans.is_plain }
-        })
+        self.outline.attributes.iter().map(move |spans| RawAttribute { element, spans })
     }
 
     /// Unescaped value of an attribute without namespace.
@@ -249,7 +295,7 @@ impl<'a> RawElement<'a> {
     /// Unescaped value of an attribute in a namespace.
     #[must_use]
     pub fn attribute_in(&self, namespace: &str, name: &str) -> Option<Cow<'a, str>> {
-        self.attributes().find(|a| a.name == name && a.namespace == namespace).map(|a| a.value())
+        self.attributes().find(|a| a.name() == name && a.namespace() == namespace).map(|a| a.value())
     }
 
     /// The `xml:lang` of the element itself.
@@ -297,6 +343,13 @@ impl<'a> RawElement<'a> {
     #[inline]
     pub fn content(&self) -> &'a str {
         self.str(self.outline.content)
+    }
+
+    /// Where in [`bytes`](Self::bytes) the [content](Self::content) stands.
+    #[must_use]
+    #[inline]
+    pub fn content_range(&self) -> Range<usize> {
+        self.outline.content.range()
     }
 
     /// The namespace that an unprefixed element in the content is in.

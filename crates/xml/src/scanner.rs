@@ -92,7 +92,8 @@ pub(crate) struct Scanner {
     /// Of the attribute being read: where its name ends, and its value begins.
     name_end: usize,
     value_start: usize,
-    /// The value being read stands for itself: no reference so far, no blank but spaces.
+    /// The value being read stands for itself, between quotes of either kind: no reference and no quote so far, no
+    /// blank but spaces.
     is_plain: bool,
     /// Of the start tag being read.
     element_name: QName,

@@ -31,7 +31,8 @@ fn frames(mut framer: Framer, pieces: &[&[u8]]) -> Vec<String> {
 fn describe(raw: &RawElement<'_>) -> String {
     let used: Vec<_> = raw.used_declarations().collect();
     let children: Vec<_> = raw.children().collect();
-    let attributes: Vec<_> = raw.attributes().collect();
+    let attributes: Vec<_> =
+        raw.attributes().map(|a| (a.prefix(), a.namespace(), a.name(), a.raw(), a.value())).collect();
     let (namespace, name) = (raw.namespace(), raw.name());
     format!("{{{namespace}}}{name} {attributes:?} {used:?} {children:?} {:?} {}", raw.content(), raw.bytes)
 }

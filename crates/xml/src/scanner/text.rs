@@ -52,7 +52,10 @@ impl Scanner {
                     self.state = State::AfterValue;
                     return Ok(Step::Next);
                 }
-                Some(b'"' | b'\'') => Some(1),
+                Some(b'"' | b'\'') => {
+                    self.is_plain = false;
+                    Some(1)
+                }
                 Some(b'&') => {
                     self.is_plain = false;
                     self.reference(rest)?

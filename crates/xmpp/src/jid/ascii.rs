@@ -16,14 +16,13 @@ pub(super) struct Split {
 }
 
 const LOCAL: u8 = 1;
+/// Of a domain between dots and hyphens.
 const DOMAIN: u8 = 2;
 const RESOURCE: u8 = 4;
 const UPPER_CASE: u8 = 8;
 const LETTER: u8 = 16;
-/// A dot or hyphen.
-const SEPARATOR: u8 = 32;
 /// Is escaped in XML.
-const ESCAPED: u8 = 64;
+const ESCAPED: u8 = 32;
 
 /// What a byte may be part of, and what it is.
 const fn class(byte: u8) -> u8 {
@@ -31,7 +30,6 @@ const fn class(byte: u8) -> u8 {
         b'a'..=b'z' => LOCAL | DOMAIN | RESOURCE | LETTER,
         b'A'..=b'Z' => LOCAL | DOMAIN | RESOURCE | LETTER | UPPER_CASE,
         b'0'..=b'9' => LOCAL | DOMAIN | RESOURCE,
-        b'-' | b'.' => LOCAL | DOMAIN | RESOURCE | SEPARATOR,
         // RFC 7622 3.3.1, and the space, which the IdentifierClass has not.
         b'"' | b'&' | b'\'' | b'<' | b'>' => RESOURCE | ESCAPED,
         b'/' | b':' | b'@' | b' ' => RESOURCE,
@@ -78,25 +76,22 @@ fn run(bytes: &[u8], of: u8) -> (usize, u8) {
 /// letter, so that it is no part of an IP address. A-labels have two hyphens.
 #[inline]
 fn domain(bytes: &[u8]) -> Option<(usize, u8)> {
-    let (mut length, mut any) = (0, 0);
-    let (mut previous, mut was_dot, mut first_of_label) = (SEPARATOR, true, 0);
-    for &byte in bytes {
-        let class = class_of(byte);
-        if class & DOMAIN == 0 {
-            break;
-        }
-        if class & previous & SEPARATOR != 0 {
+    let (mut length, mut any, mut first_of_label) = (0, 0, class_of(*bytes.first()?));
+    loop {
+        let (part, of_part) = run(bytes.get(length..)?, DOMAIN);
+        if part == 0 {
             return None;
         }
-        if was_dot {
-            first_of_label = class;
+        any |= of_part;
+        length += part;
+        match bytes.get(length..) {
+            Some([b'.', first, ..]) => first_of_label = class_of(*first),
+            Some([b'-', ..]) => {}
+            _ => break,
         }
-        (previous, was_dot) = (class, byte == b'.');
-        any |= class;
         length += 1;
     }
-    let is_usual = previous & SEPARATOR == 0 && first_of_label & LETTER != 0 && length <= PART_BYTES_MAX;
-    is_usual.then_some((length, any))
+    (first_of_label & LETTER != 0 && length <= PART_BYTES_MAX).then_some((length, any))
 }
 
 /// Splits `text` if it is a usual address.

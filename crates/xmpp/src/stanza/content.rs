@@ -1,5 +1,6 @@
 //! What a stanza shares with its clones: the text as it came, what was added to it, and where everything stands.
 
+use super::write::{write_attribute, write_plain};
 use crate::ns;
 use smallvec::SmallVec;
 use std::num::NonZeroU32;
@@ -20,7 +21,8 @@ pub(super) struct Span {
 const ADDED: u32 = 1 << 31;
 
 impl Span {
-    fn new(range: Range<usize>) -> Self {
+    /// Of the text that was received.
+    pub(super) fn new(range: Range<usize>) -> Self {
         Self { start: position(range.start), end: NonZeroU32::MIN.saturating_add(position(range.end)) }
     }
 
@@ -92,9 +94,9 @@ impl Content {
             let (bytes, name) = (Span::new(child.bytes), Span::new(child.name));
             self.children.push(ChildSpans { bytes, name, namespace });
         }
-        if !raw.content().is_empty() {
-            let payload = self.part(raw, raw.content());
-            self.payload.push(payload);
+        let content = raw.content_range();
+        if !content.is_empty() {
+            self.payload.push(Span::new(content));
         }
         for (prefix, namespace) in raw.used_declarations() {
             let declaration = (self.part(raw, prefix), self.part(raw, namespace));
@@ -102,7 +104,7 @@ impl Content {
         }
     }
 
-    /// Where some text of the element stands, which is added if it does not stand there as it is.
+    /// Where a name of the element, or a namespace, stands, which is added if it does not stand there as it is.
     pub(super) fn part(&mut self, raw: &RawElement<'_>, text: &str) -> Span {
         match raw.range_of(text) {
             Some(range) => Span::new(range),
@@ -110,7 +112,7 @@ impl Content {
         }
     }
 
-    fn add(&mut self, text: &str) -> Span {
+    pub(super) fn add(&mut self, text: &str) -> Span {
         self.add_with(|added| added.push_str(text))
     }
 
@@ -121,10 +123,30 @@ impl Content {
         Span::added(start..self.added.len())
     }
 
-    fn str(&self, span: Span) -> &str {
+    fn source(&self, span: Span) -> &str {
         let received = self.received.as_deref().unwrap_or_default();
-        let source = if span.is_added() { &self.added } else { received };
-        source.get(span.range()).unwrap_or_default()
+        if span.is_added() { &self.added } else { received }
+    }
+
+    fn str(&self, span: Span) -> &str {
+        self.source(span).get(span.range()).unwrap_or_default()
+    }
+
+    /// Appends the identifier and the language, as attributes.
+    pub(super) fn write_id_and_lang(&self, out: &mut Vec<u8>) {
+        for (start, value) in [(" id='", self.id), (" xml:lang='", self.lang)] {
+            match value {
+                // What stands for itself there was not added.
+                Some(span) if !span.is_added() => write_plain(start, self.bytes(span), out),
+                Some(span) => write_attribute(start, self.str(span), out),
+                None => {}
+            }
+        }
+    }
+
+    /// As `str`, without what it takes to know that it is text: for what is written on.
+    fn bytes(&self, span: Span) -> &[u8] {
+        self.source(span).as_bytes().get(span.range()).unwrap_or_default()
     }
 
     pub(super) fn id(&self) -> Option<&str> {
@@ -136,8 +158,8 @@ impl Content {
     }
 
     /// Other attributes, ready to be written.
-    pub(super) fn attributes(&self) -> &str {
-        self.attributes.map(|span| self.str(span)).unwrap_or_default()
+    pub(super) fn attributes(&self) -> &[u8] {
+        self.attributes.map(|span| self.bytes(span)).unwrap_or_default()
     }
 
     /// Prefixes that must be declared, with their namespaces.
@@ -146,8 +168,8 @@ impl Content {
     }
 
     /// What stands between the tags, in order.
-    pub(super) fn payload(&self) -> impl Iterator<Item = &str> {
-        self.payload.iter().map(|&span| self.str(span))
+    pub(super) fn payload(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.payload.iter().map(|&span| self.bytes(span))
     }
 
     pub(super) fn set_id(&mut self, id: Option<&str>) {

@@ -1,9 +1,8 @@
 //! Stanzas from what the framer gave out, and what can be wrong with them.
 
-use super::content::Content;
-use super::{IqType, MessageType, PresenceType, Stanza, StanzaType};
+use super::content::{Content, Span};
+use super::{IqType, Kind, MessageType, PresenceType, Stanza, StanzaType};
 use crate::{Condition, Jid, JidError, StreamCondition, StreamError, ns};
-use std::borrow::Cow;
 use std::sync::Arc;
 use stentor_xml::{Error, Frame, Framer, Limits, RawAttribute, RawElement, XML_NS, escape_attribute};
 
@@ -37,22 +36,22 @@ impl Stanza {
     ///
     /// What would be answered is dropped where the stanza is an error or a result.
     pub fn from_raw(raw: &RawElement<'_>, content_ns: &str) -> Result<Self, StanzaFault> {
-        let Some(stanza_type) = stanza_type(raw.name(), None) else {
+        let Some(kind) = Kind::named(raw.name()) else {
             return Err(StreamCondition::UnsupportedStanzaType.into());
         };
-        if raw.namespace() != content_ns {
+        if !raw.is_in(content_ns) {
             return Err(StreamCondition::InvalidNamespace.into());
         }
         if !can_be_kept(raw, content_ns) {
             return canonical(raw, content_ns)
                 .unwrap_or_else(|| Err(StreamCondition::InternalServerError.into()));
         }
-        let header = Header::read(raw, stanza_type);
+        let header = Header::read(raw, kind);
         let fault = header.fault(raw);
         let Ok(from) = header.from.transpose() else { return Err(StreamCondition::InvalidFrom.into()) };
         let to = header.to.and_then(Result::ok);
         // Of an unknown type, only that it is answered matters.
-        let stanza_type = header.stanza_type.unwrap_or(stanza_type);
+        let stanza_type = header.stanza_type.unwrap_or(kind.usual_type());
         let stanza = Self { content: header.content, to, from, stanza_type };
         match fault {
             None => Ok(stanza),
@@ -81,11 +80,11 @@ impl Stanza {
 
     /// From what we wrote ourselves, where a peer's mistakes in an iq may stand but nothing is answered.
     fn from_own(raw: &RawElement<'_>) -> Option<Self> {
-        let stanza_type = stanza_type(raw.name(), None)?;
-        if !raw.prefix().is_empty() || raw.namespace() != ns::CLIENT {
+        let kind = Kind::named(raw.name())?;
+        if raw.is_prefixed() || !raw.is_in(ns::CLIENT) {
             return None;
         }
-        let header = Header::read(raw, stanza_type);
+        let header = Header::read(raw, kind);
         let (to, from) = (header.to.transpose().ok()?, header.from.transpose().ok()?);
         Some(Self { content: header.content, to, from, stanza_type: header.stanza_type? })
     }
@@ -93,7 +92,7 @@ impl Stanza {
 
 /// Whether the payload means the same behind a start tag without prefix in `jabber:client`.
 fn can_be_kept(raw: &RawElement<'_>, content_ns: &str) -> bool {
-    raw.prefix().is_empty()
+    !raw.is_prefixed()
         && (content_ns == ns::CLIENT || raw.used_declarations().all(|(_, namespace)| namespace != content_ns))
 }
 
@@ -104,7 +103,7 @@ fn canonical(raw: &RawElement<'_>, content_ns: &str) -> Option<Result<Stanza, St
     raw.to_element().with_namespace(content_ns, ns::CLIENT).write_to(ns::CLIENT, &mut text);
     let mut framer = Framer::fragments(Limits::STORED, ns::CLIENT);
     match framer.next(&mut text.as_bytes()) {
-        Ok(Some(Frame::Element(raw))) if raw.prefix().is_empty() => Some(Stanza::from_raw(&raw, ns::CLIENT)),
+        Ok(Some(Frame::Element(raw))) if !raw.is_prefixed() => Some(Stanza::from_raw(&raw, ns::CLIENT)),
         _ => None,
     }
 }
@@ -120,31 +119,30 @@ struct Header {
 
 impl Header {
     #[inline]
-    fn read(raw: &RawElement<'_>, default: StanzaType) -> Self {
+    fn read(raw: &RawElement<'_>, kind: Kind) -> Self {
         // Made where it stays: it is large.
         let mut shared = Arc::<Content>::default();
         let content = Arc::make_mut(&mut shared);
         content.take_up(raw);
         let (mut to, mut from, mut id, mut lang, mut others) = (None, None, None, None, None);
-        // RFC 6120 8.1.4: only an iq must have a type.
-        let mut stanza_type = Some(default).filter(|t| !matches!(t, StanzaType::Iq(_)));
+        let mut stanza_type = kind.with_type(None);
         for attribute in raw.attributes() {
             // By their bytes: compared as numbers, since their lengths are known.
-            match attribute.name.as_bytes() {
-                b"to" if attribute.namespace.is_empty() => to = Some(Jid::parse(&attribute.value())),
-                b"from" if attribute.namespace.is_empty() => from = Some(Jid::parse(&attribute.value())),
-                b"type" if attribute.namespace.is_empty() => {
-                    stanza_type = self::stanza_type(raw.name(), Some(&attribute.value()));
+            match attribute.plain_name() {
+                Some(b"to") => to = Some(Jid::parse(&attribute.value())),
+                Some(b"from") => from = Some(Jid::parse(&attribute.value())),
+                Some(b"type") => stanza_type = kind.with_type(Some(&attribute.value())),
+                Some(b"id") => id = Some(content.value(attribute)),
+                None if attribute.name() == "lang" && attribute.namespace() == XML_NS => {
+                    lang = Some(content.value(attribute));
                 }
-                b"id" if attribute.namespace.is_empty() => id = Some(content.value(raw, attribute)),
-                b"lang" if attribute.namespace == XML_NS => lang = Some(content.value(raw, attribute)),
                 _ => {
                     let text = others.get_or_insert_with(String::new);
                     write_other(attribute, text);
                 }
             }
         }
-        let others = others.map(|text| content.add_with(|added| added.push_str(&text)));
+        let others = others.map(|text| content.add(&text));
         content.set_header(id, lang, others);
         Self { to, from, stanza_type, content: shared }
     }
@@ -174,35 +172,55 @@ impl Header {
 
 impl Content {
     /// Where an attribute's value stands, unescaped.
-    fn value(&mut self, raw: &RawElement<'_>, attribute: RawAttribute<'_>) -> super::content::Span {
-        match attribute.value() {
-            Cow::Borrowed(value) => self.part(raw, value),
-            Cow::Owned(value) => self.add_with(|added| added.push_str(&value)),
+    fn value(&mut self, attribute: RawAttribute<'_>) -> Span {
+        match attribute.value_range() {
+            Some(range) => Span::new(range),
+            None => self.add(&attribute.value()),
         }
     }
 }
 
 fn write_other(attribute: RawAttribute<'_>, out: &mut String) {
     out.push(' ');
-    if !attribute.prefix.is_empty() {
-        out.push_str(attribute.prefix);
+    if !attribute.prefix().is_empty() {
+        out.push_str(attribute.prefix());
         out.push(':');
     }
-    out.push_str(attribute.name);
+    out.push_str(attribute.name());
     out.push_str("='");
     escape_attribute(&attribute.value(), out);
     out.push('\'');
 }
 
-/// Kind and type by their names; without a type, one that the kind may have. `None` if there is no such kind, or no
-/// such type of it.
-fn stanza_type(name: &str, stanza_type: Option<&str>) -> Option<StanzaType> {
-    Some(match name {
-        "message" => StanzaType::Message(message_type(stanza_type)),
-        "presence" => StanzaType::Presence(presence_type(stanza_type)?),
-        "iq" => StanzaType::Iq(iq_type(stanza_type.unwrap_or("get"))?),
-        _ => return None,
-    })
+impl Kind {
+    /// By its name.
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "message" => Self::Message,
+            "presence" => Self::Presence,
+            "iq" => Self::Iq,
+            _ => return None,
+        })
+    }
+
+    /// What stands for a type that is unknown.
+    const fn usual_type(self) -> StanzaType {
+        match self {
+            Self::Message => StanzaType::Message(MessageType::Normal),
+            Self::Presence => StanzaType::Presence(PresenceType::Available),
+            Self::Iq => StanzaType::Iq(IqType::Get),
+        }
+    }
+
+    /// With a type by its name. `None` if there is no such type of it, or must be one.
+    fn with_type(self, name: Option<&str>) -> Option<StanzaType> {
+        Some(match self {
+            Self::Message => StanzaType::Message(message_type(name)),
+            Self::Presence => StanzaType::Presence(presence_type(name)?),
+            // RFC 6120 8.1.4: only an iq must have a type.
+            Self::Iq => StanzaType::Iq(iq_type(name?)?),
+        })
+    }
 }
 
 /// RFC 6121 5.2.2: an unknown type is read as `normal`.

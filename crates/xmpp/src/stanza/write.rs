@@ -13,33 +13,29 @@ impl Stanza {
         out.extend_from_slice(name.as_bytes());
         for (start, address) in [(" to='", &self.to), (" from='", &self.from)] {
             match address {
-                Some(address) if address.is_plain() => write_plain(start, address.as_str(), out),
+                Some(address) if address.is_plain() => write_plain(start, address.as_str().as_bytes(), out),
                 Some(address) => write_attribute(start, address.as_str(), out),
                 None => {}
             }
         }
         if let Some(stanza_type) = stanza_type {
-            write_plain(" type='", stanza_type, out);
+            write_plain(" type='", stanza_type.as_bytes(), out);
         }
-        for (start, value) in [(" id='", self.content.id()), (" xml:lang='", self.content.lang())] {
-            if let Some(value) = value {
-                write_attribute(start, value, out);
-            }
-        }
+        self.content.write_id_and_lang(out);
         for (prefix, namespace) in self.content.declarations() {
             out.extend_from_slice(b" xmlns:");
             out.extend_from_slice(prefix.as_bytes());
             write_attribute("='", namespace, out);
         }
-        out.extend_from_slice(self.content.attributes().as_bytes());
-        let mut payload = self.content.payload().peekable();
-        if payload.peek().is_none() {
+        out.extend_from_slice(self.content.attributes());
+        let payload = self.content.payload();
+        if payload.len() == 0 {
             out.extend_from_slice(b"/>");
             return;
         }
         out.push(b'>');
         for part in payload {
-            out.extend_from_slice(part.as_bytes());
+            out.extend_from_slice(part);
         }
         out.extend_from_slice(b"</");
         out.extend_from_slice(name.as_bytes());
@@ -62,7 +58,7 @@ impl Stanza {
         let (name, stanza_type) = self.stanza_type.names();
         let declarations: usize =
             self.content.declarations().map(|(prefix, ns)| attribute(6 + prefix.len(), Some(ns))).sum();
-        let payload: usize = self.content.payload().map(str::len).sum();
+        let payload: usize = self.content.payload().map(<[u8]>::len).sum();
         let tags = if payload == 0 { name.len() + 3 } else { 2 * name.len() + 5 };
         tags + attribute(2, self.to.as_ref().map(Jid::as_str))
             + attribute(4, self.from.as_ref().map(Jid::as_str))
@@ -131,14 +127,14 @@ impl IqType {
 }
 
 /// [`write_attribute`], where nothing must be escaped.
-fn write_plain(start: &str, value: &str, out: &mut Vec<u8>) {
+pub(super) fn write_plain(start: &str, value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(start.as_bytes());
-    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(value);
     out.push(b'\'');
 }
 
 /// Appends an attribute from its name on, with what begins its value.
-fn write_attribute(start: &str, value: &str, out: &mut Vec<u8>) {
+pub(super) fn write_attribute(start: &str, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(start.as_bytes());
     escape_attribute_to(value, out);
     out.push(b'\'');
