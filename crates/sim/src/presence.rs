@@ -1,5 +1,6 @@
 //! What clients are told of others' presence: nobody whose stream was kept or resumed may be said to be gone. Unless
-//! members that live do not reach each other for longer than an owner waits for those who have sessions of its users.
+//! members that live do not reach each other for longer than an owner waits for those who have sessions of its users, or
+//! a user is lost that alone knew that a stream waits to be resumed (decision 0014).
 
 use crate::coverage::Coverage;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +33,7 @@ struct Current {
     number: u64,
     /// Of its client.
     account: u64,
-    /// Some owner took sessions that he did not reach for gone, since it began.
+    /// Some owner took its session for gone without knowing, since it began.
     was_apart: bool,
     /// Who was told that it is over: when, and which client.
     doubts: Vec<(u64, usize)>,
@@ -67,7 +68,7 @@ impl Presence {
         self.estranged.extend([(one, other), (other, one)]);
     }
 
-    /// The owner of these accounts does not wait longer for a member that it does not reach.
+    /// The owner of these accounts takes streams for gone that may be resumed.
     pub(crate) fn parted(&mut self, is_concerned: impl Fn(u64) -> bool) {
         for current in self.current.values_mut() {
             current.was_apart |= is_concerned(current.account);

@@ -262,6 +262,12 @@ impl Stage {
         self.history.parted(|user| is_concerned(user.clone()));
     }
 
+    /// A user that was loaded in the place of a lost one takes streams of that for gone which may be resumed: nobody but
+    /// the lost one knew that they wait, or their sessions were not reached.
+    pub(crate) fn taken_for_gone(&mut self, user: &Key) {
+        self.presence.parted(|number| account(number) == *user.jid());
+    }
+
     /// The user of a client had its resource at this time or later.
     pub(crate) fn holds(&mut self, client: usize, at: u64) {
         if let Some(wrong) = self.presence.holds(client, at) {

@@ -4,9 +4,11 @@ use super::Arbiter;
 use crate::mail::Mail;
 use crate::member::Outgoing;
 use crate::stage::{Stage, ToMember};
-use stentor_engine::limits::ENTITY_EVENTS_MAX;
-use stentor_engine::{Epoch, Event, Gate, Key, Shell};
-use stentor_entities::User;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use stentor_engine::limits::{ATTACH_TIME_MAX, ENTITY_EVENTS_MAX};
+use stentor_engine::{Epoch, Event, FromSession, Gate, Key, Output, Sent, SessionKey, Shell, ToSession};
+use stentor_entities::{Hosts, User};
 
 #[derive(Debug)]
 pub(super) struct Actor {
@@ -19,6 +21,32 @@ pub(super) struct Actor {
     /// Events since the idle timer was set, if it is set.
     idle: Option<u32>,
     is_retiring: bool,
+    /// Sessions that were to attach anew when the shell was last loaded afresh, and have not; and when that was.
+    expected: (u64, BTreeSet<SessionKey>),
+}
+
+impl Actor {
+    /// A write set was refused. Whether a stream waits to be resumed, which its successor will take for gone.
+    fn reload(&mut self, at: u64, hosts: &Arc<Hosts>, outputs: &mut Vec<Output>) -> bool {
+        let waits = self.shell.entity().streams().iter().any(|(session, _)| session.is_none());
+        self.shell.reload(hosts, outputs);
+        let told = outputs.iter().filter_map(|output| match output {
+            Output::Sent(Sent::Session(session, ToSession::Reattach)) => Some(*session),
+            _ => None,
+        });
+        self.expected = (at, told.collect());
+        waits
+    }
+
+    /// Whether by this it takes sessions for gone that it has waited for.
+    fn gives_up(&mut self, at: u64, event: &Event) -> bool {
+        let (since, expected) = &mut self.expected;
+        if let Event::Session(session, FromSession::Attach(_)) = event {
+            expected.remove(session);
+        }
+        let is_over = matches!(event, Event::Timer(_)) && at >= *since + ATTACH_TIME_MAX;
+        is_over && !std::mem::take(expected).is_empty()
+    }
 }
 
 impl Arbiter {
@@ -29,7 +57,8 @@ impl Arbiter {
         let shell = Shell::new(key.clone(), epoch, &self.hosts, &mut outputs);
         let gate = Gate::new(ENTITY_EVENTS_MAX);
         let number = self.actors;
-        let actor = Actor { number, epoch, gate, shell, stale: 0, idle: None, is_retiring: false };
+        let (idle, expected) = (None, (0, BTreeSet::new()));
+        let actor = Actor { number, epoch, gate, shell, stale: 0, idle, is_retiring: false, expected };
         self.entities.insert(key.clone(), actor);
         if let Some(lost) = self.slots.taken_over(key.slot()) {
             self.deliver_own(key, epoch, Event::TakenOver(lost), stage);
@@ -44,6 +73,9 @@ impl Arbiter {
         let mut outputs = Vec::new();
         match mail {
             Mail::Deliver(event, is_counted) => {
+                if actor.gives_up(stage.queue.now(), &event) {
+                    stage.taken_for_gone(&key);
+                }
                 actor.shell.handle(now, event, &mut outputs);
                 if is_counted {
                     actor.gate.leave();
@@ -55,7 +87,9 @@ impl Arbiter {
             Mail::Committed(ticket, Err(_)) => {
                 stage.coverage.refused_commits += 1;
                 actor.stale = actor.shell.issued().saturating_sub(ticket);
-                actor.shell.reload(&self.hosts, &mut outputs);
+                if actor.reload(stage.queue.now(), &self.hosts, &mut outputs) {
+                    stage.taken_for_gone(&key);
+                }
             }
             Mail::StopIfIdle => {
                 let was_used = actor.idle.take().is_some_and(|events| events > 0);
