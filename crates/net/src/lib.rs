@@ -7,7 +7,6 @@
 mod addresses;
 pub mod limits;
 mod listener;
-mod rarely;
 mod session;
 mod tally;
 mod tls;
@@ -15,6 +14,5 @@ mod transport;
 
 pub use addresses::{AddressLimits, Addresses};
 pub use listener::{Listener, Port, Security, listen};
-pub use rarely::Rarely;
 pub use session::{Services, SessionLimits};
 pub use tls::{Certificates, HostCertificate, OldestTls, TlsError};

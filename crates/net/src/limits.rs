@@ -45,8 +45,6 @@ pub const CHECKS_MAX: usize = 2;
 pub const ADDRESSES_MAX: usize = 100_000;
 /// Connections that wait to be accepted.
 pub const BACKLOG: i32 = 1_024;
-/// What may happen many times a second, such as a connection that cannot be accepted, is logged once in so long.
-pub const SAID_AGAIN: Duration = Duration::from_secs(60);
 /// How long accepting pauses when the process has no file descriptor left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

@@ -2,14 +2,13 @@
 
 use crate::addresses::{Entered, Unauthenticated};
 use crate::limits::{ACCEPT_PAUSE, BACKLOG};
-use crate::rarely::Rarely;
 use crate::session::{Services, Session};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
-use stentor_runtime::Runtime;
+use stentor_runtime::{Rarely, Runtime};
 use tokio::net::TcpListener;
 
 /// Whether TLS begins with the first byte.

@@ -18,6 +18,7 @@ mod local;
 mod lookalikes;
 mod members;
 mod questions;
+mod rarely;
 mod router;
 mod routing;
 mod socket;
@@ -33,6 +34,7 @@ pub use local::{
 };
 pub use members::{Peers, Report, ToMember};
 pub use questions::Answer;
+pub use rarely::Rarely;
 pub use socket::Socket;
 pub use start::{Administration, Derive, Membership, Runtime, Shared, StartError};
 pub use stentor_cluster::EndReason;

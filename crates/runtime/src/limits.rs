@@ -31,3 +31,5 @@ pub const WAKE_AGAIN: Duration = Duration::from_secs(5);
 pub const WAKE_ATTEMPTS_MAX: u32 = 5;
 /// How long an administrative question waits for its answer.
 pub const ASK_TIME: Duration = Duration::from_secs(30);
+/// What may happen many times a second, such as a connection that cannot be accepted, is logged once in so long.
+pub const SAID_AGAIN: Duration = Duration::from_secs(60);

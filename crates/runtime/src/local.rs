@@ -7,6 +7,7 @@ use crate::entity_actor::EntityActor;
 use crate::figures::Figure;
 use crate::limits::VACANT_MAX;
 use crate::members::ToMember;
+use crate::rarely::Rarely;
 use crate::router::{Parcel, Parcels};
 use crate::routing::Source;
 use crate::start::Shared;
@@ -71,6 +72,8 @@ pub(crate) struct Local {
     /// Write sets and questions that the store had no room for, in order.
     waiting_sets: VecDeque<WriteSet>,
     waiting_questions: VecDeque<Question>,
+    /// Events for which there was no room.
+    pub refusals: Rarely,
     /// Entities without an account that stay for a moment, each with a copy.
     vacant: Rc<()>,
 }
@@ -110,6 +113,7 @@ pub(crate) fn install(arbiter: u16, shared: Arc<Shared>) {
         returned: Returned::default(),
         waiting_sets: VecDeque::new(),
         waiting_questions: VecDeque::new(),
+        refusals: Rarely::default(),
         vacant: Rc::new(()),
     };
     LOCAL.with_borrow_mut(|place| *place = Some(local));

@@ -10,7 +10,7 @@ use crate::timers::Timer;
 use crate::waking;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use stentor_cluster::limits::GATHER_MS;
 use stentor_cluster::{Admission, Round, declined, without_session};
 use stentor_engine::limits::ENTITY_EVENTS_MAX;
@@ -132,7 +132,9 @@ impl Local {
     /// The answer to an event for which there is no room: nothing is lost without its sender knowing.
     pub(crate) fn refused(&mut self, why: &str, key: &Key, event: Event) {
         self.tally(Figure::Refused, 1);
-        tracing::warn!(why, "an event was refused");
+        if let Some(unsaid) = self.refusals.happened(Instant::now()) {
+            tracing::warn!(why, unsaid, "an event was refused");
+        }
         self.decline(key, event);
     }
 
