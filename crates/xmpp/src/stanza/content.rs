@@ -1,12 +1,11 @@
 //! What a stanza shares with its clones: the text as it came, what was added to it, and where everything stands.
 
-use super::write::{write_attribute, write_plain};
 use crate::ns;
 use smallvec::SmallVec;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
-use stentor_xml::{Child, Element, RawElement};
+use stentor_xml::{Child, Element, RawElement, escape_attribute_to};
 
 /// A range of one of a content's texts, in eight bytes, also where it is optional.
 #[derive(Clone, Copy, Debug)]
@@ -226,4 +225,18 @@ impl Content {
             self.declarations.clear();
         }
     }
+}
+
+/// [`write_attribute`], where nothing must be escaped.
+pub(super) fn write_plain(start: &str, value: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(start.as_bytes());
+    out.extend_from_slice(value);
+    out.push(b'\'');
+}
+
+/// Appends an attribute from its name on, with what begins its value.
+pub(super) fn write_attribute(start: &str, value: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(start.as_bytes());
+    escape_attribute_to(value, out);
+    out.push(b'\'');
 }

@@ -1,9 +1,9 @@
 //! Stanzas to bytes.
 
+use super::content::{write_attribute, write_plain};
 use super::{IqType, MessageType, PresenceType, Stanza, StanzaType};
 use crate::Jid;
 use bytes::Bytes;
-use stentor_xml::escape_attribute_to;
 
 impl Stanza {
     /// Appends it, for a stream or store whose default namespace is `jabber:client`.
@@ -124,18 +124,4 @@ impl IqType {
             Self::Set => "set",
         }
     }
-}
-
-/// [`write_attribute`], where nothing must be escaped.
-pub(super) fn write_plain(start: &str, value: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(start.as_bytes());
-    out.extend_from_slice(value);
-    out.push(b'\'');
-}
-
-/// Appends an attribute from its name on, with what begins its value.
-pub(super) fn write_attribute(start: &str, value: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(start.as_bytes());
-    escape_attribute_to(value, out);
-    out.push(b'\'');
 }
