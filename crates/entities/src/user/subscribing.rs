@@ -35,9 +35,6 @@ impl User {
             // 3.1.2: the server has no presence.
             return self.refuse(index, &stanza, Condition::ServiceUnavailable, effects);
         }
-        // 3.1.2: from bare JID to bare JID.
-        stanza.set_from(Some(self.jid.to_jid()));
-        stanza.set_to(Some(contact.to_jid()));
         let known = self.roster.get(&contact);
         let is_new = known.is_none_or(|item| !item.is_visible());
         let item = known.cloned().unwrap_or_else(|| Item::new(contact.clone()));
@@ -48,6 +45,9 @@ impl User {
         if is_full || (change.route && self.outbox.is_full(limits)) {
             return self.refuse(index, &stanza, Condition::ResourceConstraint, effects);
         }
+        // 3.1.2: from bare JID to bare JID. Only now: an error goes to the full JID that sent it (RFC 6120 8.3.1).
+        stanza.set_from(Some(self.jid.to_jid()));
+        stanza.set_to(Some(contact.to_jid()));
         if change.notify == Some(Notify::Unavailable) {
             self.show_to(&contact, false, effects);
         }

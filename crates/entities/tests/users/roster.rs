@@ -206,7 +206,7 @@ fn items_are_limited() {
     scene.gets(X, &[&error(head, "wait", "resource-constraint")]);
     for kind in ["subscribe", "subscribed"] {
         scene.sends(X, &format!("<presence to='three@b.example' type='{kind}' id='4'/>"));
-        let head = "<presence to='alice@a.example' from='three@b.example' type='error' id='4'>";
+        let head = "<presence to='alice@a.example/x' from='three@b.example' type='error' id='4'>";
         scene.gets(X, &[&error(head, "wait", "resource-constraint")]);
     }
     set(&mut scene, "<item jid='one@b.example' name='1'/>");
