@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -230,11 +230,16 @@ pub(crate) fn offered_secret(data: &Path) -> Result<[u8; 32], Unusable> {
 const SECRET: &str = "secret";
 
 fn kept_secret(path: &Path) -> Result<Option<[u8; 32]>, Unusable> {
-    match fs::read(path) {
-        Ok(bytes) => bytes.try_into().map(Some).map_err(|_| unusable(path, "it does not have 32 bytes")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unusable(path, error)),
+    let mode = match fs::metadata(path) {
+        Ok(metadata) => metadata.mode() & 0o7777,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(path, error)),
+    };
+    if mode & 0o007 != 0 {
+        return Err(unusable(path, format!("it is open to everybody (mode {mode:04o}); chmod 600 it")));
     }
+    let bytes = fs::read(path).map_err(|error| unusable(path, error))?;
+    bytes.try_into().map(Some).map_err(|_| unusable(path, "it does not have 32 bytes"))
 }
 
 fn random_secret() -> io::Result<[u8; 32]> {
@@ -245,13 +250,42 @@ fn random_secret() -> io::Result<[u8; 32]> {
 
 fn make_secret(path: &Path) -> io::Result<[u8; 32]> {
     let secret = random_secret()?;
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    // Half a secret would keep the server from starting ever again.
+    let draft = path.with_extension("draft");
+    // One that is there is of a start that was cut off.
+    let _ = fs::remove_file(&draft);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(&secret)?;
     file.sync_all()?;
+    fs::rename(draft, path)?;
     Ok(secret)
 }
 
 /// A setting as a count.
 pub(crate) fn count(setting: u64) -> usize {
     usize::try_from(setting).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn the_secret_is_made_once_whole_and_for_nobody_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(SECRET);
+        fs::write(path.with_extension("draft"), "ha").expect("a first start that was cut off");
+        make_secret(&path).expect("made");
+        let kept = kept_secret(&path).expect("readable");
+        assert!(kept.is_some());
+        secret(folder.path()).expect("as it is");
+        assert_eq!(kept_secret(&path).expect("readable"), kept);
+        let open = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set");
+        open(0o640);
+        assert_eq!(kept_secret(&path).expect("for a group"), kept);
+        open(0o644);
+        let refused = kept_secret(&path).expect_err("for everybody").to_string();
+        assert!(refused.contains("mode 0644"), "{refused}");
+    }
 }
