@@ -279,7 +279,8 @@ impl History {
 
     /// A batch is on the disk.
     pub(crate) fn durable(&mut self, batch: &Batch) {
-        let connected = self.connected.clone();
+        // Taken out meanwhile: a copy for each batch would cost a crowd much.
+        let connected = std::mem::take(&mut self.connected);
         for set in &batch.sets {
             for write in &set.writes {
                 match write {
@@ -303,6 +304,7 @@ impl History {
                 }
             }
         }
+        self.connected = connected;
     }
 
     fn enter(&mut self, owner: Key, at: LogId, value: &[u8]) {
