@@ -5,6 +5,7 @@ mod actor;
 mod others;
 mod slots;
 
+use crate::crowd::Holds;
 use crate::mail::{Asked, Mail, Report, ToSlots};
 use crate::member::{Outgoing, Parcel};
 use crate::queue::End;
@@ -123,6 +124,17 @@ impl Arbiter {
             ToSlots::Released => self.release(stage, out),
             ToSlots::End => self.end_sessions(stage, out),
         }
+    }
+
+    /// Its users and its sessions; what it keeps is what it knows beside them.
+    pub(crate) fn give_up(&mut self, holds: &mut Holds) {
+        let (entities, sessions) = (std::mem::take(&mut self.entities), std::mem::take(&mut self.sessions));
+        let is_elsewhere = |session: &&Session| self.slots.ours(session.slot()).is_none();
+        holds.users += entities.len();
+        holds.sessions += sessions.len();
+        holds.sessions_of_others += sessions.values().filter(is_elsewhere).count();
+        holds.for_users.add(entities);
+        holds.for_sessions.add(sessions);
     }
 
     /// A client has connected.

@@ -6,10 +6,13 @@
 //! and stay silent; crashes at any point. After every step the promises are
 //! checked: what was acknowledged is kept, once, in order; nobody gets a message and its error both; `h` never goes
 //! back; nobody is said to be gone whose stream was kept or resumed. A failure names its seed, and the seed replays it.
+//!
+//! A [`crowd`] is another kind of run: nothing goes wrong in it, and it shows what many users cost each member.
 
 mod arbiter;
 mod client;
 mod coverage;
+mod crowd;
 mod faults;
 mod history;
 mod mail;
@@ -26,4 +29,5 @@ mod stage;
 mod world;
 
 pub use coverage::{Coverage, Of};
+pub use crowd::{Held, Holds, crowd};
 pub use world::{Failure, Options, run};

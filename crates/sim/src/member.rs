@@ -3,6 +3,7 @@
 //! threads.
 
 use crate::arbiter::Arbiter;
+use crate::crowd::Holds;
 use crate::mail::{Mail, Report};
 use crate::session::Session;
 use crate::stage::{FromClient, Stage, ToMember, ToStore};
@@ -133,6 +134,11 @@ impl Member {
         if let Some(arbiter) = self.arbiters.get_mut(usize::from(number)) {
             arbiter.not_sent(parcel, stage, out);
         }
+    }
+
+    /// The users and sessions of all arbiters; see there.
+    pub(crate) fn give_up(&mut self, holds: &mut Holds) {
+        self.arbiters.iter_mut().for_each(|arbiter| arbiter.give_up(holds));
     }
 
     /// The batch that is under way on a disk of its own, as it was written.

@@ -139,6 +139,39 @@ impl Plan {
         }
     }
 
+    /// For a crowd: nothing goes wrong, and nothing takes long. There are no accounts that whoever gathers a slot would
+    /// have to look through: no slot moves once there is a crowd.
+    pub(crate) fn crowd(members: usize) -> Self {
+        Self {
+            members,
+            accounts: 0,
+            clients: 0,
+            arbiters: 4,
+            keeps: true,
+            length: 0,
+            crash_every: None,
+            commit_most: 2,
+            commit_fails: 0,
+            commit_refused: 0,
+            forward_refused: 0,
+            held_up: 0,
+            held_up_most: 0,
+            network_most: 2,
+            connection_lost: 0,
+            clock_is_wrong: false,
+            resume_seconds: 300,
+            offline_messages_max: 1_000,
+            outbox_max: 1_000,
+            errors_max: 1_024,
+            pause_most: 0,
+            burst: 0,
+            idle: 600_000,
+            link_most: 2,
+            link_limits: LinkLimits::default(),
+            faults: 0,
+        }
+    }
+
     /// How long it takes until all members are, and have their slots and accounts.
     pub(crate) fn set_up(&self) -> u64 {
         if self.members == 1 { 2_000 } else { SET_UP_CLUSTER }

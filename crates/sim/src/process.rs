@@ -3,6 +3,7 @@
 
 mod links;
 
+use crate::crowd::Holds;
 use crate::mail::{Report, ToSlots};
 use crate::member::{Died, Member, Outgoing};
 use crate::queue::End;
@@ -78,6 +79,16 @@ impl Process {
     /// What serves in it.
     pub(crate) fn member(&self) -> Option<&Member> {
         self.member.as_ref()
+    }
+
+    /// What it holds, apart: users, sessions, and all the rest.
+    pub(crate) fn into_holds(mut self) -> Holds {
+        let mut holds = Holds::default();
+        if let Some(member) = &mut self.member {
+            member.give_up(&mut holds);
+        }
+        holds.beside.add(self);
+        holds
     }
 
     fn may_release(&self, now: u64) -> bool {

@@ -158,6 +158,11 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(mut random: Random, members: usize, traces: bool) -> Self {
         let plan = Plan::new(&mut random, members);
+        Self::planned(random, plan, traces)
+    }
+
+    /// By a plan of the caller's.
+    pub(crate) fn planned(random: Random, plan: Plan, traces: bool) -> Self {
         Self {
             queue: Queue::new(),
             history: History::new(plan.keeps),

@@ -46,3 +46,10 @@ pub(crate) fn counted<T>(work: impl FnOnce() -> T) -> (T, usize, usize) {
     let result = work();
     (result, TIMES.get() - times, usize::try_from(MOST.get() - held).unwrap_or(0))
 }
+
+/// How many bytes less are held after `work`.
+pub(crate) fn freed(work: impl FnOnce()) -> usize {
+    let held = HELD.get();
+    work();
+    usize::try_from(held - HELD.get()).unwrap_or(0)
+}

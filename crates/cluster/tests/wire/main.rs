@@ -3,6 +3,7 @@
 
 mod allocations;
 #[path = "../support/counting.rs"]
+#[allow(dead_code, reason = "for tests of other kinds")]
 mod counting;
 mod fuzz;
 mod gathered;
