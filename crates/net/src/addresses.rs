@@ -1,8 +1,8 @@
 //! What is remembered of addresses: their connections, their failed authentications, their registrations.
 
 use crate::limits::{
-    ACCOUNT_DELAY, ACCOUNT_FAILURES_MAX, ADDRESSES_MAX, FAILURES_FORGOTTEN, FAILURES_MAX, KNOWN_FOR,
-    PAIR_FAILURES_MAX, REGISTRATIONS_WINDOW, TAKEN_NAMES_MAX,
+    ACCOUNT_DELAY, ACCOUNT_FAILURES_MAX, ADDRESSES_MAX, FAILURES_FORGOTTEN, FAILURES_MAX, FRUITLESS_WINDOW,
+    KNOWN_FOR, PAIR_FAILURES_MAX, REGISTRATIONS_WINDOW, TAKEN_NAMES_MAX,
 };
 use crate::tally::Tallies;
 use std::collections::HashMap;
@@ -16,6 +16,8 @@ use stentor_xmpp::BareJid;
 pub struct AddressLimits {
     /// Connections of one address that are not authenticated.
     pub unauthenticated_max: usize,
+    /// Those of one address in a minute that have ended without having been authenticated.
+    pub fruitless_per_minute_max: u32,
     /// Streams of all addresses together.
     pub streams_max: usize,
     /// Accounts that one address may register in an hour.
@@ -24,7 +26,12 @@ pub struct AddressLimits {
 
 impl Default for AddressLimits {
     fn default() -> Self {
-        Self { unauthenticated_max: 10, streams_max: 100_000, registrations_per_hour_max: 3 }
+        Self {
+            unauthenticated_max: 10,
+            fruitless_per_minute_max: 300,
+            streams_max: 100_000,
+            registrations_per_hour_max: 3,
+        }
     }
 }
 
@@ -37,6 +44,8 @@ struct Counts {
     limits: AddressLimits,
     streams: usize,
     unauthenticated: HashMap<IpAddr, usize>,
+    /// Connections that have ended without having been authenticated.
+    fruitless: Tallies<IpAddr>,
     failures: Tallies<IpAddr>,
     /// Failures for an account from one address, and from anywhere.
     pairs: Tallies<(BareJid, IpAddr)>,
@@ -57,6 +66,7 @@ pub(crate) struct Entered(Arc<Addresses>);
 pub(crate) struct Unauthenticated {
     addresses: Arc<Addresses>,
     address: IpAddr,
+    has_succeeded: bool,
 }
 
 /// Whether a connection may try to authenticate.
@@ -81,6 +91,7 @@ impl Addresses {
             limits,
             streams: 0,
             unauthenticated: HashMap::new(),
+            fruitless: Tallies::new(FRUITLESS_WINDOW, ADDRESSES_MAX),
             failures: Tallies::new(FAILURES_FORGOTTEN, ADDRESSES_MAX),
             pairs: Tallies::new(FAILURES_FORGOTTEN, ADDRESSES_MAX),
             accounts: Tallies::new(FAILURES_FORGOTTEN, ADDRESSES_MAX),
@@ -105,18 +116,26 @@ impl Addresses {
     }
 
     /// A new connection; none if the address, or all together, have as many as they may.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<(Entered, Unauthenticated)> {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        address: IpAddr,
+        now: Instant,
+    ) -> Option<(Entered, Unauthenticated)> {
         let address = network(address);
         let mut counts = self.counts();
-        let AddressLimits { unauthenticated_max, streams_max, .. } = counts.limits;
+        let limits = counts.limits;
         let here = counts.unauthenticated.get(&address).copied().unwrap_or(0);
-        if counts.streams >= streams_max || here >= unauthenticated_max {
+        if counts.streams >= limits.streams_max
+            || here >= limits.unauthenticated_max
+            || counts.fruitless.count(&address, now) >= limits.fruitless_per_minute_max
+        {
             return None;
         }
         counts.streams += 1;
         counts.unauthenticated.insert(address, here + 1);
         drop(counts);
-        Some((Entered(Arc::clone(self)), Unauthenticated { addresses: Arc::clone(self), address }))
+        let addresses = Arc::clone(self);
+        Some((Entered(Arc::clone(self)), Unauthenticated { addresses, address, has_succeeded: false }))
     }
 }
 
@@ -149,7 +168,8 @@ impl Unauthenticated {
     }
 
     /// It succeeded.
-    pub(crate) fn succeeded(&self, account: &BareJid, now: Instant) {
+    pub(crate) fn succeeded(mut self, account: &BareJid, now: Instant) {
+        self.has_succeeded = true;
         self.addresses.counts().known.add((account.clone(), self.address), now);
     }
 
@@ -187,6 +207,10 @@ impl Drop for Unauthenticated {
             Some(count) if *count > 1 => *count -= 1,
             _ => drop(counts.unauthenticated.remove(&self.address)),
         }
+        // Who logs in may come as often as it likes, and many behind one address do.
+        if !self.has_succeeded {
+            counts.fruitless.add(self.address, Instant::now());
+        }
     }
 }
 
@@ -210,7 +234,7 @@ mod tests {
     }
 
     fn enter(addresses: &Arc<Addresses>, address: &str) -> Option<(Entered, Unauthenticated)> {
-        addresses.enter(address.parse().unwrap())
+        addresses.enter(address.parse().unwrap(), Instant::now())
     }
 
     #[test]
@@ -223,6 +247,26 @@ mod tests {
         drop(held);
         assert!(enter(&addresses, "2001:db8::3").is_some());
         assert_eq!((addresses.streams(), addresses.counts().unauthenticated.len()), (0, 0));
+    }
+
+    #[test]
+    fn who_comes_often_and_never_logs_in_is_refused_for_a_while() {
+        let limits = AddressLimits { fruitless_per_minute_max: 3, ..AddressLimits::default() };
+        let addresses = Arc::new(Addresses::new(limits));
+        let juliet = BareJid::parse("juliet@example.org").unwrap();
+        for _ in 0..20 {
+            let (_, unauthenticated) = enter(&addresses, "192.0.2.1").unwrap();
+            unauthenticated.succeeded(&juliet, Instant::now());
+        }
+        let held = enter(&addresses, "192.0.2.1").unwrap();
+        for _ in 0..3 {
+            assert!(enter(&addresses, "192.0.2.1").is_some());
+        }
+        assert!(enter(&addresses, "192.0.2.1").is_none());
+        assert!(enter(&addresses, "192.0.2.2").is_some());
+        let later = Instant::now() + FRUITLESS_WINDOW;
+        assert!(addresses.enter("192.0.2.1".parse().unwrap(), later).is_some());
+        drop(held);
     }
 
     #[test]
@@ -245,6 +289,7 @@ mod tests {
         let now_allowed = Attempt::After(Duration::ZERO);
         let (_, home) = enter(&addresses, "192.0.2.1").unwrap();
         home.succeeded(&juliet, now);
+        let (_, home) = enter(&addresses, "192.0.2.1").unwrap();
         // One stranger: after some failures this address, for this account, is barred; nobody else is.
         let (_, stranger) = enter(&addresses, "198.51.100.1").unwrap();
         for _ in 0..PAIR_FAILURES_MAX {

@@ -33,6 +33,8 @@ pub const ACCOUNT_DELAY: Duration = Duration::from_secs(2);
 /// Attempts of one address to register a name that is taken, within [`REGISTRATIONS_WINDOW`]: enough for somebody who
 /// looks for a free one, too few to find out who has an account.
 pub const TAKEN_NAMES_MAX: u32 = 10;
+/// For how long connections are counted that end without having been authenticated.
+pub const FRUITLESS_WINDOW: Duration = Duration::from_secs(60);
 /// For how long registrations are counted.
 pub const REGISTRATIONS_WINDOW: Duration = Duration::from_secs(3_600);
 /// For how long failed authentications are counted.

@@ -90,7 +90,7 @@ impl Listener {
         let (mut failed, mut refused) = (Rarely::default(), Rarely::default());
         loop {
             match self.socket.accept().await {
-                Ok((socket, peer)) => match services.addresses.enter(peer.ip()) {
+                Ok((socket, peer)) => match services.addresses.enter(peer.ip(), Instant::now()) {
                     Some(entered) => self.accepted(socket, entered, runtime, services),
                     None => {
                         if let Some(unsaid) = refused.happened(Instant::now()) {

@@ -93,7 +93,9 @@ pub(crate) fn stream_settings(config: &Config, secret: ServerSecret) -> stentor_
         ..settings.unbound_limits
     };
     settings.authentications_max = config.auth.attempts_max.try_into().unwrap_or(u8::MAX);
-    settings.idle_seconds = Some(limits.idle_seconds.try_into().unwrap_or(u32::MAX));
+    let seconds = |setting: u64| Some(setting.try_into().unwrap_or(u32::MAX));
+    settings.idle_seconds = seconds(limits.idle_seconds);
+    settings.unbound_idle_seconds = seconds(limits.idle_seconds.min(limits.login_seconds_max));
     settings
 }
 
@@ -202,6 +204,7 @@ pub(crate) fn session_limits(config: &Config) -> SessionLimits {
 pub(crate) fn address_limits(config: &Config) -> AddressLimits {
     AddressLimits {
         unauthenticated_max: count(config.limits.unauthenticated_per_address_max),
+        fruitless_per_minute_max: config.limits.fruitless_per_minute_max.try_into().unwrap_or(u32::MAX),
         streams_max: count(config.limits.streams_max.min(descriptors::streams())),
         registrations_per_hour_max: config.limits.registrations_per_hour_max.try_into().unwrap_or(u32::MAX),
     }

@@ -50,7 +50,7 @@ pub(crate) fn header(
             let security = Security::Tls { bindings: tls.bindings, client: tls.client };
             let offer = Offer::new(&host.authentication, &host.domain, security);
             append(out, |out| {
-                write_features(out, &settings, settings.unbound_limits, |out| {
+                write_features(out, settings.unbound_limits, settings.unbound_idle_seconds, |out| {
                     offer.write_features(out);
                     if host.registration {
                         let _ = write!(out, "<register xmlns='{}'/>", ns::REGISTER_FEATURE);
@@ -67,7 +67,9 @@ pub(crate) fn header(
                 return Err(StreamCondition::InvalidFrom.into());
             }
             append(out, |out| {
-                write_features(out, &settings, settings.bound_limits, |out| write_bind(out, &host))
+                write_features(out, settings.bound_limits, settings.idle_seconds, |out| {
+                    write_bind(out, &host)
+                })
             });
             Ok(Stage::Binding(Box::new(Binding::new(host, account))))
         }
@@ -99,7 +101,12 @@ fn another_host() -> StreamError {
 }
 
 /// Writes `<stream:features/>` with XEP-0478's limits.
-fn write_features(out: &mut String, settings: &Settings, limits: Limits, features: impl FnOnce(&mut String)) {
+fn write_features(
+    out: &mut String,
+    limits: Limits,
+    idle_seconds: Option<u32>,
+    features: impl FnOnce(&mut String),
+) {
     out.push_str("<stream:features>");
     features(out);
     let _ = write!(
@@ -108,7 +115,7 @@ fn write_features(out: &mut String, settings: &Settings, limits: Limits, feature
         ns::STREAM_LIMITS,
         limits.stanza_bytes_max
     );
-    if let Some(seconds) = settings.idle_seconds {
+    if let Some(seconds) = idle_seconds {
         let _ = write!(out, "<idle-seconds>{seconds}</idle-seconds>");
     }
     out.push_str("</limits></stream:features>");

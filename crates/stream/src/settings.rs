@@ -21,6 +21,8 @@ pub struct Settings {
     pub authentications_max: u8,
     /// XEP-0478 `<idle-seconds/>`: after how many silent seconds a client is pinged or its stream ended.
     pub idle_seconds: Option<u32>,
+    /// The same before it has authenticated.
+    pub unbound_idle_seconds: Option<u32>,
 }
 
 /// A virtual host.
@@ -70,6 +72,7 @@ impl Settings {
             unbound_limits: limits::UNBOUND,
             authentications_max: limits::AUTHENTICATIONS_MAX,
             idle_seconds: None,
+            unbound_idle_seconds: None,
         }
     }
 

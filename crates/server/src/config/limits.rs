@@ -26,6 +26,8 @@ pub struct LimitsConfig {
     pub streams_max: u64,
     /// Connections from one address (IPv6: one /64) that have not authenticated.
     pub unauthenticated_per_address_max: u64,
+    /// Connections from one address in a minute that end without having authenticated; beyond, more are refused.
+    pub fruitless_per_minute_max: u64,
     /// Seconds for the TLS handshake.
     pub handshake_seconds_max: u64,
     /// Seconds from the connection to a bound resource.
@@ -59,6 +61,7 @@ impl Default for LimitsConfig {
             burst_bytes: 50_000,
             streams_max: 100_000,
             unauthenticated_per_address_max: 10,
+            fruitless_per_minute_max: 300,
             handshake_seconds_max: 10,
             login_seconds_max: 30,
             idle_seconds: 300,
@@ -103,6 +106,10 @@ impl Component for LimitsConfig {
         live(
             "unauthenticated_per_address_max",
             &At(|c: &mut Self| &mut c.unauthenticated_per_address_max, between(1, 100_000, "connections")),
+        ),
+        live(
+            "fruitless_per_minute_max",
+            &At(|c: &mut Self| &mut c.fruitless_per_minute_max, between(10, 1_000_000, "connections")),
         ),
         live(
             "handshake_seconds_max",

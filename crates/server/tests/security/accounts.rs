@@ -40,6 +40,10 @@ fn binding(server: &Server) {
     let mut new = Client::online(server, from, &long);
     let end = old.rest();
     assert!(end.contains("<conflict") && end.ends_with("</stream:stream>"), "{end}");
+    // A client that binds for ever takes its own place again; nothing of the others.
+    for _ in 0..crate::server::many(50, 1_000) {
+        new = Client::online(server, from, &long);
+    }
     new.settle();
     let mut held: Vec<Client> =
         (0..19).map(|n| Client::bound(server, from, &format!("s063@example.org/{n}"))).collect();

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use sha2::{Digest, Sha256};
 
 use crate::Row;
 use crate::certificates::Certified;
@@ -15,6 +16,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("S053 a user who does not exist", unknown_user),
     ("S055 SCRAM done wrong", scram_done_wrong),
     ("S056 channel binding", channel_binding),
+    ("S057 what was offered is signed", offer_is_signed),
     ("S059 SASL out of order and out of size", out_of_order),
     ("S060 brute force", brute_force),
     ("S061 S062 certificates of clients", certificates_of_clients),
@@ -123,19 +125,21 @@ fn scram_done_wrong(server: &Server) {
     check("<not-authorized", &|c| exchange(c, sha, &Binding::Unused, &|m| m));
     check("<not-authorized", &|c| exchange(c, plus, &Binding::To("tls-exporter", vec![1; 32]), &|m| m));
     check("<not-authorized", &|c| exchange(c, plus, &Binding::To("tls-unique", vec![1; 12]), &|m| m));
-    check("<", &|c| exchange(c, plus, &Binding::None, &|m| m));
-    check("<", &|c| exchange(c, sha, &Binding::To("tls-exporter", vec![1; 32]), &|m| m));
+    // Such a mechanism and such a header do not go together.
+    check("<malformed-request", &|c| exchange(c, plus, &Binding::None, &|m| m));
+    check("<malformed-request", &|c| exchange(c, sha, &Binding::To("tls-exporter", vec![1; 32]), &|m| m));
     check("<not-authorized", &|c| exchange(c, sha, &Binding::None, &|m| m.replace("c=biws", "c=eSws")));
-    check("<", &|c| exchange(c, sha, &Binding::None, &|m| m.replace("r=fyko", "r=fyka")));
-    check("<", &|c| exchange(c, sha, &Binding::None, &|m| m.replace(",p=", "x,p=")));
-    check("<", &|c| exchange(c, sha, &Binding::None, &|m| "m=x,".to_owned() + &m));
-    check("<", &|c| exchange(c, sha, &Binding::None, &|m| m.split(",p=").next().unwrap().to_owned()));
+    check("<not-authorized", &|c| exchange(c, sha, &Binding::None, &|m| m.replace("r=fyko", "r=fyka")));
+    check("<not-authorized", &|c| exchange(c, sha, &Binding::None, &|m| m.replace(",p=", "x,p=")));
+    check("<not-authorized", &|c| exchange(c, sha, &Binding::None, &|m| m.replace(",p=", ",m=x,p=")));
+    let no_proof = |m: String| m.split(",p=").next().unwrap().to_owned();
+    check("<malformed-request", &|c| exchange(c, sha, &Binding::None, &no_proof));
     // A message that was right once is wrong on another stream.
     let (mut client, _) = Client::starttls(server, address("S055"), "example.org");
     let challenge = scram::begin(&mut client, sha, "s055", &Binding::None).unwrap();
     let right = scram::finish(&challenge, "s055", PASSWORD, &Binding::None);
     scram::respond(&mut client, &right).unwrap();
-    check("<", &|c| exchange(c, sha, &Binding::None, &|_| right.clone()));
+    check("<not-authorized", &|c| exchange(c, sha, &Binding::None, &|_| right.clone()));
 }
 
 fn channel_binding(server: &Server) {
@@ -170,6 +174,39 @@ fn channel_binding(server: &Server) {
     let (mut client, _) = Client::starttls(server, address("S056"), "example.net");
     let bound = Binding::end_point(&mut client);
     client.log_in("SCRAM-SHA-256-PLUS", "s056", PASSWORD, &bound).unwrap();
+}
+
+/// XEP-0474: a client that was shown another list than the server's finds another hash, and nobody can change that either.
+fn offer_is_signed(server: &Server) {
+    server.account("s057@example.org");
+    let (mut client, features) = Client::starttls(server, address("S057"), "example.org");
+    let named = |begin: &str, end: char| -> Vec<String> {
+        let names = features.split(begin).skip(1).map(|rest| rest.split(end).next().unwrap().to_owned());
+        names.collect()
+    };
+    let (mut mechanisms, mut bindings) = (named("<mechanism>", '<'), named("<channel-binding type='", '\''));
+    mechanisms.sort();
+    bindings.sort();
+    assert!(mechanisms.len() > 3 && bindings.len() > 1, "{features}");
+    let hash = |mechanisms: &[String], bindings: &[String]| {
+        let text = mechanisms.join("\u{1e}") + "\u{1f}" + &bindings.join("\u{1e}");
+        format!("h={}", BASE64.encode(Sha256::digest(text)))
+    };
+    let challenge = scram::begin(&mut client, "SCRAM-SHA-256", "s057", &Binding::None).unwrap();
+    let right = hash(&mechanisms, &bindings);
+    assert!(challenge.split(',').any(|field| field == right), "{challenge}");
+    let stripped: Vec<String> = mechanisms.iter().filter(|name| !name.ends_with("-PLUS")).cloned().collect();
+    for altered in [hash(&stripped, &bindings), hash(&mechanisms, &bindings[1..])] {
+        assert_ne!(altered, right);
+        // The proof is over the challenge as it was read.
+        let (mut client, _) = Client::starttls(server, address("S057"), "example.org");
+        let challenge = scram::begin(&mut client, "SCRAM-SHA-256", "s057", &Binding::None).unwrap();
+        let message = scram::finish(&challenge.replace(&right, &altered), "s057", PASSWORD, &Binding::None);
+        let failure = scram::respond(&mut client, &message).unwrap_err();
+        assert!(failure.contains("<not-authorized"), "{failure}");
+    }
+    let message = scram::finish(&challenge, "s057", PASSWORD, &Binding::None);
+    scram::respond(&mut client, &message).unwrap();
 }
 
 fn out_of_order(server: &Server) {

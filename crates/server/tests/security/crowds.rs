@@ -20,8 +20,11 @@ fn come_and_go(server: &Server) {
     let base = server.descriptors();
     let mut hello = Vec::new();
     TlsSetup::new("example.org").connection().write_tls(&mut hello).unwrap();
-    let stage = |n: usize| {
-        let from = address(&format!("S020 {}", n % 7));
+    let mut number = 0;
+    let mut stage = |n: usize| {
+        // More of one address that go without having logged in would be refused.
+        number += 1;
+        let from = address(&format!("S020 {}", number / 200));
         let begun = || {
             let mut client = Client::clear(server, from);
             client.open();
@@ -53,9 +56,9 @@ fn come_and_go(server: &Server) {
     // What a second crowd leaves behind that is as large as the first: nothing. What a process has for as many at once,
     // it has by then; three times, for others come and go as well.
     let count = many(100, 3_125) * STAGES;
-    let round = || {
+    let mut round = || {
         let before = server.resident();
-        (0..count).for_each(stage);
+        (0..count).for_each(&mut stage);
         wait_for("descriptors are closed", || server.descriptors() <= base);
         server.resident().saturating_sub(before)
     };

@@ -124,7 +124,7 @@ fn what_the_configuration_promises_holds() {
     assert!(Client::direct(&server, from, &old).is_err());
 
     let (mut client, features) = Client::starttls(&server, from, "example.org");
-    assert!(features.contains("<max-bytes>4096<") && features.contains("<idle-seconds>300<"), "{features}");
+    assert!(features.contains("<max-bytes>4096<") && features.contains("<idle-seconds>30<"), "{features}");
     assert!(client.log_in("SCRAM-SHA-256", "configured", "wrong", &Binding::None).is_err());
     assert!(client.log_in("SCRAM-SHA-256", "configured", "wrong", &Binding::None).is_err());
     let end = client.rest();

@@ -16,7 +16,7 @@ use crate::server::{PASSWORD, Server, address, certificate, wait_for, write_cert
 pub(crate) const ROWS: &[Row] = &[
     ("S030 STARTTLS injection", starttls_injection),
     ("S031 state before TLS is forgotten", state_is_forgotten),
-    ("S032 nothing but TLS before TLS", nothing_before_tls),
+    ("S032 S051 nothing but TLS before TLS", nothing_before_tls),
     ("S034 versions and cipher suites", scan::scan),
     ("S035 a flood of key updates", key_updates),
     ("S036 a ClientHello in pieces, alerts, garbage", fragmented_hello),
@@ -285,10 +285,18 @@ fn connections_of_one_address(server: &Server) {
     elsewhere.settle();
     inside.iter_mut().for_each(|client| drop(client.settle()));
     drop(open);
-    wait_for("the address has its share again", || {
-        let mut again = Client::clear(server, one);
+    let comes = |from| {
+        let mut again = Client::clear(server, from);
         again.send_bytes(header("example.org").as_bytes()).is_ok() && again.has_features()
-    });
+    };
+    wait_for("the address has its share again", || comes(one));
+    // Who comes and goes is refused after so many, for as long as that goes on.
+    let flood = address("S041 flood");
+    let mut client = Client::online(server, flood, "s041@example.org/flood");
+    let served = (0..400).filter(|_| comes(flood)).count();
+    assert!((250..=300).contains(&served), "{served}");
+    client.settle();
+    assert!(comes(other));
 }
 
 fn another_host(server: &Server) {

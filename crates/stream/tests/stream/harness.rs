@@ -285,6 +285,7 @@ static SETTINGS: LazyLock<Arc<Settings>> = LazyLock::new(|| {
     fourth.authentication.families = vec![Family::Plain];
     let mut settings = Settings::new(ServerSecret::new([3; 32]), [first, second, third, fourth]);
     settings.idle_seconds = Some(600);
+    settings.unbound_idle_seconds = Some(30);
     Arc::new(settings)
 });
 
