@@ -16,6 +16,7 @@ pub mod logging;
 mod member;
 mod overview;
 mod peers;
+mod ports;
 pub mod serve;
 mod server;
 mod start;

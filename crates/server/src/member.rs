@@ -22,7 +22,8 @@ use tokio::sync::oneshot;
 
 use crate::config::{self, Config, StoreTls, read_gossip_keys, settings_digest};
 use crate::limits::{LEASE_CHECK, LEAVE_TIME};
-use crate::serve::{ServeError, listen_hint};
+use crate::ports::listen_hint;
+use crate::serve::ServeError;
 use crate::start::{self, Unusable, chain, unusable};
 
 /// What the runtime is started on.

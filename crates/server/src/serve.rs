@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use stentor_auth::ServerSecret;
 use stentor_cluster::Ending;
-use stentor_net::{Addresses, Certificates, Port, Security, Services};
+use stentor_net::{Addresses, Certificates, Services};
 use stentor_runtime::cluster::{ClusterHandle, JoinError};
 use stentor_runtime::{Figure, Membership, Runtime, StoreCredentials};
 use stentor_store::Store;
@@ -29,6 +29,7 @@ use crate::http::{Http, Running};
 use crate::limits::LEAVE_TIME;
 use crate::logging::LogControl;
 use crate::member::{self, Ground};
+use crate::ports::{Bound, bind_ports, listen_hint};
 use crate::server::{Phase, Server};
 use crate::{descriptors, ending, peers, start};
 
@@ -223,50 +224,6 @@ async fn store_failed(why: String, runtime: &Runtime, cluster: Option<&ClusterHa
     match tokio::time::timeout(LEAVE_TIME, cluster.ended()).await {
         Ok(ending) => no_member(ending, runtime),
         Err(_) => ServeError::StoreFailed(why),
-    }
-}
-
-/// A port of the configuration, by the setting that names it.
-struct Bound {
-    setting: &'static str,
-    address: SocketAddr,
-    port: Port,
-}
-
-/// Every port is taken before anything else is begun: that another process has one is the most frequent mistake. Nobody is
-/// let in before there is a store.
-fn bind_ports(config: &Config) -> Result<Vec<Bound>, ServeError> {
-    let ports = [
-        ("listen.c2s", &config.listen.c2s, Security::StartTls),
-        ("listen.c2s_tls", &config.listen.c2s_tls, Security::Direct),
-    ];
-    let mut bound = Vec::new();
-    for (setting, addresses, security) in ports {
-        for &address in addresses {
-            let port = Port::bind(address, security);
-            let port = port.map_err(|source| ServeError::Listen { setting, address, source })?;
-            bound.push(Bound { setting, address, port });
-        }
-    }
-    Ok(bound)
-}
-
-/// What whoever starts the server can do about a port that it cannot have.
-pub(crate) fn listen_hint(address: SocketAddr, why: &io::Error, setting: &str) -> String {
-    let port = address.port();
-    match why.kind() {
-        io::ErrorKind::AddrInUse => format!(
-            ". `ss -tulnp 'sport = :{port}'`, as root, tells which process has the port; end that one, or name another \
-             port in {setting}"
-        ),
-        io::ErrorKind::PermissionDenied if port < 1_024 => format!(
-            ". Ports below 1024 need the capability CAP_NET_BIND_SERVICE; grant it, or name another port in {setting}"
-        ),
-        io::ErrorKind::AddrNotAvailable => format!(
-            ". No interface of this machine has the address; `ip address` lists those that it has, to be named in \
-             {setting}"
-        ),
-        _ => String::new(),
     }
 }
 

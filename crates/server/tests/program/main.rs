@@ -1,5 +1,6 @@
 //! The program as a process: its life, its signals, its exit codes.
 
+mod ipv6;
 mod postgres;
 mod process;
 
