@@ -382,3 +382,6 @@ impl History {
             self.messages.values().filter(|message| message.is_acknowledged).count() as u64;
     }
 }
+
+#[cfg(test)]
+mod tests;

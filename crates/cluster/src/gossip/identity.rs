@@ -275,6 +275,37 @@ mod tests {
     }
 
     #[test]
+    fn the_format_of_messages_is_frozen() {
+        let (a, b) = (identity(258, "10.0.0.1:5270"), identity(3, "[2001:db8::1]:1"));
+        let messages = [
+            Message::Ping(7),
+            Message::Ack(255),
+            Message::PingReq { target: a.clone(), probe_number: 1 },
+            Message::IndirectPing { origin: a.clone(), probe_number: 2 },
+            Message::IndirectAck { target: a.clone(), probe_number: 3 },
+            Message::ForwardedAck { origin: a.clone(), probe_number: 4 },
+            Message::Announce,
+            Message::Feed,
+            Message::Gossip,
+            Message::Broadcast,
+            Message::TurnUndead,
+        ];
+        let one = [0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 4, 10, 0, 0, 1, 20, 150];
+        let other =
+            [0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 6, 32, 1, 13, 184, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1];
+        let addresses = [&one[..], &[0, 9], &other].concat();
+        let mut tails = vec![vec![1, 7], vec![2, 255]];
+        tails.extend((1..=4).map(|n| [&[n + 2, n][..], &one].concat()));
+        tails.extend((7..=11).map(|kind| vec![kind]));
+        for (message, tail) in messages.into_iter().zip(tails) {
+            let header = Header { src: a.clone(), src_incarnation: 9, dst: b.clone(), message };
+            let mut bytes = Vec::new();
+            Codec.encode_header(&header, &mut bytes).unwrap();
+            assert_eq!(bytes, [addresses.clone(), tail].concat(), "{header:?}");
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_leaves_the_buffer_clean() {
         let mut bytes = Vec::new();
         let member = Member::alive(identity(1, "10.0.0.1:5270"));

@@ -130,6 +130,13 @@ mod tests {
         let datagram = seal.seal(b"hello", &mut chance).unwrap();
         assert_eq!(datagram.len(), 5 + OVERHEAD_BYTES);
         assert_eq!(seal.open(&datagram), Ok(b"hello".to_vec()));
+        // As members in the field have written it.
+        let old = [
+            1, 0, 228, 81, 8, 2, 63, 55, 32, 58, 36, 118, 196, 37, 102, 166, 28, 197, 92, 60, 168, 117, 219,
+            180, 204, 65, 192, 222, 183, 145, 237, 130, 90, 73, 219, 188, 110, 254, 95, 23, 5, 97, 145, 197,
+            92, 13, 97, 192, 153, 148,
+        ];
+        assert_eq!(seal.open(&old), Ok(b"hello".to_vec()));
         assert_eq!(GossipSeal::new("c1", keys(&[2, 1])).open(&datagram), Ok(b"hello".to_vec()));
         assert_eq!(GossipSeal::new("c1", keys(&[2])).open(&datagram), Err(Refusal::Key));
         assert_eq!(GossipSeal::new("c2", keys(&[1])).open(&datagram), Err(Refusal::Forged));

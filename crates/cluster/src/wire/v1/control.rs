@@ -113,3 +113,20 @@ fn refusal(refused: &Refused) -> Result<Refusal, WireError> {
         _ => return Err(WireError::Malformed("no reason of a refusal")),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+
+    /// As `tests/wire/golden.rs` has it of all other kinds; this one no caller can make.
+    #[test]
+    fn the_status_is_written_as_members_in_the_field_write_it() {
+        let received = Received { events: 70_000, answers: 3 };
+        let status = wire::Status { table: 258, received, events_max: 256, bytes_max: 1 << 22 };
+        let encoded = encode(&Control::Status(status)).expect("it is short");
+        let mut hex = String::new();
+        encoded.bytes().iter().for_each(|byte| _ = write!(hex, "{byte:02x}"));
+        assert_eq!(hex, "000000130103fb0201fc7011010003fb0001fc00004000");
+    }
+}
