@@ -22,9 +22,17 @@ pub enum Place {
 }
 
 impl Place {
+    /// The line of the file.
+    pub(super) fn line(&self) -> Option<usize> {
+        match self {
+            Self::File { line, .. } => Some(*line),
+            Self::Whole | Self::Environment(_) => None,
+        }
+    }
+
     /// Whether both are on one line of the file.
     pub(super) fn is_on_line_of(&self, other: &Self) -> bool {
-        matches!((self, other), (Self::File { line: a, .. }, Self::File { line: b, .. }) if a == b)
+        self.line().is_some() && self.line() == other.line()
     }
 }
 

@@ -12,6 +12,7 @@ mod http;
 mod limits;
 mod listen;
 mod log;
+mod mend;
 mod mistake;
 mod rule;
 mod setting;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use super::mend;
 use super::mistake::{Mistake, Place, Severity};
 
 /// What an environment variable's name begins with; what follows is the setting's name, its parts joined
@@ -107,20 +108,56 @@ impl Table {
 /// Parses `text`. What is not TOML is pushed to `mistakes`, every place of it; the tree then holds what
 /// could be read around those places.
 pub(super) fn parse(text: &str, mistakes: &mut Vec<Mistake>) -> Table {
-    let lines = Lines::new(text);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        let place = error.span().map_or(Place::Whole, |span| lines.place(&span));
-        let what = format!("this is not TOML: {}", error.message().trim().replace('\n', ", "));
-        mistakes.push(Mistake {
-            severity: Severity::Error,
-            place,
-            setting: String::new(),
-            what,
-            allowed: String::new(),
-        });
+    let (root, errors) = read(text, text);
+    if errors.is_empty() {
+        return root;
     }
-    table(document.get_ref(), &|span| lines.place(&span))
+    let (root, mended) = parse_mended(text, &errors);
+    mistakes.extend(if mended.is_empty() { errors } else { mended });
+    root
+}
+
+/// Parses with what is open closed, and tells that instead of what the parser makes of it.
+fn parse_mended(text: &str, errors: &[Mistake]) -> (Table, Vec<Mistake>) {
+    let is_open = errors.iter().any(|error| UNCLOSED.iter().any(|unclosed| error.what.contains(unclosed)));
+    let (closed, open) = if is_open { mend::close_values(text) } else { (text.to_owned(), Vec::new()) };
+    let lines = Lines::new(text);
+    let mut mistakes: Vec<_> = open
+        .into_iter()
+        .map(|open| error(lines.place(&(open.at..open.at)), open.setting, open.what.to_owned()))
+        .collect();
+    let (_, errors) = read(&closed, text);
+    let broken = errors.iter().filter_map(|error| error.place.line()).collect();
+    let (closed, headers) = mend::close_headers(&closed, &broken);
+    // That a key is there twice is not so where it is known whose it is.
+    mistakes.extend(errors.into_iter().filter(|error| {
+        error.place.line().is_some_and(|line| headers.contains(&line))
+            && !error.what.contains("duplicate key")
+    }));
+    let (root, errors) = read(&closed, text);
+    mistakes.extend(errors);
+    (root, mistakes)
+}
+
+/// What the parser says of a value that ends nowhere, once it has taken all the rest for a part of it.
+const UNCLOSED: [&str; 2] = ["unclosed array", "unclosed inline table"];
+
+/// Reads `text`, of which each line begins as it is `written`.
+fn read(text: &str, written: &str) -> (Table, Vec<Mistake>) {
+    let (lines, written) = (Lines::new(text), Lines::new(written));
+    let place = |span: Range<usize>| written.nearest(lines.place(&span));
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mistake = |found: toml::de::Error| {
+        let place = found.span().map_or(Place::Whole, place);
+        let what = format!("this is not TOML: {}", found.message().trim().replace('\n', ", "));
+        error(place, String::new(), what)
+    };
+    let errors = errors.into_iter().map(mistake).collect();
+    (table(document.get_ref(), &place), errors)
+}
+
+fn error(place: Place, setting: String, what: String) -> Mistake {
+    Mistake { severity: Severity::Error, place, setting, what, allowed: String::new() }
 }
 
 // The recursion is as deep as the nesting, which toml limits to 80.
@@ -254,5 +291,81 @@ impl<'a> Lines<'a> {
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let before = self.text.get(start..span.start).unwrap_or_default();
         Place::File { line, column: before.chars().count() + 1 }
+    }
+
+    /// The place in this text that is nearest to one on the same line of another.
+    fn nearest(&self, place: Place) -> Place {
+        let Place::File { line, column } = place else { return place };
+        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
+        let text = self.text.get(start..).and_then(|rest| rest.split('\n').next()).unwrap_or_default();
+        Place::File { line, column: column.min(text.chars().count() + 1) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, ConfigError};
+
+    /// The lines of all mistakes, without the file's name.
+    fn check(text: &str, expected: &[&str]) {
+        let parsed = Config::parse(std::path::Path::new("s"), text, &[]);
+        let Err(ConfigError::Mistakes(mistakes)) = parsed else { panic!("{text}: no mistake") };
+        let lines = mistakes.lines();
+        assert_eq!(lines.len(), expected.len(), "{text}: {lines:#?}");
+        for (line, expected) in lines.iter().zip(expected) {
+            assert!(line.starts_with(&format!("s:{expected}")), "{text}: {lines:#?}");
+        }
+    }
+
+    #[test]
+    fn a_list_without_an_end_is_told_where_it_begins() {
+        check(
+            "[listen]\nc2s = [\"127.0.0.1:5222\"\n[limits]\nidle_seconds=\"x\"\ndepth_maxx=3\n[[host]]\ndomain=\"a.org\"\n",
+            &[
+                "2:7: listen.c2s: the list that begins here is not closed",
+                "4:14: limits.idle_seconds: is text; allowed: ",
+                "5:1: limits.depth_maxx: is no setting; did you mean depth_max?",
+            ],
+        );
+        check(
+            "[[host]]\ndomain = 'a.org'\n[host.contact]\nadmin = ['mailto:a@a.org',\n  'b', # both\nabuse = [\n",
+            &[
+                "4:9: host.0.contact.admin: the list that begins here is not closed",
+                "5:3: host.0.contact.admin: is \"b\"; allowed: URIs",
+                "6:9: host.0.contact.abuse: the list that begins here is not closed",
+            ],
+        );
+        check(
+            "[listen]\nc2s = ['127.0.0.1:5222' '[::]:5222'\n[limits\n",
+            &[
+                "2:7: listen.c2s: the list that begins here is not closed",
+                "2:25: this is not TOML: missing comma",
+                "3:8: this is not TOML: unclosed table",
+            ],
+        );
+        check(
+            "[listen]\nc2s = ['127.0.0.1:5222]\n[limits]\nidle_seconds = 1\n",
+            &[
+                "2:8: listen.c2s: the text that begins here is not closed",
+                "4:16: limits.idle_seconds: is 1; ",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_stands_under_a_broken_header_is_not_elsewhere() {
+        check("[listen\nc2s = \n", &["1:8: this is not TOML: unclosed table", "2:7: this is not TOML: "]);
+        check(
+            "[log]\nformat = 'json'\n[limits\ndepth_max = 1\nformat = 1\n",
+            &[
+                "3:8: this is not TOML: unclosed table",
+                "4:13: limits.depth_max: is 1; allowed: ",
+                "5:1: limits.format: is no setting; ",
+            ],
+        );
+        check(
+            "data = 'd'\n[]\nc2s = 1\ndata = 'e'\n[log]\nlevel = 1\n",
+            &["2:2: this is not TOML: ", "6:1: log.level: is no setting; "],
+        );
     }
 }
