@@ -215,6 +215,30 @@ fn certificates_are_checked() {
     );
 }
 
+/// That one file is not named is no reason to tell what is wrong with the other only at the next try.
+#[test]
+fn a_certificate_is_checked_without_its_key_and_the_other_way_round() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let unreadable = |setting: &str| format!("host.0.{setting}: no.pem cannot be read: ");
+    for (text, expected) in [
+        ("certificate = 'no.pem'\n", [": host.0: lacks key;".to_owned(), unreadable("certificate")]),
+        (
+            "certificate = 'no.pem'\nkey = 3\n",
+            [unreadable("certificate"), "host.0.key: is a number".to_owned()],
+        ),
+        (
+            "certificate = 3\nkey = 'no.pem'\n",
+            ["host.0.certificate: is a number".to_owned(), unreadable("key")],
+        ),
+    ] {
+        let file = format!("[[host]]\ndomain = 'example.org'\n{text}");
+        std::fs::write(folder.path().join("stentor.toml"), file).expect("written");
+        let found = load(folder.path(), SystemTime::now()).expect_err("mistakes");
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.iter().zip(&expected).all(|(line, expected)| line.contains(expected)), "{found:?}");
+    }
+}
+
 #[test]
 fn warnings_do_not_forbid_to_start() {
     let folder = initialised(&["example.org"]);

@@ -41,14 +41,9 @@ const XMPP_ADDRESS: &str = "1.3.6.1.5.5.7.8.5";
 /// The mistakes in the files of `host`, whose settings begin with `name` and stand in `table`.
 pub(super) fn check(host: &HostConfig, name: &str, table: Option<&Node>, now: SystemTime) -> Vec<Mistake> {
     let mut check = Check::new(name, table);
-    let chain = check.chain("certificate", &host.certificate);
-    let key = check.key(&host.key);
-    if let Some(leaf) = chain.as_ref().and_then(|chain| chain.first()) {
+    if let Some(leaf) = check.certified(&host.certificate, &host.key).first() {
         check.dates(&host.certificate, leaf, now);
         check.domain(&host.certificate, leaf, &host.domain);
-    }
-    if let (Some(chain), Some(key)) = (chain, key) {
-        check.pair(&host.certificate, &host.key, chain, key);
     }
     if let Some(path) = &host.client_authorities {
         check.chain("client_authorities", path);
@@ -103,6 +98,18 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// The chain in `certificate`, and whether the key in `key` is its: as far as each is named and can be read. That one
+    /// of them is not named has been told.
+    pub(super) fn certified(&mut self, certificate: &Path, key: &Path) -> Vec<CertificateDer<'static>> {
+        let is_named = |path: &Path| !path.as_os_str().is_empty();
+        let chain = is_named(certificate).then(|| self.chain("certificate", certificate)).flatten();
+        let private = is_named(key).then(|| self.key(key)).flatten();
+        if let (Some(chain), Some(private)) = (&chain, private) {
+            self.pair(certificate, key, chain.clone(), private);
+        }
+        chain.unwrap_or_default()
+    }
+
     /// A list that has ended is no reason not to start: only those who log in by certificate are refused.
     fn crls(&mut self, path: &Path, now: SystemTime) {
         let key = "client_crls";
@@ -138,7 +145,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    pub(super) fn key(&mut self, path: &Path) -> Option<PrivateKeyDer<'static>> {
+    fn key(&mut self, path: &Path) -> Option<PrivateKeyDer<'static>> {
         // The group may read it, as Debian's ssl-cert does.
         let bytes = self.read("key", path, 0o007, PEM)?;
         match PrivateKeyDer::from_pem_slice(&bytes) {
@@ -203,7 +210,7 @@ impl<'a> Check<'a> {
         self.note(Severity::Error, "certificate", what, "a certificate with the domain among its names");
     }
 
-    pub(super) fn pair(
+    fn pair(
         &mut self,
         certificate: &Path,
         key_file: &Path,

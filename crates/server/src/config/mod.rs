@@ -155,10 +155,6 @@ impl Config {
             read_file(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let (config, mut mistakes, root) = read(path, &text, environment);
         for (index, host) in config.hosts.iter().enumerate() {
-            if host.certificate.as_os_str().is_empty() || host.key.as_os_str().is_empty() {
-                // That it is lacking has been told.
-                continue;
-            }
             let node = root.get("host").and_then(|hosts| hosts.item(index));
             mistakes.extend(certificate::check(host, &format!("host.{index}"), node, now));
         }
@@ -228,8 +224,12 @@ impl Config {
             cluster.resolve(base);
         }
         for host in &mut self.hosts {
-            host.certificate = base.join(&host.certificate);
-            host.key = base.join(&host.key);
+            for path in [&mut host.certificate, &mut host.key] {
+                // That none is named has been told: it is not to become the folder.
+                if !path.as_os_str().is_empty() {
+                    *path = base.join(&path);
+                }
+            }
             host.client_authorities = host.client_authorities.as_ref().map(|path| base.join(path));
             host.client_crls.iter_mut().for_each(|path| *path = base.join(&path));
         }

@@ -91,25 +91,18 @@ fn check_member(member: &ClusterConfig, table: Option<&Node>, now: SystemTime) -
     // What is not named has been told.
     let authorities =
         is_named(&member.authority).then(|| check.chain("authority", &member.authority)).flatten();
-    if is_named(&member.certificate) && is_named(&member.key) {
-        let chain = check.chain("certificate", &member.certificate);
-        let key = check.key(&member.key);
-        if let Some((leaf, rest)) = chain.as_ref().and_then(|chain| chain.split_first()) {
-            check.dates(&member.certificate, leaf, now);
-            if !member.name.is_empty() {
-                let name = format!("{}.{MEMBER_DOMAIN}", member.name);
-                check.domain(&member.certificate, leaf, &name);
-                let of = authorities.and_then(|roots| vouches(roots, leaf, rest, &name, now).err());
-                if let Some(error) = of {
-                    let (certificate, authority) = (member.certificate.display(), member.authority.display());
-                    let what = format!("{certificate} is not of the authority in {authority}: {error}");
-                    let allowed = "what `stentor cluster certificate` made with this authority";
-                    check.note(Severity::Error, "certificate", what, allowed);
-                }
+    if let Some((leaf, rest)) = check.certified(&member.certificate, &member.key).split_first() {
+        check.dates(&member.certificate, leaf, now);
+        if !member.name.is_empty() {
+            let name = format!("{}.{MEMBER_DOMAIN}", member.name);
+            check.domain(&member.certificate, leaf, &name);
+            let of = authorities.and_then(|roots| vouches(roots, leaf, rest, &name, now).err());
+            if let Some(error) = of {
+                let (certificate, authority) = (member.certificate.display(), member.authority.display());
+                let what = format!("{certificate} is not of the authority in {authority}: {error}");
+                let allowed = "what `stentor cluster certificate` made with this authority";
+                check.note(Severity::Error, "certificate", what, allowed);
             }
-        }
-        if let (Some(chain), Some(key)) = (chain, key) {
-            check.pair(&member.certificate, &member.key, chain, key);
         }
     }
     if is_named(&member.gossip_keys) {
