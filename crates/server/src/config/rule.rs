@@ -75,8 +75,7 @@ impl<T: Copy + PartialEq + Sync> Rule<T> for OneOf<T> {
         };
         let value = self.0.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         if value.is_none() {
-            let near = suggestion(text, self.0.iter().map(|(name, _)| *name));
-            let hint = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+            let hint = suggestion(text, self.0.iter().map(|(name, _)| *name), "\"");
             reader.mistake(&node.place, format!("is {text:?}{hint}"), self.allowed());
         }
         value

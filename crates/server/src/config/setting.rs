@@ -203,10 +203,7 @@ impl Reader {
 
     fn unknown<C: Component>(&mut self, key: &str, place: &Place) {
         let keys = C::SETTINGS.iter().map(|setting| setting.key);
-        let what = match suggestion(key, keys.clone()) {
-            Some(near) => format!("is no setting; did you mean {near}?"),
-            None => "is no setting".to_owned(),
-        };
+        let what = format!("is no setting{}", suggestion(key, keys.clone(), ""));
         self.mistake(place, what, keys.collect::<Vec<_>>().join(", "));
     }
 }

@@ -1,13 +1,27 @@
 //! "Did you mean": the known name nearest to one that is not known.
 
-/// The candidate within a few single-letter edits, by the length of `name`, the nearest first.
-pub(super) fn suggestion<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The question whether one of the candidates is meant, `; did you mean x?`: those within a few single-letter edits, by
+/// the length of `name`, that are nearest, each between `quotes`. Nothing, where none is near.
+pub(super) fn suggestion<'a>(name: &str, candidates: impl Iterator<Item = &'a str>, quotes: &str) -> String {
+    let nearest = nearest(name, candidates);
+    if nearest.is_empty() {
+        return String::new();
+    }
+    let nearest: Vec<_> = nearest.iter().map(|candidate| format!("{quotes}{candidate}{quotes}")).collect();
+    format!("; did you mean {}?", nearest.join(" or "))
+}
+
+fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let tolerated = name.chars().count().div_ceil(3).clamp(1, 4);
-    candidates
+    let near: Vec<_> = candidates
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= tolerated)
-        .min_by_key(|(distance, _)| *distance)
+        .collect();
+    let least = near.iter().map(|(distance, _)| *distance).min();
+    near.into_iter()
+        .filter(|(distance, _)| Some(*distance) == least)
         .map(|(_, candidate)| candidate)
+        .collect()
 }
 
 /// Levenshtein's distance. Names longer than 64 characters are no slip of anyone's.
@@ -33,17 +47,19 @@ mod tests {
     #[test]
     fn names_near_a_known_one_are_suggested() {
         let known = ["domain", "certificate", "key", "keep"];
-        let check = |name: &str, expected: Option<&str>| {
-            assert_eq!(suggestion(name, known.into_iter()), expected, "{name}");
+        let check = |name: &str, expected: &[&str]| {
+            assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
         };
-        check("domian", Some("domain"));
-        check("certificat", Some("certificate"));
-        check("kep", Some("key"));
-        check("kee", Some("key"));
-        check("keeep", Some("keep"));
-        check("x", None);
-        check("", None);
-        check("something_else", None);
-        check(&"d".repeat(10_000), None);
+        check("domian", &["domain"]);
+        check("certificat", &["certificate"]);
+        check("kep", &["key", "keep"]);
+        check("kee", &["key", "keep"]);
+        check("keeep", &["keep"]);
+        check("x", &[]);
+        check("", &[]);
+        check("something_else", &[]);
+        check(&"d".repeat(10_000), &[]);
+        assert_eq!(suggestion("kep", known.into_iter(), "\""), "; did you mean \"key\" or \"keep\"?");
+        assert_eq!(suggestion("x", known.into_iter(), ""), "");
     }
 }
