@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use crate::administration::Operator;
 use crate::cli::ConfigSource;
 use crate::config::Config;
-use crate::control::{BindError, ControlServer};
+use crate::control::{BindError, ControlErrorKind, ControlServer};
 use crate::desk::Desk;
 use crate::ending::{Ended, Parts};
 use crate::http::{Http, Running};
@@ -99,6 +99,25 @@ pub enum ServeError {
     /// The system refuses to hand over signals.
     #[error("signals: {0}")]
     Signals(io::Error),
+}
+
+impl ServeError {
+    /// The kind, for programs.
+    pub(crate) fn kind(&self) -> ControlErrorKind {
+        match self {
+            Self::Control(BindError::Running { .. }) => ControlErrorKind::Conflict,
+            Self::Data { source, .. }
+            | Self::Listen { source, .. }
+            | Self::Control(BindError::Io { source, .. }) => ControlErrorKind::of(source),
+            Self::Store(_) | Self::Postgres(_) | Self::Lane(_) => ControlErrorKind::Unavailable,
+            Self::Join(_) | Self::NoMember(_) | Self::Fenced | Self::Unusable(_) | Self::Tls(_) => {
+                ControlErrorKind::Refused
+            }
+            Self::Broken(_) | Self::StoreFailed(_) | Self::Http(_) | Self::Runtime(_) | Self::Signals(_) => {
+                ControlErrorKind::Fault
+            }
+        }
+    }
 }
 
 /// Runs the server until a signal or `stentor stop` ends it.

@@ -66,7 +66,10 @@ impl Server {
     /// Reads the configuration again and applies what can change at run time.
     pub(crate) fn reload(&self) -> Result<ReloadReport, ControlError> {
         let refused = |message: String| ControlError::new(ControlErrorKind::Refused, message);
-        let loaded = self.source.load().map_err(|failure| refused(failure.message))?;
+        let loaded = self
+            .source
+            .load()
+            .map_err(|failure| ControlError { mistakes: failure.mistakes, ..refused(failure.message) })?;
         // Nothing below leaves the configuration half changed.
         let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         let changes = Config::diff(&config, &loaded.config);

@@ -7,8 +7,8 @@ use stentor_xmpp::{BareJid, Jid};
 use super::output::{Failure, Output, table};
 use crate::config::Change;
 use crate::control::{
-    ControlClient, ControlRequest, ControlResponse, ReloadReport, ServerStatus, SessionEntry, UserDetails,
-    UserEntry,
+    ControlClient, ControlErrorKind, ControlRequest, ControlResponse, ReloadReport, ServerStatus,
+    SessionEntry, UserDetails, UserEntry,
 };
 
 /// Asks for what is only done or not.
@@ -28,7 +28,8 @@ pub(super) fn done(
 
 /// A server of another build may answer what this one does not expect.
 pub(super) fn unexpected(response: &ControlResponse) -> Failure {
-    Failure::new(format!("the server gave an answer to another question: {response:?}"))
+    let message = format!("the server gave an answer to another question: {response:?}");
+    Failure::new(ControlErrorKind::Fault, message)
 }
 
 pub(super) fn user_list(

@@ -14,7 +14,7 @@ pub struct Arguments {
     #[arg(long, short, global = true, env = "STENTOR_CONFIG", hide_env_values = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Print data as JSON, and errors as JSON to the standard error output
+    /// Print data as JSON; warnings and errors too, an object a line, to the standard error output
     #[arg(long, global = true)]
     pub json: bool,
 

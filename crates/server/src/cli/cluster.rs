@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::files::{self, CLOCK_TOLERANCE, VALIDITY, write};
 use super::output::{Failure, Output};
 use crate::config::{MEMBER_DOMAIN, is_of_authority};
+use crate::control::ControlErrorKind;
 
 /// The subject of each cluster's authority. Another name would have to be read from its certificate.
 const AUTHORITY: &str = "stentor-cluster authority";
@@ -24,7 +25,8 @@ const AUTHORITY: &str = "stentor-cluster authority";
 pub(super) fn init(folder: &Path, members: &[String], output: &Output) -> Result<(), Failure> {
     let mut names = HashSet::new();
     if let Some(name) = members.iter().find(|name| !names.insert(*name)) {
-        return Err(Failure::new(format!("{name} is named twice: each member has a name of its own")));
+        let message = format!("{name} is named twice: each member has a name of its own");
+        return Err(Failure::new(ControlErrorKind::Refused, message));
     }
     let authority = ["crt", "key"].map(|ending| authority_file(folder, ending));
     let gossip = folder.join("gossip.keys");
@@ -65,21 +67,24 @@ pub(super) fn certificate(name: &str, folder: &Path, output: &Output) -> Result<
     let (certificate_file, key_file) = (authority_file(folder, "crt"), authority_file(folder, "key"));
     let missing = |path: &Path, error: &std::io::Error| {
         let hint = "`stentor cluster init` makes an authority";
-        Failure::new(format!("{}: {error}; {hint}", path.display()))
+        Failure::new(ControlErrorKind::of(error), format!("{}: {error}; {hint}", path.display()))
     };
     let authority = fs::read(&certificate_file).map_err(|error| missing(&certificate_file, &error))?;
     let pem = fs::read_to_string(&key_file).map(Zeroizing::new);
     let pem = pem.map_err(|error| missing(&key_file, &error))?;
     let key = KeyPair::from_pem(&pem);
-    let key = key.map_err(|error| Failure::new(format!("{}: {error}", key_file.display())))?;
+    let key = key.map_err(|error| {
+        Failure::new(ControlErrorKind::Refused, format!("{}: {error}", key_file.display()))
+    })?;
     let issuer = Issuer::new(authority_params()?, key);
     let (signed, own_key) = signed(name, &issuer)?;
     if !is_of_authority(signed.as_bytes(), &authority, &member_name(name), SystemTime::now()) {
-        return Err(Failure::new(format!(
+        let message = format!(
             "{} and {} are not what `stentor cluster init` made together",
             certificate_file.display(),
             key_file.display()
-        )));
+        );
+        return Err(Failure::new(ControlErrorKind::Refused, message));
     }
     write_member(folder, name, &signed, &own_key)?;
     told(&written, output, &[])
@@ -122,7 +127,7 @@ fn member_name(name: &str) -> String {
 }
 
 fn refused(error: &dyn std::fmt::Display) -> Failure {
-    Failure::new(format!("no certificate: {error}"))
+    Failure::new(ControlErrorKind::Refused, format!("no certificate: {error}"))
 }
 
 fn new_key() -> Result<KeyPair, Failure> {
@@ -179,7 +184,8 @@ fn signed(name: &str, issuer: &Issuer<'_, KeyPair>) -> Result<(String, Zeroizing
 /// A line for the file of keys.
 fn gossip_line() -> Result<Zeroizing<String>, Failure> {
     let mut key = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *key).map_err(|error| Failure::new(format!("no key: {error}")))?;
+    let filled = getrandom::fill(&mut *key);
+    filled.map_err(|error| Failure::new(ControlErrorKind::Fault, format!("no key: {error}")))?;
     Ok(Zeroizing::new(STANDARD.encode(*key) + "\n"))
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::output::Failure;
+use crate::control::ControlErrorKind;
 
 /// How long a certificate is valid that is made here. Whoever trusts it does so by its fingerprint or by the file that
 /// has it, and would have to do it anew with each one.
@@ -26,12 +27,12 @@ pub(super) fn refuse_existing<'a>(
     }
     let mut lines: Vec<_> = existing.iter().map(|file| format!("{}: exists", file.display())).collect();
     lines.push(format!("nothing is written over: move away what is there, or {hint}"));
-    Err(Failure::new(lines.join("\n")))
+    Err(Failure::new(ControlErrorKind::Conflict, lines.join("\n")))
 }
 
 /// Why a file could not be used.
 pub(super) fn failure(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("{}: {error}", path.display()))
+    Failure::new(ControlErrorKind::of(error), format!("{}: {error}", path.display()))
 }
 
 /// Creates a folder that only its owner may enter; one that is there stays as it is.

@@ -10,7 +10,8 @@ use rcgen::{
 
 use super::arguments::InitArguments;
 use super::files::{CLOCK_TOLERANCE, VALIDITY, create_private_folder, failure, refuse_existing, write};
-use super::output::{ExitStatus, Failure, Output};
+use super::output::{Failure, FailureKind, Output};
+use crate::control::ControlErrorKind;
 use crate::limits::SOCKET_PATH_BYTES_MAX;
 
 /// The commented example is what everybody begins with.
@@ -30,7 +31,7 @@ pub(super) fn run(arguments: &InitArguments, config: Option<&Path>, output: &Out
              with a shorter path, or enter that folder first",
             socket.display()
         );
-        return Err(Failure::new(message));
+        return Err(Failure::new(ControlErrorKind::Refused, message));
     }
     let mut domains = arguments.domains.clone();
     domains.dedup();
@@ -92,7 +93,7 @@ fn place(folder: Option<&Path>, config: Option<&Path>) -> Result<(PathBuf, PathB
             config.display(),
             folder.display()
         );
-        return Err(Failure { status: ExitStatus::Usage, ..Failure::new(message) });
+        return Err(Failure::of(FailureKind::Usage, message));
     }
     Ok((beside.to_owned(), config.to_owned()))
 }
@@ -119,8 +120,9 @@ fn configuration(domains: &[String]) -> String {
 
 /// A certificate for `domain` and its ECDSA P-256 key, both as PEM.
 fn self_signed(domain: &str) -> Result<(String, String), Failure> {
-    let refused =
-        |error: &dyn std::fmt::Display| Failure::new(format!("no certificate for {domain}: {error}"));
+    let refused = |error: &dyn std::fmt::Display| {
+        Failure::new(ControlErrorKind::Refused, format!("no certificate for {domain}: {error}"))
+    };
     // RFC 5280 7.3: names in certificates are ASCII. An IP address is none, and stays as it is.
     let name = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.trim_matches(['[', ']']).to_owned());
     let mut params = CertificateParams::new(vec![name.clone()]).map_err(|error| refused(&error))?;

@@ -23,12 +23,12 @@ use tracing::Level;
 pub use arguments::{Arguments, Command};
 pub use source::ConfigSource;
 
-use crate::control::{ControlClient, ControlRequest};
+use crate::control::{ControlClient, ControlErrorKind, ControlRequest};
 use crate::ending::Ended;
 use crate::serve::{self, ServeError};
 use crate::{logging, member};
 use arguments::{ClusterCommand, SessionCommand, UserCommand};
-use output::{ExitStatus, Failure, Output};
+use output::{Failure, FailureKind, Output};
 
 /// Runs the program and says how it went.
 pub fn main() -> ExitCode {
@@ -54,18 +54,15 @@ fn not_understood(error: &clap::Error) -> ExitCode {
 }
 
 fn usage_failure(error: &clap::Error) -> Failure {
-    let status = ExitStatus::Usage;
-    let details = Some(serde_json::json!({ "kind": "usage" }));
     let missing = [ErrorKind::MissingSubcommand, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
     if missing.contains(&error.kind()) {
-        let message = "no command is named; --help lists them".to_owned();
-        return Failure { status, message, details };
+        return Failure::of(FailureKind::Usage, "no command is named; --help lists them");
     }
     let text = error.render().to_string();
     let is_told = |paragraph: &&str| !paragraph.starts_with("For more information");
     let paragraphs: Vec<_> = text.split("\n\n").map(str::trim).filter(is_told).collect();
     let message = paragraphs.join("\n");
-    Failure { status, message: message.trim_start_matches("error: ").to_owned(), details }
+    Failure::of(FailureKind::Usage, message.trim_start_matches("error: "))
 }
 
 fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
@@ -99,14 +96,16 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
 
 fn run_server(source: ConfigSource, output: &Output) -> Result<(), Failure> {
     let loaded = source.load()?;
-    let logs = logging::start(&loaded.config.log).map_err(|error| Failure::new(error.to_string()))?;
+    let logs = logging::start(&loaded.config.log);
+    let logs = logs.map_err(|error| Failure::new(ControlErrorKind::Fault, error.to_string()))?;
     loaded.warnings.log();
     let system = actix_rt::System::new();
     let ended = system.block_on(serve::serve(loaded.config, source, logs));
     if matches!(ended, Err(ServeError::Fenced)) {
         tracing::warn!("the others have taken this member out: it begins anew");
         let error = member::begin_anew();
-        return Err(Failure::new(format!("this process cannot be replaced by a new one: {error}")));
+        let message = format!("this process cannot be replaced by a new one: {error}");
+        return Err(Failure::new(ControlErrorKind::Fault, message));
     }
     if matches!(ended, Ok(Ended::Cut)) {
         // The system would wait for the threads that wait for the store.
@@ -116,7 +115,7 @@ fn run_server(source: ConfigSource, output: &Output) -> Result<(), Failure> {
     // Whoever reads the log finds it there, and no other text in between.
     tracing::error!(%error, "the server cannot go on");
     let is_told = tracing::enabled!(Level::ERROR) && !output.is_json;
-    Err(Failure::new(if is_told { String::new() } else { error.to_string() }))
+    Err(Failure::new(error.kind(), if is_told { String::new() } else { error.to_string() }))
 }
 
 fn run_user(command: UserCommand, source: &ConfigSource, output: &Output) -> Result<(), Failure> {

@@ -5,62 +5,77 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::config::ENGINES;
+use crate::config::{ENGINES, Mistakes};
 use crate::control::{ClientError, ControlErrorKind, PROTOCOL_VERSION};
 use crate::logging::escaped;
 
-/// How a command ends; the numbers are told by `--help`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitStatus {
-    /// The server or the system said no.
-    Failed = 1,
+/// What kind of failure it is, for programs. The exit code, which `--help` tells, is by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
     /// The command line cannot be understood.
-    Usage = 2,
+    Usage,
     /// The configuration is missing or has mistakes.
-    Configuration = 3,
+    Configuration,
     /// No server is running.
-    NotRunning = 4,
+    NotRunning,
+    /// The server or the system said no.
+    #[serde(untagged)]
+    Refused(ControlErrorKind),
+}
+
+impl FailureKind {
+    fn exit_code(self) -> u8 {
+        match self {
+            Self::Refused(_) => 1,
+            Self::Usage => 2,
+            Self::Configuration => 3,
+            Self::NotRunning => 4,
+        }
+    }
 }
 
 /// Why a command did not do what it should.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// How the program ends.
-    pub status: ExitStatus,
+    /// For programs.
+    pub kind: FailureKind,
     /// Why, for people.
     pub message: String,
-    /// More of it, for programs: an object.
-    pub details: Option<serde_json::Value>,
+    /// Those of the configuration, as objects.
+    pub mistakes: Vec<serde_json::Value>,
 }
 
 impl Failure {
+    /// A failure of this kind.
+    pub fn of(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), mistakes: Vec::new() }
+    }
+
     /// The server or the system said no.
-    pub fn new(message: impl Into<String>) -> Self {
-        Self { status: ExitStatus::Failed, message: message.into(), details: None }
+    pub fn new(kind: ControlErrorKind, message: impl Into<String>) -> Self {
+        Self::of(FailureKind::Refused(kind), message)
     }
 }
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        let status = match &error {
-            ClientError::NotRunning { .. } => ExitStatus::NotRunning,
-            ClientError::Forbidden { .. } | ClientError::Broken(_) | ClientError::Refused(_) => {
-                ExitStatus::Failed
+        let message = error.to_string();
+        match error {
+            ClientError::NotRunning { .. } => Self::of(FailureKind::NotRunning, message),
+            ClientError::Forbidden { .. } => Self::new(ControlErrorKind::Forbidden, message),
+            // Nobody knows whether it was carried out.
+            ClientError::Broken(_) => Self::new(ControlErrorKind::TimedOut, message),
+            ClientError::Refused(refused) => {
+                Self { mistakes: refused.mistakes, ..Self::new(refused.kind, message) }
             }
-        };
-        let details = match &error {
-            ClientError::Refused(refused) => Some(serde_json::json!({ "kind": refused.kind })),
-            ClientError::NotRunning { .. } => Some(serde_json::json!({ "kind": "not-running" })),
-            ClientError::Forbidden { .. } => Some(serde_json::json!({ "kind": ControlErrorKind::Forbidden })),
-            ClientError::Broken(_) => None,
-        };
-        Self { status, message: error.to_string(), details }
+        }
     }
 }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::new(error.to_string())
+        Self::new(ControlErrorKind::of(&error), error.to_string())
     }
 }
 
@@ -79,41 +94,50 @@ impl Output {
         people: impl FnOnce(&T) -> Vec<String>,
     ) -> Result<(), Failure> {
         let lines = if self.is_json {
-            vec![serde_json::to_string_pretty(data).map_err(|error| Failure::new(error.to_string()))?]
+            let text = serde_json::to_string_pretty(data);
+            vec![text.map_err(|error| Failure::new(ControlErrorKind::Fault, error.to_string()))?]
         } else {
             people(data).iter().map(|line| escaped(line).to_string()).collect()
         };
         write(lines.iter().flat_map(|line| [line.as_bytes(), b"\n"]))
     }
 
-    /// Prints what is worth knowing, and no failure.
-    pub(super) fn warning(&self, text: &str) {
-        let mut error = io::stderr().lock();
-        // With the error output gone there is nobody left to tell.
-        let _ = if self.is_json {
-            writeln!(error, "{}", serde_json::json!({ "warning": text }))
-        } else {
-            writeln!(error, "stentor: {text}")
-        };
+    /// Prints what is worth knowing, and no failure; first the mistakes that it is about.
+    pub(super) fn warning(&self, text: &str, mistakes: Option<&Mistakes>) {
+        if self.is_json {
+            let mistakes = mistakes.map(Mistakes::to_json).unwrap_or_default();
+            return tell([object(serde_json::json!({ "warning": text }), &mistakes).to_string()]);
+        }
+        let lines = mistakes.map(Mistakes::lines).unwrap_or_default();
+        tell(
+            lines.iter().map(String::as_str).chain([text]).map(|line| format!("stentor: {}", escaped(line))),
+        );
     }
 
     /// Prints why a command failed, and says how the program ends.
     pub(super) fn failure(&self, failure: &Failure) -> ExitCode {
-        let mut error = io::stderr().lock();
-        // With the error output gone there is nobody left to tell.
-        let _ = if self.is_json {
-            let mut object = serde_json::json!({ "error": failure.message });
-            if let (Some(object), Some(serde_json::Value::Object(details))) =
-                (object.as_object_mut(), failure.details.clone())
-            {
-                object.extend(details);
-            }
-            writeln!(error, "{object}")
+        if self.is_json {
+            let told = serde_json::json!({ "error": failure.message, "kind": failure.kind });
+            tell([object(told, &failure.mistakes).to_string()]);
         } else {
-            failure.message.lines().try_for_each(|line| writeln!(error, "stentor: {}", escaped(line)))
-        };
-        ExitCode::from(failure.status as u8)
+            tell(failure.message.lines().map(|line| format!("stentor: {}", escaped(line))));
+        }
+        ExitCode::from(failure.kind.exit_code())
     }
+}
+
+/// `told`, with the mistakes that it is about, if any.
+fn object(mut told: serde_json::Value, mistakes: &[serde_json::Value]) -> serde_json::Value {
+    if let Some(object) = told.as_object_mut().filter(|_| !mistakes.is_empty()) {
+        object.insert("mistakes".to_owned(), mistakes.into());
+    }
+    told
+}
+
+/// Writes to the standard error output. With that gone there is nobody left to tell.
+fn tell(lines: impl IntoIterator<Item = String>) {
+    let mut error = io::stderr().lock();
+    let _ = lines.into_iter().try_for_each(|line| writeln!(error, "{line}"));
 }
 
 /// Writes to the standard output. Whoever reads it, as `head` does, may have had enough: that is no failure.

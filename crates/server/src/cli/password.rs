@@ -7,7 +7,7 @@ use stentor_xmpp::{BareJid, prepare_password};
 
 use super::arguments::PasswordArguments;
 use super::output::{Failure, Output};
-use crate::control::Password;
+use crate::control::{ControlErrorKind, Password};
 
 /// A line is read up to this length: a password has at most 4,096 bytes, so one that was cut is refused.
 const LINE_BYTES_MAX: u64 = 8_192;
@@ -25,6 +25,7 @@ pub(super) fn read(
     let password = if let Some(password) = &arguments.password {
         output.warning(
             "--password can be seen in the list of processes and stays in the shell's history; better leave it out",
+            None,
         );
         password.clone()
     } else if arguments.password_stdin || !stdin.is_terminal() {
@@ -32,14 +33,18 @@ pub(super) fn read(
     } else {
         ask_twice(jid)?
     };
-    prepare_password(&password).map_err(|error| Failure::new(error.to_string()))?;
+    prepare_password(&password).map_err(|error| refused(error.to_string()))?;
     Ok(Password(password))
+}
+
+fn refused(why: impl Into<String>) -> Failure {
+    Failure::new(ControlErrorKind::Refused, why)
 }
 
 fn ask_twice(jid: &BareJid) -> Result<String, Failure> {
     let first = ask(&format!("Password for {jid}: "))?;
     let second = ask("Once more: ")?;
-    if first == second { Ok(first) } else { Err(Failure::new("the two passwords differ")) }
+    if first == second { Ok(first) } else { Err(refused("the two passwords differ")) }
 }
 
 fn ask(prompt: &str) -> Result<String, Failure> {
@@ -69,13 +74,13 @@ fn line(input: &mut impl BufRead) -> Result<String, Failure> {
         }
     }
     if line.ends_with(&[INTERRUPT]) {
-        return Err(Failure::new("interrupted"));
+        return Err(refused("interrupted"));
     }
-    let line = String::from_utf8(line).map_err(|_| Failure::new("a password is text in UTF-8"))?;
+    let line = String::from_utf8(line).map_err(|_| refused("a password is text in UTF-8"))?;
     let line = line.strip_suffix('\n').unwrap_or(&line);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
-        return Err(Failure::new("no password was given: type one, or write one to --password-stdin"));
+        return Err(refused("no password was given: type one, or write one to --password-stdin"));
     }
     Ok(line.to_owned())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::output::{ExitStatus, Failure, Output};
+use super::output::{Failure, FailureKind, Output};
 use crate::config::{Config, ConfigError, ENVIRONMENT_PREFIX, Loaded};
 
 /// Where a configuration is looked for when none is named.
@@ -50,8 +50,8 @@ impl ConfigSource {
     pub(super) fn socket(&self, output: &Output) -> Result<PathBuf, Failure> {
         let (socket, mistakes) = Config::socket(&self.path()?, &self.environment)?;
         if mistakes.is_fatal() {
-            mistakes.lines().iter().for_each(|mistake| output.warning(mistake));
-            output.warning(&format!("the configuration has mistakes: going on with {}", socket.display()));
+            let text = format!("the configuration has mistakes: going on with {}", socket.display());
+            output.warning(&text, Some(&mistakes));
         }
         Ok(socket)
     }
@@ -66,17 +66,17 @@ impl ConfigSource {
             let places = PLACES.join(" and no ");
             let message =
                 format!("there is no {places}: write one with `stentor init`, or name one with --config");
-            Failure { status: ExitStatus::Configuration, message, details: None }
+            Failure::of(FailureKind::Configuration, message)
         })
     }
 }
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        let details = match &error {
-            ConfigError::Unreadable { .. } => None,
-            ConfigError::Mistakes(mistakes) => Some(serde_json::json!({ "mistakes": mistakes.to_json() })),
+        let mistakes = match &error {
+            ConfigError::Unreadable { .. } => Vec::new(),
+            ConfigError::Mistakes(mistakes) => mistakes.to_json(),
         };
-        Self { status: ExitStatus::Configuration, message: error.to_string(), details }
+        Self { mistakes, ..Self::of(FailureKind::Configuration, error.to_string()) }
     }
 }

@@ -81,7 +81,7 @@ fn usage_errors_are_failures_as_well() {
     let check = |line: &str, expected: &str| {
         let words = std::iter::once("stentor").chain(line.split_whitespace());
         let failure = usage_failure(&Arguments::try_parse_from(words).expect_err("no command"));
-        assert_eq!(failure.status, ExitStatus::Usage);
+        assert_eq!(failure.kind, FailureKind::Usage);
         assert_eq!(failure.message, expected, "{line}");
     };
     check("", "no command is named; --help lists them");

@@ -64,7 +64,7 @@ pub fn decode_request(line: &[u8]) -> Result<ControlRequest, ControlError> {
     Ok(body.request)
 }
 
-/// A reply as a line; one that is too large becomes a `Fault`.
+/// A reply as a line; one that is too large goes without its list of mistakes, or else becomes a `Fault`.
 pub fn encode_reply(reply: &Result<ControlResponse, ControlError>) -> Vec<u8> {
     let outcome = match reply {
         Ok(response) => OutcomeRef::Response(response),
@@ -73,6 +73,11 @@ pub fn encode_reply(reply: &Result<ControlResponse, ControlError>) -> Vec<u8> {
     let encoded = line(&ReplyLine { version: PROTOCOL_VERSION, outcome });
     if encoded.len() <= CONTROL_REPLY_BYTES_MAX {
         return encoded;
+    }
+    if let Err(error) = reply
+        && !error.mistakes.is_empty()
+    {
+        return encode_reply(&Err(ControlError { mistakes: Vec::new(), ..error.clone() }));
     }
     let error = ControlError::new(ControlErrorKind::Fault, "the answer is too large");
     line(&ReplyLine { version: PROTOCOL_VERSION, outcome: OutcomeRef::Error(&error) })

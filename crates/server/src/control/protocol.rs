@@ -1,8 +1,8 @@
 //! The requests and replies of the control socket.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 use stentor_xmpp::{BareJid, FullJid, Jid};
@@ -279,6 +279,9 @@ pub struct ControlError {
     pub kind: ControlErrorKind,
     /// The reason, for people.
     pub message: String,
+    /// Where it is one, the mistakes of the configuration, as `stentor check --json` has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistakes: Vec<serde_json::Value>,
 }
 
 /// The kinds of refusals. None but `Fault` and `TimedOut` leaves anything done.
@@ -306,7 +309,19 @@ pub enum ControlErrorKind {
 impl ControlError {
     /// An error of this kind.
     pub fn new(kind: ControlErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), mistakes: Vec::new() }
+    }
+}
+
+impl ControlErrorKind {
+    /// The kind of what the system says.
+    pub fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::AlreadyExists | io::ErrorKind::AddrInUse => Self::Conflict,
+            io::ErrorKind::NotFound => Self::NotFound,
+            io::ErrorKind::PermissionDenied => Self::Forbidden,
+            _ => Self::Fault,
+        }
     }
 }
 

@@ -187,6 +187,10 @@ fn an_answer_that_is_too_large_becomes_an_error() {
     let line = encode_reply(&Ok(ControlResponse::Status(status)));
     let error = decode_reply(&line).expect_err("too large");
     assert_eq!((error.kind, error.message.as_str()), (ControlErrorKind::Fault, "the answer is too large"));
+    let told = ControlError::new(ControlErrorKind::Refused, "mistakes");
+    let mistakes = vec!["x".repeat(CONTROL_REPLY_BYTES_MAX).into()];
+    let line = encode_reply(&Err(ControlError { mistakes, ..told.clone() }));
+    assert_eq!(decode_reply(&line), Err(told), "the text of it is worth more");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The program as a process: its life, its signals, its exit codes.
 
 mod ipv6;
+mod json;
 mod postgres;
 mod process;
 
@@ -76,29 +77,6 @@ fn a_server_lives_and_ends() {
     server.signal(Signal::TERM);
     assert_eq!(server.end(), Some(0));
     assert!(!folder.join("data/control.sock").exists());
-}
-
-/// Whoever reads the program's output by a program gets an object for every failure, wherever it arises.
-#[test]
-fn failures_are_json_where_json_is_asked_for() {
-    let folder = initialised();
-    let folder = folder.path();
-    for (arguments, code, expected) in [
-        (&["--json"][..], 2, "no command is named"),
-        (&["user", "ad", "--json"], 2, "unrecognized subcommand 'ad'"),
-        (&["--json", "user", "add", "example.org"], 2, "an account is written name@domain"),
-        (&["--json", "--config", "nowhere.toml", "check"], 3, "nowhere.toml: No such file"),
-        (&["--json", "--config", "nowhere.toml", "serve"], 3, "nowhere.toml: No such file"),
-        (&["--json", "status"], 4, "no server is running"),
-        (&["--json", "init", "example.org"], 1, "nothing is written over"),
-        (&["--json", "restore", "nowhere"], 1, "nowhere: No such file"),
-    ] {
-        let output = run(folder, arguments);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
-        let failure: serde_json::Value = serde_json::from_slice(&output.stderr).expect("JSON");
-        let message = failure["error"].as_str().expect("a message");
-        assert!(message.contains(expected), "{arguments:?}: {message}");
-    }
 }
 
 /// What is wrong with a port, by whose setting, and what to do.
