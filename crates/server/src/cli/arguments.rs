@@ -10,8 +10,9 @@ use stentor_xmpp::{BareJid, Jid};
 #[derive(Debug, Parser)]
 #[command(name = "stentor", version, arg_required_else_help = true, after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// The configuration file [default: ./stentor.toml, then /etc/stentor/stentor.toml]
-    #[arg(long, short, global = true, env = "STENTOR_CONFIG", hide_env_values = true, value_name = "FILE")]
+    /// The configuration file [env: STENTOR_CONFIG] [default: ./stentor.toml, then /etc/stentor/stentor.toml]
+    // Not by clap: usage errors would have the option for required where the variable is set, and empty is unset.
+    #[arg(long, short, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     /// Print data as JSON; warnings and errors too, an object a line, to the standard error output
@@ -21,6 +22,14 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// The configuration file, where one is named.
+    pub fn config(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os("STENTOR_CONFIG").filter(|value| !value.is_empty());
+        self.config.clone().or_else(|| variable().map(PathBuf::from))
+    }
 }
 
 const AFTER_HELP: &str = "\

@@ -66,10 +66,11 @@ fn usage_failure(error: &clap::Error) -> Failure {
 }
 
 fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
-    let source = ConfigSource::new(arguments.config.clone());
+    let config = arguments.config();
+    let source = ConfigSource::new(config.clone());
     match arguments.command {
         Command::Serve => run_server(source, output),
-        Command::Init(init) => init::run(&init, arguments.config.as_deref(), output),
+        Command::Init(init) => init::run(&init, config.as_deref(), output),
         Command::Check => check::run(&source, output),
         Command::User(user) => run_user(user, &source, output),
         Command::Session(session) => run_session(session, &source, output),

@@ -180,6 +180,25 @@ fn init_writes_the_file_that_is_named() {
     }
 }
 
+/// As the option does, which goes first; but for nobody else, and not where it is empty.
+#[test]
+fn a_variable_names_the_file() {
+    let folder = initialised();
+    let check = |file: &str, arguments: &[&str], code: i32, expected: &str| {
+        let output = stentor(folder.path(), arguments).env("STENTOR_CONFIG", file).output().expect("it runs");
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
+        assert!(
+            output.status.code() == Some(code) && told.contains(expected),
+            "{file} {arguments:?}: {told}"
+        );
+    };
+    check("stentor.toml", &["check"], 0, "stentor.toml: fine");
+    check("nowhere.toml", &["check"], 3, "nowhere.toml: No such file");
+    check("nowhere.toml", &["check", "--config", "stentor.toml"], 0, "stentor.toml: fine");
+    check("nowhere.toml", &["user", "add"], 2, "Usage: stentor user add <JID>");
+    check("", &["check"], 0, "stentor.toml: fine");
+}
+
 /// Half of what it writes would be in the way of the next try.
 #[test]
 fn init_writes_all_or_nothing() {
