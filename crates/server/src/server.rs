@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::administration::Operator;
 use crate::cli::ConfigSource;
-use crate::config::Config;
+use crate::config::{Config, Diff};
 use crate::control::{
     ControlError, ControlErrorKind, ControlFuture, ControlHandler, ControlRequest, ControlResponse,
     ReloadReport, ServerStatus,
@@ -87,6 +87,12 @@ impl Server {
         self.services.addresses.set_limits(start::address_limits(&next));
         *config = next;
         loaded.warnings.log();
+        self.log_reload(&changes);
+        Ok(ReloadReport { changes, warnings: loaded.warnings.lines() })
+    }
+
+    /// Also where nothing has changed: whoever renews a certificate, and sends a signal, learns of it nowhere else.
+    fn log_reload(&self, changes: &Diff) {
         for change in &changes.applied {
             tracing::info!(setting = change.setting, old = change.old, new = change.new, "setting changed");
         }
@@ -98,7 +104,13 @@ impl Server {
                 "setting needs a restart"
             );
         }
-        Ok(ReloadReport { changes, warnings: loaded.warnings.lines() })
+        let waiting: Vec<_> = changes.needs_restart.iter().map(|change| change.setting.as_str()).collect();
+        let needs_restart = (!waiting.is_empty()).then(|| waiting.join(", "));
+        if self.cluster.is_some() {
+            tracing::info!(needs_restart, "configuration, certificates and keys of gossip were read again");
+        } else {
+            tracing::info!(needs_restart, "configuration and certificates were read again");
+        }
     }
 
     fn cluster(&self) -> Result<&ClusterHandle, ControlError> {

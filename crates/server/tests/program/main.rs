@@ -51,6 +51,8 @@ fn a_server_lives_and_ends() {
     server.signal(Signal::HUP);
     assert_eq!(server.wait_for("setting changed")["setting"], "limits.depth_max");
     assert_eq!(server.wait_for("setting needs a restart")["setting"], "host.example.org.keep");
+    let reloaded = "configuration and certificates were read again";
+    assert_eq!(server.wait_for(reloaded)["needs_restart"], "host.example.org.keep");
     let report = run(folder, &["reload", "--json"]);
     let report: serde_json::Value = serde_json::from_slice(&report.stdout).expect("JSON");
     assert_eq!(report["changes"]["applied"], serde_json::json!([]));
@@ -73,7 +75,10 @@ fn a_server_lives_and_ends() {
     assert_eq!(server.end(), Some(0));
 
     std::fs::write(&file, text).expect("written");
-    let server = Server::start(folder);
+    let mut server = Server::start(folder);
+    // Nothing has changed but what the certificate is, maybe.
+    server.signal(Signal::HUP);
+    assert_eq!(server.wait_for(reloaded).get("needs_restart"), None);
     server.signal(Signal::TERM);
     assert_eq!(server.end(), Some(0));
     assert!(!folder.join("data/control.sock").exists());
