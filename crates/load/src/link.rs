@@ -34,6 +34,11 @@ pub(crate) enum LinkError {
     Stream(String),
     #[error("{stage}: refused: {answer}")]
     Refused { stage: &'static str, answer: String },
+    #[error(
+        "login: not-authorized: no such account, or it has another password; `stentor-load prepare` makes accounts; the \
+         first was {jid}"
+    )]
+    NotAuthorized { jid: String },
     #[error("login: no answer in {0} s")]
     Timeout(u64),
     #[error("no acknowledgement in {0} s")]
@@ -42,6 +47,16 @@ pub(crate) enum LinkError {
     Scram(#[from] crate::scram::ScramError),
     #[error("the server offers {offered:?}, and {wanted} is asked for")]
     NoMechanism { offered: Vec<String>, wanted: &'static str },
+}
+
+impl LinkError {
+    /// Of errors with the same, the first is told, and how many there were.
+    pub(crate) fn in_common(&self) -> String {
+        match self {
+            Self::NotAuthorized { .. } => "login: not-authorized".to_owned(),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// The transport, before and after STARTTLS.

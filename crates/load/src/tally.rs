@@ -38,7 +38,8 @@ pub(crate) struct Tally {
     pub(crate) lost_connections: AtomicU64,
     pub(crate) came_back: AtomicU64,
     latency: Mutex<Histogram<u64>>,
-    errors: Mutex<BTreeMap<String, u64>>,
+    /// By what they have in common: the first one's text, and how many there were.
+    errors: Mutex<BTreeMap<String, (String, u64)>>,
     pub(crate) tls: Mutex<Option<String>>,
 }
 
@@ -92,16 +93,38 @@ impl Tally {
 
     pub(crate) fn error(&self, error: &LinkError) {
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = error.to_string();
-        let is_known = errors.len() < ERROR_TEXTS_MAX || errors.contains_key(&text);
-        *errors.entry(if is_known { text } else { "other errors".to_owned() }).or_default() += 1;
+        let mut common = error.in_common();
+        let mut text = error.to_string();
+        if errors.len() >= ERROR_TEXTS_MAX && !errors.contains_key(&common) {
+            (common, text) = ("other errors".to_owned(), "other errors".to_owned());
+        }
+        errors.entry(common).or_insert((text, 0)).1 += 1;
     }
 
     pub(crate) fn errors(&self) -> BTreeMap<String, u64> {
-        self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     pub(crate) fn latencies(&self) -> Histogram<u64> {
         self.latency.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_that_lack_are_told_together() {
+        let tally = Tally::new();
+        for number in 4..=30 {
+            tally.error(&LinkError::NotAuthorized { jid: format!("load{number}@example.org") });
+        }
+        (1..=30).for_each(|seconds| tally.error(&LinkError::Timeout(seconds)));
+        let errors = tally.errors();
+        let lacking = "login: not-authorized: no such account, or it has another password; `stentor-load prepare` makes \
+                       accounts; the first was load4@example.org";
+        assert_eq!((errors.get(lacking), errors.get("other errors")), (Some(&27), Some(&11)));
+        assert_eq!(errors.len(), ERROR_TEXTS_MAX + 1);
     }
 }

@@ -132,7 +132,8 @@ impl Target {
         text: &mut String,
     ) -> Result<Link, LinkError> {
         let mut link = self.open(server, text).await?;
-        self.authenticate(&mut link, account, text).await?;
+        let authenticated = self.authenticate(&mut link, account, text).await;
+        authenticated.map_err(|error| login_error(error, || self.bare_jid(account)))?;
         link.restart();
         self.open_stream(&mut link, text).await?;
         Ok(link)
@@ -269,6 +270,16 @@ impl Target {
     }
 }
 
+/// That the server does not know an account, or its password, is said with the account (RFC 6120 6.5.10).
+fn login_error(error: LinkError, jid: impl Fn() -> String) -> LinkError {
+    match error {
+        LinkError::Refused { answer, .. } if answer.contains("<not-authorized") => {
+            LinkError::NotAuthorized { jid: jid() }
+        }
+        other => other,
+    }
+}
+
 fn send_auth(link: &mut Link, mechanism: &str, initial: &str) {
     let initial = BASE64.encode(initial);
     let auth =
@@ -314,5 +325,23 @@ pub(crate) async fn expect_result(
             ("iq", Some("error")) => return Err(LinkError::Refused { stage, answer: text.clone() }),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_that_is_refused_is_told_with_its_account() {
+        let check = |condition: &str, expected: &str| {
+            let answer =
+                format!("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><{condition}/></failure>");
+            let error = LinkError::Refused { stage: "SASL SCRAM", answer };
+            let told = login_error(error, || "load4@example.org".to_owned()).to_string();
+            assert!(told.contains(expected), "{told}");
+        };
+        check("not-authorized", "the first was load4@example.org");
+        check("temporary-auth-failure", "SASL SCRAM: refused: <failure");
     }
 }

@@ -295,7 +295,7 @@ fn microseconds(time: Duration) -> u64 {
 }
 
 fn count(texts: &mut BTreeMap<String, u64>, error: &LinkError) {
-    let text = error.to_string();
+    let text = error.in_common();
     let is_known = texts.len() < ERROR_TEXTS_MAX || texts.contains_key(&text);
     *texts.entry(if is_known { text } else { "other errors".to_owned() }).or_default() += 1;
 }
