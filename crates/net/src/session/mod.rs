@@ -92,6 +92,8 @@ enum Phase {
     Ending,
     /// All is written; the client may still send.
     Lingering,
+    /// The connection is to be closed as it is.
+    Leaving,
     /// Nothing more is written or read.
     Over,
 }
@@ -236,11 +238,17 @@ impl Session {
         self.detach(EndReason::Lost);
     }
 
+    /// As if the connection were lost, but TLS ends in good order: to a client, an end without that is an attack.
+    fn let_go(&mut self) {
+        self.lose();
+        self.phase = Phase::Leaving;
+    }
+
     /// The process ends. Clients resume a stream whose connection was lost, and not all of them one that was ended.
     fn shut_down(&mut self, user_goes_on: bool) {
         let is_resumable = self.attachment.as_ref().is_some_and(|attached| attached.stream().is_some());
         if user_goes_on && is_resumable {
-            self.lose();
+            self.let_go();
         } else {
             self.fail(StreamCondition::SystemShutdown);
         }
@@ -328,7 +336,7 @@ impl Handler<SessionMessage> for Session {
         match message {
             SessionMessage::User(message) => self.user(message),
             SessionMessage::Timer(timer) => self.timer(timer),
-            SessionMessage::Lost => self.lose(),
+            SessionMessage::Lost => self.let_go(),
             SessionMessage::Shutdown { user_goes_on } => self.shut_down(user_goes_on),
         }
         // Whatever it led to is written by the pump, which is polled next.

@@ -41,7 +41,13 @@ impl ActorFuture<Session> for Pump {
         if !session.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             session.waker = Some(context.waker().clone());
         }
-        session.run(actor, context);
+        if session.phase == Phase::Leaving {
+            // If there is no room for it, the client learns of the end alone.
+            let _ = session.transport.poll_shutdown(context);
+            session.phase = Phase::Over;
+        } else {
+            session.run(actor, context);
+        }
         if session.phase == Phase::Over {
             actor.stop();
             return Poll::Ready(());
