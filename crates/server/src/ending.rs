@@ -11,16 +11,6 @@ use crate::http::Http;
 use crate::limits::{DRAIN_CHECK, END_TIME, MOVE_TIME};
 use crate::member;
 
-/// How it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// All that was accepted is written.
-    Whole,
-    /// Somebody did not want to wait, or the store did not answer: threads may wait for it still. What was acknowledged is
-    /// kept.
-    Cut,
-}
-
 /// What is to be ended.
 pub(crate) struct Parts<'a> {
     pub(crate) runtime: &'a Runtime,
@@ -29,18 +19,16 @@ pub(crate) struct Parts<'a> {
     pub(crate) control: JoinHandle<()>,
 }
 
-/// Ends a server whose sessions get so much time.
-pub(crate) async fn end(parts: Parts<'_>, drain: Duration) -> Ended {
+/// Ends a server whose sessions get so much time. Where the store does not answer, threads may wait for it still.
+pub(crate) async fn end(parts: Parts<'_>, drain: Duration) {
     if let Some(cluster) = parts.cluster.filter(|_| !drain.is_zero()) {
         member::drain(cluster, MOVE_TIME).await;
     }
-    if timeout(drain + END_TIME, close(parts, drain)).await.is_ok() {
-        return Ended::Whole;
+    if timeout(drain + END_TIME, close(parts, drain)).await.is_err() {
+        tracing::warn!(
+            "the store did not answer in time: the server ends without it, and what was acknowledged is kept"
+        );
     }
-    tracing::warn!(
-        "the store did not answer in time: the server ends without it, and what was acknowledged is kept"
-    );
-    Ended::Cut
 }
 
 async fn close(parts: Parts<'_>, drain: Duration) {

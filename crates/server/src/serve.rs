@@ -24,7 +24,7 @@ use crate::cli::ConfigSource;
 use crate::config::Config;
 use crate::control::{BindError, ControlErrorKind, ControlServer};
 use crate::desk::Desk;
-use crate::ending::{Ended, Parts};
+use crate::ending::Parts;
 use crate::http::{Http, Running};
 use crate::limits::LEAVE_TIME;
 use crate::logging::LogControl;
@@ -124,7 +124,7 @@ impl ServeError {
 ///
 /// # Errors
 /// What forbids to start; nothing is left running then.
-pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Result<Ended, ServeError> {
+pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Result<(), ServeError> {
     descriptors::prepare(config.limits.streams_max);
     create_data(&config.data)?;
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
@@ -142,7 +142,7 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
             // Whoever asked for the end is answered.
             let _ = control.await;
             tracing::info!("ended");
-            return Ok(Ended::Whole);
+            return Ok(());
         }
     };
     let Ground { store, membership, joined, secret } = ground;
@@ -168,15 +168,14 @@ pub async fn serve(config: Config, source: ConfigSource, logs: LogControl) -> Re
         Phase::Draining | Phase::Running => server.drain_time(),
     };
     let parts = Parts { runtime: &runtime, cluster: cluster.as_ref(), http: http.as_ref(), control };
-    let ended = tokio::select! {
-        ended = ending::end(parts, drain) => ended,
+    tokio::select! {
+        () = ending::end(parts, drain) => {}
         () = signals.end() => {
             tracing::warn!("a second signal: the server ends at once, and what was acknowledged is kept");
-            Ended::Cut
         }
-    };
+    }
     tracing::info!("ended");
-    Ok(ended)
+    Ok(())
 }
 
 /// Resolves when a signal or a command ends a server that does not run yet.

@@ -85,7 +85,7 @@ pub enum Command {
     Status,
     /// Have the running server read its configuration again, and tell what has changed
     Reload,
-    /// End the running server
+    /// End the running server, and wait until it has ended
     Stop {
         /// Do not wait for the sessions to end
         #[arg(long)]
@@ -235,7 +235,7 @@ pub enum ClusterCommand {
     },
     /// Tell how many slots each member has; with --json, which
     Slots,
-    /// Give this member's accounts to the others, and end it
+    /// Give this member's accounts to the others, end it, and wait until it has ended
     Drain,
 }
 

@@ -42,7 +42,9 @@ pub(super) fn status(client: &mut ControlClient, output: &Output) -> Result<(), 
 pub(super) fn members(client: &mut ControlClient, output: &Output) -> Result<(), Failure> {
     let report = report(client)?;
     output.print(&report.members, |members| {
-        let rows: Vec<_> = members.iter().map(|member| row(&report, member)).collect();
+        let mut members: Vec<_> = members.iter().collect();
+        members.sort_by(|one, other| one.name.cmp(&other.name));
+        let rows: Vec<_> = members.into_iter().map(|member| row(&report, member)).collect();
         table(&["MEMBER", "STATE", "SLOTS", "WEIGHT", "LINK", "WAITING"], &rows)
     })
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod arguments;
 mod check;
 mod cluster;
+mod ending;
 mod files;
 mod init;
 mod members;
@@ -24,7 +25,6 @@ pub use arguments::{Arguments, Command};
 pub use source::ConfigSource;
 
 use crate::control::{ControlClient, ControlErrorKind, ControlRequest};
-use crate::ending::Ended;
 use crate::serve::{self, ServeError};
 use crate::{logging, member};
 use arguments::{ClusterCommand, SessionCommand, UserCommand};
@@ -79,12 +79,9 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::Restore { path } => restore::run(&source.read()?.config, &path, output),
         Command::Status => accounts::status(&mut connect(&source, output)?, output),
         Command::Reload => accounts::reload(&mut connect(&source, output)?, output),
-        Command::Stop { now } => accounts::done(
-            &mut connect(&source, output)?,
-            &ControlRequest::Shutdown { drain: !now },
-            "the server ends",
-            output,
-        ),
+        Command::Stop { now } => {
+            ending::end(&mut connect(&source, output)?, &ControlRequest::Shutdown { drain: !now }, output)
+        }
         Command::Completions { shell } => {
             // It panics where it cannot write.
             let mut script = Vec::new();
@@ -108,11 +105,11 @@ fn run_server(source: ConfigSource, output: &Output) -> Result<(), Failure> {
         let message = format!("this process cannot be replaced by a new one: {error}");
         return Err(Failure::new(ControlErrorKind::Fault, message));
     }
-    if matches!(ended, Ok(Ended::Cut)) {
-        // The system would wait for the threads that wait for the store.
+    let Err(error) = ended else {
+        // All is written that was accepted, or somebody did not want to wait for it; the system would wait for its threads,
+        // of which some may wait for the store.
         std::process::exit(0);
-    }
-    let Err(error) = ended else { return Ok(()) };
+    };
     // Whoever reads the log finds it there, and no other text in between.
     tracing::error!(%error, "the server cannot go on");
     let is_told = tracing::enabled!(Level::ERROR) && !output.is_json;
@@ -168,12 +165,9 @@ fn run_cluster(command: ClusterCommand, source: &ConfigSource, output: &Output) 
         ClusterCommand::Members => members::members(&mut connect(source, output)?, output),
         ClusterCommand::Locate { jid } => members::locate(&mut connect(source, output)?, jid, output),
         ClusterCommand::Slots => members::slots(&mut connect(source, output)?, output),
-        ClusterCommand::Drain => accounts::done(
-            &mut connect(source, output)?,
-            &ControlRequest::ClusterDrain,
-            "the member gives its accounts to the others, and ends",
-            output,
-        ),
+        ClusterCommand::Drain => {
+            ending::end(&mut connect(source, output)?, &ControlRequest::ClusterDrain, output)
+        }
     }
 }
 

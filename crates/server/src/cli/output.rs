@@ -65,7 +65,7 @@ impl From<ClientError> for Failure {
             ClientError::NotRunning { .. } => Self::of(FailureKind::NotRunning, message),
             ClientError::Forbidden { .. } => Self::new(ControlErrorKind::Forbidden, message),
             // Nobody knows whether it was carried out.
-            ClientError::Broken(_) => Self::new(ControlErrorKind::TimedOut, message),
+            ClientError::Broken(_) | ClientError::Silent(_) => Self::new(ControlErrorKind::TimedOut, message),
             ClientError::Refused(refused) => {
                 Self { mistakes: refused.mistakes, ..Self::new(refused.kind, message) }
             }

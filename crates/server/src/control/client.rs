@@ -23,6 +23,12 @@ pub enum ClientError {
         /// The socket.
         path: PathBuf,
     },
+    /// It takes requests, and does not answer.
+    #[error(
+        "the server has not answered for {0} seconds: it hangs, or the machine stands still; its log, or `kill -CONT` where \
+         somebody has stopped it, may help"
+    )]
+    Silent(u64),
     /// The connection broke; whether the request was carried out is not known.
     #[error("the server did not answer: {0}")]
     Broken(#[from] io::Error),
@@ -54,6 +60,12 @@ impl ControlClient {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
+    /// The process that listens, if the system says which.
+    pub fn server_process(&self) -> Option<u32> {
+        let credentials = rustix::net::sockopt::socket_peercred(self.stream.get_ref()).ok()?;
+        u32::try_from(credentials.pid.as_raw_nonzero().get()).ok()
+    }
+
     /// Asks, and waits for the answer as long as the server may take for it.
     ///
     /// # Errors
@@ -65,7 +77,11 @@ impl ControlClient {
         stream.write_all(&encode_request(request))?;
         let mut line = Vec::new();
         // One byte more than allowed tells a line that is too long from one that just fits.
-        self.stream.by_ref().take(CONTROL_REPLY_BYTES_MAX as u64 + 1).read_until(b'\n', &mut line)?;
+        let mut reply = self.stream.by_ref().take(CONTROL_REPLY_BYTES_MAX as u64 + 1);
+        reply.read_until(b'\n', &mut line).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::Silent(patience.as_secs()),
+            _ => ClientError::Broken(error),
+        })?;
         if line.is_empty() {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
