@@ -1,5 +1,6 @@
 //! XEP-0030 Service Discovery, version 2.5.0, for accounts and for the server; XEP-0157 Contact Addresses, version
-//! 1.1.1; XEP-0092 Software Version, version 1.1; XEP-0202 Entity Time, version 2.0.
+//! 1.1.1, in a form by XEP-0128 Service Discovery Extensions, version 1.0.1, and XEP-0004 Data Forms, version 2.13.2;
+//! XEP-0092 Software Version, version 1.1; XEP-0202 Entity Time, version 2.0. Forms are shown here; none are taken.
 
 use super::User;
 use super::iq::{Answer, Request, only_get};
