@@ -3,6 +3,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use clap::Command as Clap;
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 
 use super::*;
 use crate::config::{Config, Severity};
@@ -330,6 +331,12 @@ fn the_files_of_a_member_are_checked() {
         },
         &["cluster.certificate: cluster/a.crt is not of the authority in cluster/authority.crt: "],
     );
+    for usage in [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth] {
+        check(
+            &|at| issue(at, usage.clone()),
+            &["cluster/a.crt is not for both ends of a link: its extended key"],
+        );
+    }
     check(
         &|at| private(&at.join("gossip.keys"), "nonsense"),
         &[
@@ -355,4 +362,20 @@ fn the_files_of_a_member_are_checked() {
 fn private(path: &Path, text: &str) {
     std::fs::write(path, text).expect("written");
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("set");
+}
+
+/// A certificate of the member a with this usage alone, and an authority that vouches for it.
+fn issue(folder: &Path, usage: ExtendedKeyUsagePurpose) {
+    let key = || KeyPair::generate().expect("a key");
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let (authority_key, member_key) = (key(), key());
+    let root = authority.self_signed(&authority_key).expect("signed");
+    let mut params = CertificateParams::new(vec!["a.stentor-cluster".to_owned()]).expect("a name");
+    params.extended_key_usages = vec![usage];
+    let issuer = Issuer::new(authority, authority_key);
+    let certificate = params.signed_by(&member_key, &issuer).expect("signed");
+    std::fs::write(folder.join("authority.crt"), root.pem()).expect("written");
+    std::fs::write(folder.join("a.crt"), certificate.pem()).expect("written");
+    private(&folder.join("a.key"), &member_key.serialize_pem());
 }

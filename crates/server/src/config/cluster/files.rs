@@ -12,6 +12,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{CertificateError, RootCertStore};
 use stentor_cluster::limits::GOSSIP_KEYS_MAX;
 use zeroize::Zeroizing;
@@ -98,8 +99,7 @@ fn check_member(member: &ClusterConfig, table: Option<&Node>, now: SystemTime) -
             check.domain(&member.certificate, leaf, &name);
             let of = authorities.and_then(|roots| vouches(roots, leaf, rest, &name, now).err());
             if let Some(error) = of {
-                let (certificate, authority) = (member.certificate.display(), member.authority.display());
-                let what = format!("{certificate} is not of the authority in {authority}: {error}");
+                let what = format!("{} {}", member.certificate.display(), why_refused(&error, member));
                 let allowed = "what `stentor cluster certificate` made with this authority";
                 check.note(Severity::Error, "certificate", what, allowed);
             }
@@ -115,6 +115,17 @@ fn check_member(member: &ClusterConfig, table: Option<&Node>, now: SystemTime) -
         }
     }
     check.mistakes
+}
+
+fn why_refused(error: &rustls::Error, member: &ClusterConfig) -> String {
+    use CertificateError::{InvalidPurpose, InvalidPurposeContext};
+    match error {
+        rustls::Error::InvalidCertificate(InvalidPurpose | InvalidPurposeContext { .. }) => {
+            "is not for both ends of a link: its extended key usage needs serverAuth and clientAuth"
+                .to_owned()
+        }
+        error => format!("is not of the authority in {}: {error}", member.authority.display()),
+    }
 }
 
 /// Whether the first certificate in the PEM file `certificate` is for `name` and of an authority in the PEM file
@@ -150,6 +161,7 @@ fn vouches(
     }
 }
 
+/// As both ends of a link do: members connect to each other.
 fn verify(
     authorities: Vec<CertificateDer<'_>>,
     leaf: &CertificateDer<'_>,
@@ -163,9 +175,13 @@ fn verify(
         roots.add(authority)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
-    let verifier = verifier.build().map_err(|error| other(&error))?;
+    let roots = Arc::new(roots);
+    let server = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider));
+    let server = server.build().map_err(|error| other(&error))?;
+    let client = WebPkiClientVerifier::builder_with_provider(roots, provider);
+    let client = client.build().map_err(|error| other(&error))?;
     let name = ServerName::try_from(name).map_err(|error| other(&error))?;
     let now = UnixTime::since_unix_epoch(now.duration_since(UNIX_EPOCH).unwrap_or_default());
-    verifier.verify_server_cert(leaf, rest, &name, &[], now).map(|_| ())
+    server.verify_server_cert(leaf, rest, &name, &[], now)?;
+    client.verify_client_cert(leaf, rest, now).map(|_| ())
 }
