@@ -82,9 +82,6 @@ const _: () = assert!(CONTROL_LINGER.as_secs() + LEAVE_TIME.as_secs() < END_TIME
 /// How long a command that ends the server waits for that, in which sessions end and a member moves its accounts.
 pub const END_PATIENCE: Duration = Duration::from_secs(600);
 
-/// Between its looks at whether it has.
-pub const END_CHECK: Duration = Duration::from_millis(20);
-
 /// Between looks at whether a member that moves its accounts away has its lease still.
 pub const LEASE_CHECK: Duration = Duration::from_millis(200);
 

@@ -1,8 +1,11 @@
 //! The commands' half of the control socket. It blocks: a command does one thing at a time.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+
+use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::line::{decode_reply, encode_request};
 use super::protocol::{ControlError, ControlRequest, ControlResponse};
@@ -60,10 +63,11 @@ impl ControlClient {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// The process that listens, if the system says which.
-    pub fn server_process(&self) -> Option<u32> {
+    /// The process that listens, if the system says which. Asked of the system: a server that waits for its store tells
+    /// nobody how it is.
+    pub fn server_process(&self) -> Option<OwnedFd> {
         let credentials = rustix::net::sockopt::socket_peercred(self.stream.get_ref()).ok()?;
-        u32::try_from(credentials.pid.as_raw_nonzero().get()).ok()
+        pidfd_open(credentials.pid, PidfdFlags::empty()).ok()
     }
 
     /// Asks, and waits for the answer as long as the server may take for it.
