@@ -1,11 +1,14 @@
 //! `scripts/cluster`, as somebody calls it who tries out a cluster: each command does what it says, and says what is so.
 
 use std::fs;
+use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use stentor_cluster_tests::process::{self, until};
+use stentor_cluster_tests::process::{self, Process, until};
 use tempfile::TempDir;
 
 type Result<T = ()> = std::result::Result<T, String>;
@@ -25,15 +28,20 @@ struct Script {
 impl Script {
     fn new() -> Result<Self> {
         let program = process::built("stentor")?;
-        let port = (10_000..20_000).step_by(60).find(|port| is_free(*port)).ok_or("no ports are free")?;
+        let port = free_port().ok_or("no ports are free")?;
         Ok(Self { program, port, folder: TempDir::new().map_err(|e| e.to_string())? })
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(format!("{SCRIPTS}/cluster"));
+        self.lead(&mut command);
         command.args(arguments).env_remove("STENTOR_CLUSTER_PORT");
-        command.env("CARGO_TARGET_DIR", self.folder.path()).env("STENTOR_PROGRAM", &self.program);
         command
+    }
+
+    /// Tells a script where to write, and which program to start.
+    fn lead(&self, command: &mut Command) {
+        command.env("CARGO_TARGET_DIR", self.folder.path()).env("STENTOR_PROGRAM", &self.program);
     }
 
     fn run(&self, arguments: &[&str]) -> Result<String> {
@@ -60,6 +68,12 @@ impl Script {
     fn home(&self) -> PathBuf {
         self.folder.path().join("cluster")
     }
+
+    /// The folder of the database.
+    fn database(&self) -> Result<PathBuf> {
+        let told = fs::read_to_string(self.home().join("database")).map_err(|e| e.to_string())?;
+        Ok(PathBuf::from(told.trim_end()))
+    }
 }
 
 impl Drop for Script {
@@ -71,6 +85,13 @@ impl Drop for Script {
     }
 }
 
+/// Scripts that run at once have ports apart from each other: those of this process, and most likely of another too.
+fn free_port() -> Option<u16> {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let next = || std::process::id().wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % 166;
+    (0..166).filter_map(|_| u16::try_from(10_000 + 60 * next()).ok()).find(|port| is_free(*port))
+}
+
 /// Whether four members can have the ports that go with that one.
 fn is_free(port: u16) -> bool {
     (1..=4).all(|member| {
@@ -80,10 +101,40 @@ fn is_free(port: u16) -> bool {
     })
 }
 
+/// Whether there is a PostgreSQL to start; says so if there is none.
+fn has_postgres() -> bool {
+    static INSTALLED: OnceLock<Result<String>> = OnceLock::new();
+    let install = || process::run(Command::new(format!("{SCRIPTS}/lib/postgres.sh")).arg("install"));
+    match INSTALLED.get_or_init(install) {
+        Ok(_) => true,
+        Err(reason) => {
+            println!("skipped: {reason}");
+            false
+        }
+    }
+}
+
+/// The processes whose command line has that in it.
+fn processes_with(part: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        // Others end meanwhile, and what has ended but is not waited for has none.
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&line).replace('\0', " ").contains(part) {
+            found.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+/// Whether a folder is there, or a process that was started for it.
+fn is_left(folder: &Path) -> bool {
+    folder.exists() || !processes_with(&folder.to_string_lossy()).is_empty()
+}
+
 #[test]
 fn a_cluster_is_led_by_its_script() -> Result {
-    if let Err(reason) = process::run(Command::new(format!("{SCRIPTS}/lib/postgres.sh")).arg("install")) {
-        println!("skipped: {reason}");
+    if !has_postgres() {
         return Ok(());
     }
     let script = Script::new()?;
@@ -119,8 +170,12 @@ fn a_cluster_is_led_by_its_script() -> Result {
     script.shows(2, "running")?;
     assert!(script.run(&["stentor", "1", "user", "list"])?.contains("bob@localhost"));
 
+    // Who was to end the database is gone.
+    let database = script.database()?;
+    let keeper = processes_with(&format!("postgres.sh start {}", database.display()));
+    process::run(Command::new("kill").arg("-9").args(keeper))?;
     script.run(&["down"])?;
-    assert!(!script.home().exists());
+    assert!(!is_left(&script.home()) && !is_left(&database));
     script.is_refused(&["status"], "there is none; scripts/cluster up starts one");
     Ok(())
 }
@@ -142,5 +197,35 @@ fn what_cannot_be_is_refused(script: &Script) -> Result {
     assert!(told.contains("member 2 did not start, for a port is taken; STENTOR_CLUSTER_PORT="), "{told}");
     assert!(!told.contains("Killed") && !script.home().exists(), "{told}");
     drop(taken);
+    Ok(())
+}
+
+#[test]
+fn a_database_that_does_not_end_is_not_forgotten() -> Result {
+    let script = Script::new()?;
+    let database = script.folder.path().join("database");
+    let data = database.join("data");
+    let mut server = Command::new("sh");
+    server.args(["-c", "trap '' QUIT; echo deaf; read never", "sh"]).arg(&data);
+    let started = Process::spawn(server.stdin(Stdio::piped()).stdout(Stdio::piped()));
+    let mut server = started.map_err(|e| e.to_string())?;
+    let mut told = String::new();
+    let output = server.child().stdout.take().ok_or("it has an output")?;
+    BufReader::new(output).read_line(&mut told).map_err(|e| e.to_string())?;
+
+    // As one leaves it that was killed, together with who was to end the database.
+    let mut prepare = || {
+        fs::create_dir_all(&data)?;
+        fs::write(data.join("postmaster.pid"), format!("{}\n", server.child().id()))?;
+        fs::create_dir(script.home())?;
+        fs::write(script.home().join("database"), database.as_os_str().as_encoded_bytes())
+    };
+    prepare().map_err(|e: io::Error| e.to_string())?;
+    script.is_refused(&["down"], "does not end");
+    assert!(script.home().exists() && database.exists());
+
+    drop(server);
+    script.run(&["down"])?;
+    assert!(!script.home().exists() && !database.exists());
     Ok(())
 }

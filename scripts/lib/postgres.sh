@@ -5,6 +5,7 @@
 #                             and ends it, with all that is in DIR, once standard input closes: so also when who holds
 #                             the other end of it is killed
 #   postgres.sh restart DIR   ends it as a crash would, and starts it again on the same port
+#   postgres.sh end DIR       ends it, and removes DIR, where who was to do that was killed itself
 #   postgres.sh install       only sees to it that there is one to start
 #
 # It takes Debian's package if there is none, without starting that one's own cluster. PostgreSQL does not run as root:
@@ -66,8 +67,23 @@ start_on_a_free_port() {
     give_up "PostgreSQL does not start"
 }
 
+# Whether a process is the server in DIR: its number may be another's by now.
+is_server() {
+    [ -e "/proc/$1" ] && tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -qF -- "$dir/data"
+}
+
+# What still runs is not forgotten: then DIR stays. This takes none of PostgreSQL's programs, which may be gone by now.
 end() {
-    control --mode immediate stop || true
+    local pid deadline=$((SECONDS + 10))
+    pid=$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null) || pid=
+    if [ -n "$pid" ] && is_server "$pid"; then
+        # As pg_ctl has it end in the mode "immediate".
+        kill -QUIT "$pid" || true
+        while is_server "$pid"; do
+            [ $SECONDS -lt $deadline ] || give_up "the database in $dir does not end; its process is $pid"
+            sleep 0.1
+        done
+    fi
     rm -rf "$dir"
 }
 
@@ -97,12 +113,13 @@ start() {
     cat >/dev/null
 }
 
-readonly usage="usage: postgres.sh start|restart DIR, or postgres.sh install"
+readonly usage="usage: postgres.sh start|restart|end DIR, or postgres.sh install"
 case "$#:${1-}" in
-2:start | 2:restart) dir=$(realpath -m "$2") ;;
+2:start | 2:restart | 2:end) dir=$(realpath -m "$2") ;;
 1:install) ;;
 *) give_up "$usage" ;;
 esac
+[ "$1" != end ] || { end; exit; }
 programs >/dev/null || install_it
 bin=$(programs) || give_up "PostgreSQL was installed, but has no initdb"
 case $1 in
