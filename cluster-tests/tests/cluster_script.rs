@@ -163,9 +163,11 @@ fn a_cluster_is_led_by_its_script() -> Result {
     assert_eq!((members.matches("\"slots\": ").count(), members.matches("\"slots\": 0").count()), (3, 0));
     script.run(&["drain", "3"])?;
     script.shows(3, "dead")?;
+    script.is_refused(&["drain", "3"], "member 3 does not run");
 
     script.run(&["pause", "2"])?;
     script.shows(2, "paused")?;
+    script.is_refused(&["drain", "2"], "member 2 is paused; scripts/cluster resume 2 lets it go on");
     script.run(&["resume", "2"])?;
     script.shows(2, "running")?;
     assert!(script.run(&["stentor", "1", "user", "list"])?.contains("bob@localhost"));
