@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use stentor_cluster_tests::process::{self, Process, until};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 type Result<T = ()> = std::result::Result<T, String>;
 
@@ -85,10 +85,35 @@ impl Drop for Script {
     }
 }
 
+/// A process whose output is read while it runs.
+struct Printing {
+    _process: Process,
+    printed: NamedTempFile,
+}
+
+impl Printing {
+    fn spawn(command: &mut Command) -> Result<Self> {
+        let mut spawn = || {
+            let printed = NamedTempFile::new()?;
+            let output = || printed.as_file().try_clone();
+            command.stdin(Stdio::null()).stdout(output()?).stderr(output()?);
+            Ok(Self { _process: Process::spawn(command)?, printed })
+        };
+        spawn().map_err(|e: io::Error| e.to_string())
+    }
+
+    fn wait_for(&self, what: &str, is_there: impl Fn(&str) -> bool) -> Result {
+        let printed = || fs::read_to_string(self.printed.path()).unwrap_or_default();
+        let found = until(DEADLINE, || is_there(&printed()).then_some(()));
+        found.ok_or_else(|| format!("{what} is not printed: {:?}", printed()))
+    }
+}
+
 /// Scripts that run at once have ports apart from each other: those of this process, and most likely of another too.
 fn free_port() -> Option<u16> {
     static ASKED: AtomicU32 = AtomicU32::new(0);
-    let next = || std::process::id().wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % 166;
+    let first = std::process::id().wrapping_mul(16);
+    let next = || first.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % 166;
     (0..166).filter_map(|_| u16::try_from(10_000 + 60 * next()).ok()).find(|port| is_free(*port))
 }
 
@@ -127,9 +152,13 @@ fn processes_with(part: &str) -> Vec<String> {
     found
 }
 
-/// Whether a folder is there, or a process that was started for it.
-fn is_left(folder: &Path) -> bool {
-    folder.exists() || !processes_with(&folder.to_string_lossy()).is_empty()
+/// Waits until none of the folders is there, nor a process that was started for one.
+fn are_gone(folders: &[&Path]) -> Result {
+    let left = |folder: &&&Path| folder.exists() || !processes_with(&folder.to_string_lossy()).is_empty();
+    until(DEADLINE, || folders.iter().find(left).is_none().then_some(())).ok_or_else(|| {
+        let processes = folders.iter().flat_map(|folder| processes_with(&folder.to_string_lossy()));
+        format!("of {folders:?} not all is gone; processes: {:?}", processes.collect::<Vec<_>>())
+    })
 }
 
 #[test]
@@ -161,8 +190,15 @@ fn a_cluster_is_led_by_its_script() -> Result {
     assert!(told.contains("alice@localhost is served by m"), "{told}");
     let members = script.run(&["stentor", "3", "--json", "cluster", "members"])?;
     assert_eq!((members.matches("\"slots\": ").count(), members.matches("\"slots\": 0").count()), (3, 0));
+    let logs = Printing::spawn(&mut script.command(&["logs", "3"]))?;
+    logs.wait_for("the log so far", |printed| !printed.is_empty())?;
     script.run(&["drain", "3"])?;
     script.shows(3, "dead")?;
+    let log = fs::read_to_string(script.home().join("3/log")).map_err(|e| e.to_string())?;
+    logs.wait_for("the log to its end", |printed| {
+        printed.trim_end().ends_with(&process::last_lines(&log, 3))
+    })?;
+    drop(logs);
     script.is_refused(&["drain", "3"], "member 3 does not run");
 
     script.run(&["pause", "2"])?;
@@ -177,7 +213,8 @@ fn a_cluster_is_led_by_its_script() -> Result {
     let keeper = processes_with(&format!("postgres.sh start {}", database.display()));
     process::run(Command::new("kill").arg("-9").args(keeper))?;
     script.run(&["down"])?;
-    assert!(!is_left(&script.home()) && !is_left(&database));
+    assert!(!script.home().exists() && !database.exists());
+    are_gone(&[&script.home(), &database])?;
     script.is_refused(&["status"], "there is none; scripts/cluster up starts one");
     Ok(())
 }
@@ -200,6 +237,25 @@ fn what_cannot_be_is_refused(script: &Script) -> Result {
     assert!(!told.contains("Killed") && !script.home().exists(), "{told}");
     drop(taken);
     Ok(())
+}
+
+#[test]
+fn a_cluster_ends_with_whoever_runs_it() -> Result {
+    if !has_postgres() {
+        return Ok(());
+    }
+    let script = Script::new()?;
+    let mut command = process::bound_to_us(format!("{SCRIPTS}/run"));
+    script.lead(command.args(["--cluster", "3"]).env("STENTOR_CLUSTER_PORT", script.port.to_string()));
+    let run = Printing::spawn(&mut command)?;
+    run.wait_for("how to go on", |printed| printed.ends_with("kill 2\n"))?;
+
+    let (home, database) = (script.home(), script.database()?);
+    assert_eq!(processes_with(&format!("--config {}/", home.display())).len(), 3, "its members");
+    assert!(!processes_with(&format!("-D {}/", database.display())).is_empty(), "its database");
+    // As `kill -9` does it.
+    drop(run);
+    are_gone(&[&home, &database])
 }
 
 #[test]
