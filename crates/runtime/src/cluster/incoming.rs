@@ -57,8 +57,12 @@ impl Core {
     fn link_lost(&mut self, now: u64, member: MemberId, lost: LinkLost) {
         let Some(known) = self.members.get_mut(&member) else { return };
         let (was_linked, name) = (std::mem::take(&mut known.is_linked), known.info.name.clone());
-        let is_refused = matches!(lost, LinkLost::Refused(_) | LinkLost::Wire(_));
-        if is_refused && self.may_warn(now, "link") {
+        // Who has just joined is not in that one's table yet.
+        let is_early = matches!(lost, LinkLost::Refused(Refusal::UnknownMember));
+        let is_refused = matches!(lost, LinkLost::Refused(_) | LinkLost::Wire(_)) && !is_early;
+        if is_early && self.may_warn(now, "early") {
+            tracing::info!(member = member.0, %name, why = %lost, "a member does not link with this one yet");
+        } else if is_refused && self.may_warn(now, "link") {
             tracing::warn!(member = member.0, %name, why = %lost, "a member does not link with this one");
         } else if was_linked {
             tracing::info!(member = member.0, %name, why = %lost, "the link with a member is down");
