@@ -12,7 +12,7 @@ use crate::limits::END_PATIENCE;
 /// Asks for the end, and waits until the process is gone: whoever starts another one then finds its ports and its store
 /// free.
 pub(super) fn end(
-    client: &mut ControlClient,
+    mut client: ControlClient,
     request: &ControlRequest,
     output: &Output,
 ) -> Result<(), Failure> {
@@ -22,6 +22,8 @@ pub(super) fn end(
         ControlResponse::Done => {}
         other => return Err(unexpected(&other)),
     }
+    // The server waits for it else.
+    drop(client);
     let has_ended = process.is_some_and(|process| ends(&process));
     output.print(&serde_json::json!({ "done": true, "has_ended": has_ended }), |_| {
         vec![if has_ended { "the server has ended" } else { "the server ends" }.to_owned()]

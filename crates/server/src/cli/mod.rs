@@ -80,7 +80,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
         Command::Status => accounts::status(&mut connect(&source, output)?, output),
         Command::Reload => accounts::reload(&mut connect(&source, output)?, output),
         Command::Stop { now } => {
-            ending::end(&mut connect(&source, output)?, &ControlRequest::Shutdown { drain: !now }, output)
+            ending::end(connect(&source, output)?, &ControlRequest::Shutdown { drain: !now }, output)
         }
         Command::Completions { shell } => {
             // It panics where it cannot write.
@@ -165,9 +165,7 @@ fn run_cluster(command: ClusterCommand, source: &ConfigSource, output: &Output) 
         ClusterCommand::Members => members::members(&mut connect(source, output)?, output),
         ClusterCommand::Locate { jid } => members::locate(&mut connect(source, output)?, jid, output),
         ClusterCommand::Slots => members::slots(&mut connect(source, output)?, output),
-        ClusterCommand::Drain => {
-            ending::end(&mut connect(source, output)?, &ControlRequest::ClusterDrain, output)
-        }
+        ClusterCommand::Drain => ending::end(connect(source, output)?, &ControlRequest::ClusterDrain, output),
     }
 }
 
