@@ -293,8 +293,10 @@ fn connections_of_one_address(server: &Server) {
     // Who comes and goes is refused after so many, for as long as that goes on.
     let flood = address("S041 flood");
     let mut client = Client::online(server, flood, "s041@example.org/flood");
-    let served = (0..400).filter(|_| comes(flood)).count();
-    assert!((250..=300).contains(&served), "{served}");
+    // One is counted when the server lets it go, so of the ten that may be there at a time some more come in; or are refused
+    // for that, and come again.
+    let served = (0..600).filter(|_| comes(flood)).count();
+    assert!((250..=310).contains(&served), "{served}");
     client.settle();
     assert!(comes(other));
 }
