@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,7 +18,9 @@ use stentor_runtime::Derive;
 use stentor_xml::{ElementBuilder, Limits};
 use stentor_xmpp::ns;
 
-use crate::config::{Config, ContactConfig, HostConfig, LimitsConfig, Mechanism, Registration, TlsVersion};
+use crate::config::{
+    Config, ContactConfig, HostConfig, LimitsConfig, Mechanism, Registration, TlsVersion, bytes_and_mode,
+};
 use crate::descriptors;
 
 /// Something that the configuration names cannot be used.
@@ -233,15 +235,15 @@ pub(crate) fn offered_secret(data: &Path) -> Result<[u8; 32], Unusable> {
 const SECRET: &str = "secret";
 
 fn kept_secret(path: &Path) -> Result<Option<[u8; 32]>, Unusable> {
-    let mode = match fs::metadata(path) {
-        Ok(metadata) => metadata.mode() & 0o7777,
+    let (bytes, mode) = match bytes_and_mode(path) {
+        Ok(read) => read,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unusable(path, error)),
     };
     if mode & 0o007 != 0 {
-        return Err(unusable(path, format!("it is open to everybody (mode {mode:04o}); chmod 600 it")));
+        let what = format!("it is open to everybody (mode {:04o}); chmod 600 it", mode & 0o7777);
+        return Err(unusable(path, what));
     }
-    let bytes = fs::read(path).map_err(|error| unusable(path, error))?;
     bytes.try_into().map(Some).map_err(|_| unusable(path, "it does not have 32 bytes"))
 }
 

@@ -167,7 +167,7 @@ impl<'a> Check<'a> {
         forbidden_mode: u32,
         allowed: &str,
     ) -> Option<Vec<u8>> {
-        let (bytes, mode) = match read_file(path) {
+        let (bytes, mode) = match bytes_and_mode(path) {
             Ok(read) => read,
             Err(error) => {
                 let what = format!("{} cannot be read: {error}", path.display());
@@ -247,7 +247,7 @@ fn seconds(time: SystemTime) -> i64 {
 }
 
 /// The bytes of a file, and its mode.
-pub(super) fn read_file(path: &Path) -> io::Result<(Vec<u8>, u32)> {
+pub(crate) fn bytes_and_mode(path: &Path) -> io::Result<(Vec<u8>, u32)> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {

@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use auth::{AuthConfig, Mechanism};
+pub(crate) use certificate::bytes_and_mode;
 pub use cluster::{
     ClusterConfig, GossipKeyBytes, GossipKeysError, MEMBER_DOMAIN, is_label, is_of_authority,
     read_gossip_keys, settings_digest,

@@ -18,7 +18,7 @@ use stentor_cluster::limits::GOSSIP_KEYS_MAX;
 use zeroize::Zeroizing;
 
 use super::{ClusterConfig, MEMBER_DOMAIN};
-use crate::config::certificate::{Check, read_file};
+use crate::config::certificate::{Check, bytes_and_mode};
 use crate::config::mistake::{Mistake, Severity};
 use crate::config::tree::{Node, Table};
 use crate::config::{Config, StoreEngine};
@@ -45,7 +45,7 @@ pub enum GossipKeysError {
 /// # Errors
 /// The file has no such keys, or too many.
 pub fn read_gossip_keys(path: &Path) -> Result<Vec<GossipKeyBytes>, GossipKeysError> {
-    let bytes = Zeroizing::new(read_file(path)?.0);
+    let bytes = Zeroizing::new(bytes_and_mode(path)?.0);
     gossip_keys(&bytes)
 }
 
