@@ -202,8 +202,8 @@ impl User {
         }
         let managed = attach.snapshot.management.as_ref();
         let over = managed.and_then(|managed| self.streams.get(&managed.stream));
-        if over.is_some_and(|over| over.resumed_by > attach.attachment) {
-            // Its client has resumed the stream elsewhere since.
+        if over.is_some_and(|over| over.superseded_by > attach.attachment) {
+            // Its client has resumed the stream elsewhere since, or bound the resource.
             return refuse(StreamCondition::Conflict);
         }
         if let Some(index) = self.resources.iter().position(|resource| resource.session == Some(session)) {
@@ -248,7 +248,7 @@ impl User {
                 Management::new(managed.stream, managed.is_resumable, managed.max, managed.unmanaged);
             if let Some(over) = self.streams.remove(&managed.stream) {
                 (management.durable, management.recorded) = (over.handled, over.recorded);
-                management.resumed_by = over.resumed_by;
+                management.superseded_by = over.superseded_by;
             }
             management.queue = self.queue(attach.acknowledged, attach.unacknowledged);
             // What the log or the record says was handled must not be handled again: `h` never goes back.
@@ -344,8 +344,8 @@ impl User {
             self.leave_record(resource.name());
         }
         let Some(management) = resource.management else { return };
-        let Management { durable, recorded, resumed_by, .. } = *management;
-        let over = super::load::Over { handled: durable, at: 0, recorded, resumed_by };
+        let Management { durable, recorded, superseded_by, .. } = *management;
+        let over = super::load::Over { handled: durable, at: 0, recorded, superseded_by };
         self.streams.insert(management.stream, over);
         for pending in management.queue {
             if let Source::Log(id) = pending.source {

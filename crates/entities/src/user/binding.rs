@@ -98,6 +98,8 @@ impl User {
             return refuse(Condition::BadRequest, effects);
         };
         if let Some(index) = self.resources.iter().position(|r| r.jid == jid) {
+            let by = self.next_attachment();
+            self.note_superseded(now, index, by, effects);
             self.end_resource(now, index, Some(StreamCondition::Conflict.into()), effects);
         }
         if self.resources.len() >= self.hosts.limits.resources_max {
@@ -155,7 +157,7 @@ impl User {
             again: management.queue.iter().map(Pending::copy).filter(|_| resends).collect(),
             taken,
         };
-        self.note_resumed(now, index, effects);
+        self.note_superseded(now, index, attachment, effects);
         effects.session(session, ToSession::Resumed(resumed));
         self.read_on(index, effects);
     }
@@ -167,7 +169,7 @@ impl User {
         let over = *self.streams.get(&stream)?;
         if self.hosts.is_clustered {
             let by = self.next_attachment();
-            let over = Over { at: now.unix, recorded: over.handled, resumed_by: by, ..over };
+            let over = Over { at: now.unix, recorded: over.handled, superseded_by: by, ..over };
             if self.host.as_ref().is_some_and(|host| host.keep) {
                 put_stream(now, stream, over.handled, by, effects);
             }
@@ -220,21 +222,21 @@ impl User {
         }
     }
 
-    /// A stream is resumed. In a cluster that is on record before the client hears of it: should this member be lost, and
-    /// the session's with it, then an earlier session of the stream, which was not reached with its end, must not be taken
-    /// for it. What it holds is not what the client counts.
-    fn note_resumed(&mut self, now: Now, index: usize, effects: &mut Effects) {
+    /// A stream is resumed, or its resource bound by another session. In a cluster that is on record before a client hears
+    /// of it: should this member be lost, and the new session with it, then an earlier session of the stream, which was not
+    /// reached with its end, must not be taken for it. What it holds is not what the client counts.
+    fn note_superseded(&mut self, now: Now, index: usize, by: u64, effects: &mut Effects) {
         self.note_handled(now, index, effects);
         let keeps = self.host.as_ref().is_some_and(|host| host.keep);
         let Some(resource) = self.resources.get_mut(index).filter(|_| keeps && self.hosts.is_clustered)
         else {
             return;
         };
-        let (attachment, counted) = (resource.attachment, resource.counter());
+        let counted = resource.counter();
         if let (Some((stream, count)), Some(management)) = (counted, &mut resource.management) {
-            management.resumed_by = attachment;
+            management.superseded_by = by;
             management.recorded = management.recorded.max(count);
-            put_stream(now, stream, management.recorded, attachment, effects);
+            put_stream(now, stream, management.recorded, by, effects);
         }
     }
 
@@ -349,10 +351,10 @@ impl User {
         }
         let over = resource.counter();
         if let Some(management) = resource.management {
-            let (recorded, resumed_by) = (management.recorded, management.resumed_by);
+            let (recorded, superseded_by) = (management.recorded, management.superseded_by);
             match over {
                 Some((stream, count)) if management.is_named => {
-                    let over = Over { handled: count, at: now.unix, recorded, resumed_by };
+                    let over = Over { handled: count, at: now.unix, recorded, superseded_by };
                     self.stream_over(stream, over, effects);
                 }
                 // Nobody can ask for it.

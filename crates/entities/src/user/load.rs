@@ -39,8 +39,9 @@ pub(crate) struct Over {
     pub at: u64,
     /// How many the record says, which outlives entries of the log.
     pub recorded: u64,
-    /// The attachment that resumed it last, in a cluster: sessions of before that attach have what their client has left.
-    pub resumed_by: u64,
+    /// The attachment that resumed it last or has its resource instead, in a cluster: sessions of before that attach have what
+    /// their client has left.
+    pub superseded_by: u64,
 }
 
 /// What a user asks of the store before its first event.
@@ -65,10 +66,10 @@ pub(crate) fn queries(hosts: &Hosts) -> Vec<Query> {
     queries
 }
 
-/// Puts on record how many stanzas of a stream were handled, that this was noted now, and which attachment resumed it, if
-/// one did.
-pub(crate) fn put_stream(now: Now, stream: StreamId, count: u64, resumed_by: u64, effects: &mut Effects) {
-    let record = match resumed_by {
+/// Puts on record how many stanzas of a stream were handled, that this was noted now, and which attachment took its
+/// place, if one did.
+pub(crate) fn put_stream(now: Now, stream: StreamId, count: u64, superseded_by: u64, effects: &mut Effects) {
+    let record = match superseded_by {
         0 => serde_json::json!({ "v": 1, "handled": count, "at": now.unix }),
         by => serde_json::json!({ "v": 1, "handled": count, "at": now.unix, "by": by }),
     };
@@ -183,8 +184,8 @@ impl User {
             let (at, count) = (field(&record.value, "at"), field(&record.value, "handled"));
             match (StreamId::parse(&record.key), count, at) {
                 (Some(stream), Some(count), Some(at)) if at + STREAMS_KEPT >= now.unix => {
-                    let resumed_by = field(&record.value, "by").unwrap_or(0);
-                    self.streams.insert(stream, Over { handled: count, at, recorded: count, resumed_by });
+                    let superseded_by = field(&record.value, "by").unwrap_or(0);
+                    self.streams.insert(stream, Over { handled: count, at, recorded: count, superseded_by });
                 }
                 _ => effects.delete(STREAMS, record.key.clone()),
             }

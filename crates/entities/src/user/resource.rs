@@ -107,8 +107,8 @@ pub(crate) struct Management {
     pub durable: u64,
     /// How many the record says, which outlives entries of the log.
     pub recorded: u64,
-    /// The attachment that resumed it last, if that is on record.
-    pub resumed_by: u64,
+    /// The attachment that resumed it last or has its resource instead, if that is on record.
+    pub superseded_by: u64,
 }
 
 impl Management {
@@ -125,7 +125,7 @@ impl Management {
             queue,
             durable: 0,
             recorded: 0,
-            resumed_by: 0,
+            superseded_by: 0,
         }
     }
 }

@@ -167,10 +167,10 @@ impl User {
     pub(crate) fn record_handled(&mut self, now: Now, stream: StreamId, count: u64, effects: &mut Effects) {
         let mut managements = self.resources.iter_mut().filter_map(|resource| resource.management.as_mut());
         let (count, by, recorded) = match managements.find(|management| management.stream == stream) {
-            Some(management) => (count, management.resumed_by, &mut management.recorded),
+            Some(management) => (count, management.superseded_by, &mut management.recorded),
             None => {
                 let Some(over) = self.streams.get_mut(&stream) else { return };
-                (count.max(over.handled), over.resumed_by, &mut over.recorded)
+                (count.max(over.handled), over.superseded_by, &mut over.recorded)
             }
         };
         if *recorded >= count {

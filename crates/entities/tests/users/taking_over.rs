@@ -108,6 +108,21 @@ fn a_session_of_before_is_not_taken_for_a_stream_that_was_resumed_since() {
     scene.gets(A, &["not resumed, handled 0"]);
 }
 
+/// The session that bound it is lost as well, and so is the word that the first one ends.
+#[test]
+fn a_stream_whose_resource_was_bound_anew_is_not_resumed_by_the_next_owner() {
+    let mut scene = Scene::clustered(&[A]);
+    scene.enables(A, true);
+    let (session, attach) = scene.would_attach(A);
+    scene.connects(A);
+    scene.moves(ALICE);
+    scene.give(key(ALICE), Event::Session(session, attach));
+    scene.gathered(ALICE);
+    scene.clear();
+    scene.resumes(A, 0);
+    scene.gets(A, &["not resumed, handled 0"]);
+}
+
 #[test]
 fn nothing_more_is_handled_of_a_stream_whose_client_has_heard_how_far_it_was() {
     let mut scene = Scene::clustered(&[A, B]);
