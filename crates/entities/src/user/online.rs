@@ -15,8 +15,9 @@ use stentor_engine::{Effects, Now, Record};
 use stentor_xmpp::{Jid, PresenceType};
 
 /// Milliseconds for which a record stays after contacts were told that its resource is gone: longer than a link between
-/// members may be down before its sessions are given up, and what is on it can be lost.
-const STAYS: u64 = 30_000;
+/// members may be down, or a take-over be held up by a store that is not reached. What is on the link can be lost, and what
+/// the owner that is lost had taken; whoever comes after asks who is gone.
+const STAYS: u64 = 120_000;
 /// Milliseconds after which contacts have heard what they were told: whoever had no room for it would have said so.
 const HEARD_AFTER: u64 = 5_000;
 /// Of those to whom a resource has sent presence directly, so many are on record; others do not hear that it went with

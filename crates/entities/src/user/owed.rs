@@ -22,7 +22,7 @@ const OWED_AFTER: u64 = 2_000;
 const EXCHANGE_WITHIN: u64 = 4_000;
 /// Milliseconds within which a contact may say again that a resource is gone: because it is asked, or because its owner died
 /// and the next cannot know who has heard it. Longer than a record of it stays ([`super::online`]).
-const AGAIN_WITHIN: u64 = 45_000;
+const AGAIN_WITHIN: u64 = 150_000;
 /// Milliseconds within which the loss of the member that gave a slot away makes the slot one that was lost: longer than it
 /// takes until a member that hangs is fenced.
 pub(crate) const GIVEN_LATELY: u64 = 30_000;

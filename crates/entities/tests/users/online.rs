@@ -27,7 +27,7 @@ fn contacts_hear_of_who_did_not_come_back_and_of_nobody_else() {
     scene.gets(B, &[GONE]);
     scene.gets(A2, &[GONE]);
     // Not again, once that is behind.
-    scene.passes(31);
+    scene.passes(121);
     scene.clear();
     scene.moves(ALICE);
     scene.attaches(A2);
@@ -63,7 +63,7 @@ fn who_was_gone_before_is_not_told_of_anew_by_those_who_are_taken_over() {
     for client in [A, A2] {
         scene.closes(client);
     }
-    scene.passes(60);
+    scene.passes(121);
     scene.clear();
     scene.moves(BOB);
     scene.attaches(B);
@@ -96,7 +96,7 @@ fn where_a_slot_is_given_away_nobody_is_said_twice_to_be_gone() {
     scene.attaches(A2);
     scene.gathered(ALICE);
     scene.gets(B, &[GONE]);
-    scene.passes(31);
+    scene.passes(121);
     scene.clear();
     // It is on record no more; one that does not come is.
     scene.is_given(ALICE);
@@ -240,9 +240,9 @@ fn a_resource_that_went_in_the_ordinary_way_is_on_record_no_more() {
     let rows = scene.rows(ALICE);
     scene.closes(A);
     scene.gets(B, &[GONE]);
-    scene.passes(31);
+    scene.passes(121);
     scene.sends(A2, "<presence type='unavailable'/>");
-    scene.passes(31);
+    scene.passes(121);
     // One that says since when he is away has come.
     assert_eq!(scene.rows(ALICE), rows - 2 + 1);
     scene.clear();
@@ -258,7 +258,7 @@ fn a_resource_that_is_available_again_before_its_record_went_keeps_it() {
     scene.sends(A, "<presence type='unavailable'/>");
     scene.passes(3);
     scene.sends(A, "<presence/>");
-    scene.passes(31);
+    scene.passes(121);
     scene.clear();
     scene.moves(ALICE);
     scene.attaches(A2);
