@@ -89,13 +89,9 @@ impl Certificates {
         Ok(Self { current: ArcSwap::from_pointee(configs(hosts, oldest)?) })
     }
 
-    /// New connections get these from now on; those that are open keep theirs.
-    ///
-    /// # Errors
-    /// See [`TlsError`].
-    pub fn replace(&self, hosts: Vec<HostCertificate>, oldest: OldestTls) -> Result<(), TlsError> {
-        self.current.store(Arc::new(configs(hosts, oldest)?));
-        Ok(())
+    /// New connections get these others from now on; those that are open keep theirs.
+    pub fn replace(&self, others: Self) {
+        self.current.store(others.current.into_inner());
     }
 
     /// For STARTTLS on a stream to this host.

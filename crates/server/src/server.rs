@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use stentor_net::Services;
+use stentor_net::{Certificates, Services};
 use stentor_runtime::cluster::ClusterHandle;
 use tokio::sync::watch;
 
@@ -75,12 +75,14 @@ impl Server {
         let changes = Config::diff(&config, &loaded.config);
         let next = config.reloaded(&loaded.config);
         let hosts = start::certificates(&next).map_err(|error| refused(error.to_string()))?;
-        self.logs.set_filter(&next.log.filter).map_err(|error| refused(error.to_string()))?;
-        let replaced = self.services.certificates.replace(hosts, start::oldest_tls(&next));
-        replaced.map_err(|error| refused(error.to_string()))?;
+        let certificates = Certificates::new(hosts, start::oldest_tls(&next));
+        let certificates = certificates.map_err(|error| refused(error.to_string()))?;
         if let (Some(handle), Some(config)) = (&self.cluster, &next.cluster) {
             member::renew(handle, config).map_err(|error| refused(error.to_string()))?;
         }
+        // It was parsed with the configuration, so only a log that is gone refuses it.
+        self.logs.set_filter(&next.log.filter).map_err(|error| refused(error.to_string()))?;
+        self.services.certificates.replace(certificates);
         let secret = self.services.settings.load().secret().clone();
         self.services.settings.store(Arc::new(start::stream_settings(&next, secret)));
         self.services.limits.store(Arc::new(start::session_limits(&next)));
