@@ -17,6 +17,8 @@ const CLIENTS: u32 = 300;
 const GROUP: u32 = 11;
 /// One of so many stays away if it loses its connection.
 const AWAY: u32 = 7;
+/// How a message begins in the store.
+const ENTRY: &[u8] = b"<log:entry ";
 
 fn cluster(names: &[&'static str]) -> Result<Option<Cluster>> {
     match Cluster::new(names) {
@@ -33,7 +35,11 @@ fn cluster(names: &[&'static str]) -> Result<Option<Cluster>> {
 type Fault = (&'static str, fn(&mut Cluster, usize) -> Result);
 
 /// Chapters that need no member but those that are there; they leave them as they found them.
-const FAULTS: &[Fault] = &[("one is killed", one_is_killed), ("one hangs", one_hangs)];
+const FAULTS: &[Fault] = &[
+    ("one is killed", one_is_killed),
+    ("one hangs", one_hangs),
+    ("writes of one come late", writes_of_one_come_late),
+];
 
 /// One story, since each chapter needs the members of the one before it.
 #[test]
@@ -230,6 +236,48 @@ fn one_hangs(cluster: &mut Cluster, place: usize) -> Result {
     assert_ne!(before.1, after.1, "the incarnation is another");
     let (writes, effects) = tried_in_vain(cluster, at(place), told_before)?;
     println!("it tried {writes} write sets and {effects} effects that were not accepted");
+    verdict(load, &expected)
+}
+
+/// What it writes stays on its way until others have its accounts, and reaches the database then. The member can neither
+/// take it back nor know that it is late: only the database can refuse it.
+fn writes_of_one_come_late(cluster: &mut Cluster, place: usize) -> Result {
+    let expected = affected(cluster, place)?;
+    let before = incarnation(cluster, at(place))?;
+    let told_before = cluster.whole_log_of(at(place)).lines().count();
+    let mut load = chat(cluster)?;
+    let messages_kept = |cluster: &Cluster| {
+        let kept = cluster.database_of(at(place)).kept();
+        kept.windows(ENTRY.len()).filter(|bytes| *bytes == ENTRY).count()
+    };
+    cluster.database_of(at(place)).keep();
+    cluster.until("messages are on their way", |cluster| Ok(messages_kept(cluster) > 0))?;
+    settled_without(cluster, place)?;
+    // So it hears by none of the connections that have been that it was taken out.
+    cluster.until("it has given up renewing its lease by the connection that it had", |cluster| {
+        let log = cluster.whole_log_of(at(place));
+        Ok(log.lines().skip(told_before).any(|line| line.contains("did not answer about the cluster")))
+    })?;
+    let outcomes = |cluster: &Cluster| -> Result<[u64; 4]> {
+        let mut counts = [0; 4];
+        for (count, outcome) in counts.iter_mut().zip(["fenced", "committed", "conflicting", "failed"]) {
+            let metric = format!("stentor_store_write_sets_total{{outcome=\"{outcome}\"}}");
+            *count = cluster.metric(at(place), &metric)?;
+        }
+        Ok(counts)
+    };
+    let messages = messages_kept(cluster);
+    let told = outcomes(cluster)?;
+    cluster.database_of(at(place)).let_go();
+    cluster.until("the database has answered", |cluster| Ok(outcomes(cluster)? != told))?;
+    let now = outcomes(cluster)?;
+    assert_eq!(now[1..], told[1..], "write sets committed, conflicting and failed, of those that came late");
+    cluster.database_of(at(place)).restore();
+    load.wait_until("back", expected.len() as u64)?;
+    cluster.settled(&MEMBERS)?;
+    assert_ne!(before.1, incarnation(cluster, at(place))?.1, "the incarnation is another");
+    let (refused, withheld) = tried_in_vain(cluster, at(place), told_before)?;
+    println!("{messages} messages came late; {refused} write sets were refused, {withheld} effects withheld");
     verdict(load, &expected)
 }
 

@@ -1,60 +1,21 @@
 //! Several members of one cluster, with a PostgreSQL of their own.
 
+use super::database::Database;
 use super::{DOMAIN, Listeners, Server, Tls, certificate};
-use crate::process::{self, Process, until};
+use crate::process::{self, Process, free_address, until};
+use crate::proxy::Proxy;
 use serde_json::Value;
 use std::fs::{self, File, Permissions};
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/lib/postgres.sh");
-
 /// Against hanging alone: a member that died is out after some seconds.
 const DEADLINE: Duration = Duration::from_secs(60);
-
-/// A database that ends, and whose files go, once its input is closed: also when this process is killed.
-struct Database {
-    url: String,
-    password: String,
-    child: Child,
-}
-
-impl Database {
-    fn start() -> Result<Self, String> {
-        // Another user than this one may run it, who must be able to go there.
-        let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir();
-        let folder = folder.map_err(|e| e.to_string())?.keep();
-        let mut command = Command::new(SCRIPT);
-        command.arg("start").arg(&folder).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(|e| format!("{SCRIPT}: {e}"))?;
-        let mut line = String::new();
-        let output = child.stdout.take().ok_or("no output")?;
-        BufReader::new(output).read_line(&mut line).map_err(|e| e.to_string())?;
-        let parts = line.trim_end().strip_prefix("postgresql://").and_then(|rest| {
-            let (user, place) = rest.split_once('@')?;
-            let (name, password) = user.split_once(':')?;
-            Some((format!("postgresql://{name}@{place}"), password.to_owned()))
-        });
-        let Some((url, password)) = parts else {
-            let _ = child.wait();
-            let _ = fs::remove_dir_all(&folder);
-            return Err("PostgreSQL cannot be had here; the reason stands above".to_owned());
-        };
-        Ok(Self { url, password, child })
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
-}
 
 /// Why there is no cluster.
 #[derive(Debug)]
@@ -84,6 +45,9 @@ pub struct Cluster {
 struct Member {
     name: &'static str,
     listeners: Listeners,
+    http: SocketAddr,
+    /// Its way to the database.
+    database: Proxy,
     folder: PathBuf,
     log: PathBuf,
     process: Option<Process>,
@@ -111,7 +75,10 @@ impl Cluster {
             let folder = path.join(name);
             fs::create_dir(&folder).map_err(|e| e.to_string())?;
             let listeners = Listeners::free().map_err(|e| e.to_string())?;
-            Ok(Member { name, listeners, log: folder.join("log"), folder, process: None })
+            let http = free_address().map_err(|e| e.to_string())?;
+            let proxy = Proxy::start(database.address).map_err(|e| e.to_string())?;
+            let log = folder.join("log");
+            Ok(Member { name, listeners, http, database: proxy, log, folder, process: None })
         };
         let members = names.iter().map(|name| member(name)).collect::<Result<_, _>>()?;
         Ok(Self { program, files, members, database, folder })
@@ -157,8 +124,11 @@ impl Cluster {
     }
 
     fn configuration(&self, name: &str, of_host: &str) -> String {
-        let Listeners { starttls, direct } = self.member(name).listeners;
-        let (chain, key, url) = (&self.files.chain, &self.files.key, &self.database.url);
+        let Member { listeners: Listeners { starttls, direct }, http, database: proxy, .. } =
+            self.member(name);
+        let (chain, key) = (&self.files.chain, &self.files.key);
+        let Database { user, name: database, .. } = &self.database;
+        let place = proxy.address();
         format!(
             r#"
 [[host]]
@@ -172,7 +142,7 @@ c2s_tls = ["{direct}"]
 
 [store]
 engine = "postgres"
-url = "{url}"
+url = "postgresql://{user}@{place}/{database}"
 password_file = "../password"
 tls = "off"
 
@@ -191,6 +161,9 @@ mechanisms = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
 
 [limits]
 unauthenticated_per_address_max = 100
+
+[http]
+listen = ["{http}"]
 "#
         )
     }
@@ -277,6 +250,17 @@ unauthenticated_per_address_max = 100
         .unwrap_or_else(|| Err(format!("not so: {what}")))
     }
 
+    /// A metric of a member, such as `stentor_ready`; with its labels, if it has some.
+    pub fn metric(&self, name: &str, metric: &str) -> Result<u64, String> {
+        let mut text = String::new();
+        let mut http = TcpStream::connect(self.member(name).http).map_err(|e| e.to_string())?;
+        http.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .and_then(|()| http.read_to_string(&mut text))
+            .map_err(|e| e.to_string())?;
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(metric)?.trim().parse().ok());
+        values.next().ok_or_else(|| format!("{name} tells no {metric}: {text}"))
+    }
+
     /// The last lines of a member's log.
     pub fn log_of(&self, name: &str) -> String {
         process::last_lines(&self.whole_log_of(name), 40)
@@ -285,6 +269,11 @@ unauthenticated_per_address_max = 100
     /// All of a member's log.
     pub fn whole_log_of(&self, name: &str) -> String {
         String::from_utf8_lossy(&fs::read(&self.member(name).log).unwrap_or_default()).into_owned()
+    }
+
+    /// A member's way to the database.
+    pub fn database_of(&self, name: &str) -> &Proxy {
+        &self.member(name).database
     }
 
     /// Where clients reach one of its members.

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod cluster;
+mod database;
 mod prosody;
 mod stentor;
 
