@@ -93,6 +93,15 @@ coverage! {
     without_credit: Several "times a link was without credit",
     links_lost: Several "connections between members lost",
     replaced_connections: Several "connections between members replaced by newer ones",
+    datagrams: Several "datagrams of gossip sent",
+    datagrams_lost: Several "datagrams lost, of members that reach each other",
+    gossip_refused: Several "datagrams and views that gossip refused",
+    views: Several "views of who is alive, told over links",
+    deaths: Several "hints that a member may be dead, which it is",
+    wrong_deaths: Several "hints that a member may be dead, which it is not",
+    given_up: Several "members that gossip gave up",
+    returns: Several "members heard of again that were given up or suspected",
+    newer: Several "hints of a newer table",
 }
 
 impl Coverage {

@@ -156,9 +156,7 @@ impl Crowd {
 
     fn happen(&mut self, place: Place, what: ToProcess) -> Result<(), String> {
         let stage = &mut self.stage;
-        if let ToProcess::Bytes(connection, bytes) = &what
-            && !stage.arrives(*connection, place, bytes)
-        {
+        if !stage.arrives(place, &what) {
             return Ok(());
         }
         let Some(process) = self.processes.get_mut(place.at) else { return Ok(()) };

@@ -1,7 +1,7 @@
 //! The deterministic simulator: the same engine and entities, driven from a seed, and its checkers.
 //!
 //! One thread, one seed, a clock that only the queue of things to happen moves. Members of the same shells, entities,
-//! attachments, gates and lanes as in the server, alone or in a cluster, with its stewards, slots, links and wire; a
+//! attachments, gates and lanes as in the server, alone or in a cluster, with its stewards, gossip, slots, links and wire; a
 //! disk that is slow, fails and forgets what was not synced, or a store that all share; clients that come, go, resume
 //! and stay silent; crashes at any point. After every step the promises are
 //! checked: what was acknowledged is kept, once, in order; nobody gets a message and its error both; `h` never goes

@@ -96,8 +96,38 @@ impl Stage {
         self.queue.send(place.at, End::Link(connection, to), End::Process, delay, what);
     }
 
+    /// Sends a datagram from here to whoever takes them there. It may be lost, come late, and come twice.
+    pub(crate) fn send_datagram(&mut self, to: usize, datagram: Vec<u8>) {
+        self.coverage.datagrams += 1;
+        let Some(incarnation) = self.network.alive.get(&to) else { return };
+        let place = Place { at: to, incarnation: *incarnation };
+        if self.random.chance(self.plan.datagrams_lost) {
+            self.coverage.datagrams_lost += 1;
+            return;
+        }
+        if self.random.chance(self.plan.datagrams_doubled) {
+            self.datagram(place, datagram.clone());
+        }
+        self.datagram(place, datagram);
+    }
+
+    fn datagram(&mut self, to: Place, datagram: Vec<u8>) {
+        let delay = self.random.below(self.plan.link_most + 1);
+        let what = ToProcess::Datagram(self.here.at, datagram);
+        self.queue.after(delay, Happening::Process(to, what));
+    }
+
+    /// Whether what was sent to a process arrives there, as far as the network is concerned.
+    pub(crate) fn arrives(&mut self, to: Place, what: &ToProcess) -> bool {
+        match what {
+            ToProcess::Bytes(connection, bytes) => self.is_read(*connection, to, bytes),
+            ToProcess::Datagram(from, _) => !self.network.are_apart(*from, to.at),
+            _ => true,
+        }
+    }
+
     /// Whether what was written arrives; else it waits until the ends reach each other, or is lost.
-    pub(crate) fn arrives(&mut self, connection: u64, to: Place, bytes: &Bytes) -> bool {
+    fn is_read(&mut self, connection: u64, to: Place, bytes: &Bytes) -> bool {
         let Some(found) = self.network.connections.get_mut(&connection) else { return false };
         let [a, b] = found.ends;
         if !self.network.apart.contains(&(a.at.min(b.at), a.at.max(b.at))) && found.held.is_empty() {

@@ -45,6 +45,9 @@ pub(crate) struct Plan {
     pub idle: u64,
     /// Longest way between two members.
     pub link_most: u64,
+    /// Datagrams between members that are lost, and that come twice.
+    pub datagrams_lost: u64,
+    pub datagrams_doubled: u64,
     pub link_limits: LinkLimits,
     /// Faults of members, links and the store; one member's death beside them.
     pub faults: u64,
@@ -96,6 +99,8 @@ impl Plan {
             burst: if is_small > 1 && random.chance(150) { 20 } else { 0 },
             idle: random.between(2_000, 60_000),
             link_most: 0,
+            datagrams_lost: 0,
+            datagrams_doubled: 0,
             link_limits: LinkLimits::default(),
             faults: 0,
         }
@@ -134,6 +139,8 @@ impl Plan {
             burst: 0,
             idle: random.between(2_000, 60_000),
             link_most: *random.pick(&[1, 10, 100]).unwrap_or(&1),
+            datagrams_lost: few(random, 500, 300),
+            datagrams_doubled: few(random, 500, 100),
             link_limits: if random.chance(300) { small } else { LinkLimits::default() },
             faults: random.between(6, 10),
         }
@@ -167,6 +174,8 @@ impl Plan {
             burst: 0,
             idle: 600_000,
             link_most: 2,
+            datagrams_lost: 0,
+            datagrams_doubled: 0,
             link_limits: LinkLimits::default(),
             faults: 0,
         }
@@ -187,5 +196,7 @@ impl Plan {
         self.held_up = 0;
         self.network_most = self.network_most.min(50);
         self.connection_lost = 0;
+        self.datagrams_lost = 0;
+        self.datagrams_doubled = 0;
     }
 }

@@ -1,6 +1,7 @@
 //! A process: what it does about the cluster, its links, and what serves in it once it is a member. It goes by the
-//! server's own steward and links.
+//! server's own steward, gossip and links.
 
+mod gossip;
 mod links;
 
 use crate::crowd::Holds;
@@ -10,10 +11,10 @@ use crate::queue::End;
 use crate::stage::{Clock, Place, Stage, ToMember, ToProcess, ToStore};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use links::Links;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use stentor_cluster::wire::Carried;
-use stentor_cluster::{Action, HandOvers, Hint, Steward};
+use stentor_cluster::{Action, Gossip, HandOvers, Hint, PeerMessage, Steward};
 use stentor_engine::{MemberId, MemberInfo, Planted, Table};
 
 /// See the module.
@@ -29,6 +30,10 @@ pub(crate) struct Process {
     id: Option<MemberId>,
     member: Option<Member>,
     links: Links,
+    /// None before it has joined.
+    gossip: Option<Gossip>,
+    /// Whom it thought dead, or suspected.
+    doubted: BTreeSet<MemberId>,
     /// The version of the table that is in force.
     version: u64,
     /// What each arbiter has reported.
@@ -62,6 +67,8 @@ impl Process {
             id: None,
             member: None,
             links: Links::default(),
+            gossip: None,
+            doubted: BTreeSet::new(),
             version: 0,
             hand_overs: HandOvers::new(usize::from(stage.plan.arbiters)),
             next_tick: None,
@@ -120,15 +127,26 @@ impl Process {
                     steward.tick(now);
                 }
                 self.links.tick(now);
+                if self.gossip_due().is_some_and(|due| due <= now) {
+                    self.gossip(now, stage, |gossip, now, out| gossip.time(now, out));
+                }
             }
             ToProcess::Connected(member, connection) => self.links.connected(now, member, connection, stage),
             ToProcess::Bytes(connection, bytes) => self.links.read(now, connection, &bytes, stage),
             ToProcess::Closed(connection) => self.links.closed(now, connection),
-            ToProcess::Drain | ToProcess::Leave => {
+            ToProcess::Datagram(_, datagram) => {
+                self.gossip(now, stage, |gossip, now, out| gossip.datagram(now, &datagram, out));
+            }
+            ToProcess::Drain => {
                 if let Some(steward) = &mut self.steward {
-                    let is_over = matches!(what, ToProcess::Leave);
-                    if is_over { steward.leave(now) } else { steward.drain(now) }
+                    steward.drain(now);
                 }
+            }
+            ToProcess::Leave => {
+                if let Some(steward) = &mut self.steward {
+                    steward.leave(now);
+                }
+                self.gossip(now, stage, |gossip, now, out| gossip.leave(now, out));
             }
         }
         self.settle(now, out, stage)
@@ -164,7 +182,7 @@ impl Process {
             }
         }
         let deadlines = self.steward.as_ref().and_then(Steward::next_deadline).into_iter();
-        let due = deadlines.chain(self.links.next_deadline()).min();
+        let due = deadlines.chain(self.links.next_deadline()).chain(self.gossip_due()).min();
         if let Some(due) = due
             && self.next_tick.is_none_or(|next| due < next)
         {
@@ -200,13 +218,14 @@ impl Process {
                 Action::Joined(id) => {
                     self.id = Some(id);
                     self.links.me = Some(id);
+                    self.join_gossip(now, id, stage);
                 }
                 Action::Lease { .. } => {
                     stage.may_release = self.may_release(now);
                     self.tell_arbiters(&ToSlots::Released, stage);
                 }
                 Action::Connect(member, info) => self.links.add(now, member, &info, stage),
-                Action::Install(table) => self.install(table, stage),
+                Action::Install(table) => self.install(now, table, stage),
                 Action::Gone(member) => {
                     let lost = self.links.remove(member, stage);
                     self.reroute(now, lost, stage);
@@ -242,16 +261,17 @@ impl Process {
         }
     }
 
-    fn install(&mut self, table: Arc<Table>, stage: &mut Stage) {
+    fn install(&mut self, now: u64, table: Arc<Table>, stage: &mut Stage) {
         let Some(me) = self.id else { return };
         self.version = table.version();
         self.links.install(self.version);
+        self.gossip(now, stage, |gossip, now, _| gossip.table(&table, now));
         if self.member.is_none() {
             self.member = Some(Member::start(me, &table, stage, self.planted));
             // No session is here that could have to attach.
             for arbiter in 0..stage.plan.arbiters {
                 let report = Report::HandedOver(arbiter, table.version());
-                self.report(stage.time().monotonic, report);
+                self.report(now, report);
             }
         } else {
             self.tell_arbiters(&ToSlots::Table(table), stage);
@@ -296,6 +316,9 @@ impl Process {
         let arbiter = match &carried {
             Carried::Event { target, .. } | Carried::Returned { target, .. } => stage.arbiter_of(target),
             Carried::Session { session, .. } => session.arbiter,
+            Carried::Peer(PeerMessage::Membership(bytes)) => {
+                return self.gossip(now, stage, |gossip, now, out| gossip.membership(now, from, bytes, out));
+            }
             Carried::Peer(message) => {
                 if let Some(steward) = &mut self.steward {
                     steward.told(now, from, message);

@@ -9,7 +9,7 @@ use crate::presence::Presence;
 use crate::queue::{End, Queue};
 use crate::random::Random;
 use bytes::Bytes;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use stentor_cluster::wire::Source;
 use stentor_cluster::{EndReason, Question};
@@ -70,6 +70,8 @@ pub(crate) enum ToProcess {
     Bytes(u64, Bytes),
     /// A connection between members is closed.
     Closed(u64),
+    /// A datagram, and the process that sent it.
+    Datagram(usize, Vec<u8>),
     /// It is to give its slots away.
     Drain,
     /// It is to leave.
@@ -145,6 +147,8 @@ pub(crate) struct Stage {
     pub ended: Option<(Key, Attachment, EndReason)>,
     /// Processes that serve.
     pub serving: Vec<Place>,
+    /// What has ever been a member.
+    pub members: BTreeMap<MemberId, Place>,
     /// The process that leaves by plan, if one does.
     pub draining: Option<Place>,
     /// Load and faults are over.
@@ -178,6 +182,7 @@ impl Stage {
             said: Vec::new(),
             ended: None,
             serving: Vec::new(),
+            members: BTreeMap::new(),
             draining: None,
             is_ending: false,
             is_calm: false,

@@ -225,9 +225,7 @@ impl World {
     }
 
     fn happen(&mut self, place: Place, what: ToProcess) {
-        if let ToProcess::Bytes(connection, bytes) = &what
-            && !self.stage.arrives(*connection, place, bytes)
-        {
+        if !self.stage.arrives(place, &what) {
             return;
         }
         let Some(process) = self.processes.get_mut(place.at).and_then(Option::as_mut) else { return };

@@ -4,15 +4,11 @@
 
 use stentor_sim::{Coverage, Options, run};
 
-/// With the next, 200.
-const SEEDS: u64 = 199;
-/// One of them for what comes about in one of some hundred: an owner of before is heard (`crates/cluster/tests` has that
-/// as often as one likes).
-const SELDOM: u64 = 943;
+const SEEDS: u64 = 200;
 
 /// Runs these seeds on two threads; what they came across.
 fn check(
-    seeds: impl Iterator<Item = u64> + Clone + Send + 'static,
+    seeds: std::ops::Range<u64>,
     options: Options,
     judge: impl Fn(u64, &Coverage) + Copy + Send + 'static,
 ) -> Coverage {
@@ -51,7 +47,7 @@ fn clients_of_three_members_come_and_go() {
 #[test]
 fn members_die_stand_still_and_lose_each_other() {
     let options = Options { members: 3, ..Options::default() };
-    let coverage = check((0..SEEDS).chain([SELDOM]), options, |seed, covered| {
+    let coverage = check(0..SEEDS, options, |seed, covered| {
         // Who stood still for longer than a lease has died too, and begins anew.
         let is_enough = covered.said >= 1_000 && covered.faults >= 5 && covered.kills + covered.restarts > 0;
         assert!(is_enough, "seed {seed} shows too little:\n{covered}");

@@ -27,10 +27,10 @@ use foca::{Foca, NoCustomBroadcast, State};
 use std::collections::{BTreeMap, BTreeSet};
 use stentor_engine::{MemberId, Table};
 
-use crate::PeerMessage;
 use crate::limits::{
     GOSSIP_ANNOUNCE_ALONE, GOSSIP_ANNOUNCE_MISSING, GOSSIP_ANNOUNCE_MISSING_MAX, GOSSIP_SWAP,
 };
+use crate::{Hint, PeerMessage};
 use foca_runtime::{Timers, config};
 use identity::{Codec, Identity, read_identity};
 use replay::Replay;
@@ -87,6 +87,17 @@ pub enum GossipEvent {
     },
 }
 
+impl GossipEvent {
+    /// What the steward is to hear of it, if anything. Who is up, or down for good, shows in the leases as well.
+    pub fn hint(self) -> Option<Hint> {
+        match self {
+            Self::Suspected(member) => Some(Hint::Suspected(member)),
+            Self::Newer { version, .. } => Some(Hint::Version(version)),
+            Self::Up(_) | Self::Down(_) => None,
+        }
+    }
+}
+
 /// Why a datagram or a swap was not taken. Nothing was changed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
@@ -125,6 +136,16 @@ pub struct Gossip {
     announce_at: Duration,
     swap_at: Duration,
     refusals: BTreeMap<Refusal, u64>,
+}
+
+/// Whom it knows; keys are not shown.
+impl core::fmt::Debug for Gossip {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Gossip")
+            .field("version", &self.version)
+            .field("view", &self.view)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Gossip {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use stentor_cluster::link::{LinkEvent, LinkLost};
 use stentor_cluster::wire::{Hello, Refusal};
-use stentor_cluster::{GossipEvent, Hint, PeerMessage};
+use stentor_cluster::{GossipEvent, PeerMessage};
 use stentor_engine::{MemberId, MemberInfo};
 
 /// What is known of another member.
@@ -118,12 +118,10 @@ impl Core {
 
     /// Gossip has learnt something.
     pub(super) fn heard(&mut self, event: GossipEvent) {
-        let now = super::clock::now_ms();
         match event {
             GossipEvent::Suspected(member) => {
                 tracing::debug!(member = member.0, "gossip suspects a member");
                 self.alive.insert(member, false);
-                self.steward.hint(now, Hint::Suspected(member));
             }
             GossipEvent::Up(member) => {
                 self.alive.insert(member, true);
@@ -131,7 +129,10 @@ impl Core {
             GossipEvent::Down(member) => {
                 self.alive.remove(&member);
             }
-            GossipEvent::Newer { version, .. } => self.steward.hint(now, Hint::Version(version)),
+            GossipEvent::Newer { .. } => {}
+        }
+        if let Some(hint) = event.hint() {
+            self.steward.hint(super::clock::now_ms(), hint);
         }
     }
 }

@@ -69,6 +69,11 @@ impl Links {
         self.ends.contains_key(&member)
     }
 
+    /// Whether what is told there is on its way at once.
+    pub(super) fn is_up(&self, member: MemberId) -> bool {
+        self.ends.get(&member).is_some_and(|end| end.link.is_up())
+    }
+
     pub(super) fn install(&mut self, version: u64) {
         self.version = version;
         for end in self.ends.values_mut() {
