@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
+use crate::healthy::Healthy;
 use crate::server::{Server, address};
 
 const SM: &str = "xmlns='urn:xmpp:sm:3'";
@@ -18,6 +19,7 @@ fn a_rate_holds_and_does_not_kill() {
         ("STENTOR__LIMITS__BYTES_PER_SECOND", "50000"),
         ("STENTOR__LIMITS__BURST_BYTES", "20000"),
     ]);
+    let _healthy = Healthy::start(&server);
     server.account("rate@example.org");
     let from = address("rate");
     let mut client = Client::online(&server, from, "rate@example.org/a");
@@ -56,6 +58,7 @@ fn s042_a_client_that_does_not_read() {
         ("STENTOR__STREAM_MANAGEMENT__UNACKNOWLEDGED_MAX", "100000"),
         ("STENTOR__STREAM_MANAGEMENT__UNACKNOWLEDGED_BYTES_MAX", "67108864"),
     ]);
+    let _healthy = Healthy::start(&server);
     server.account("deaf@example.org");
     server.account("talker@example.org");
     let from = address("S042");
@@ -104,6 +107,7 @@ fn s042_a_client_that_does_not_read() {
 #[test]
 fn beyond_the_window() {
     let server = Server::start(&[]);
+    let _healthy = Healthy::start(&server);
     server.account("window@example.org");
     server.account("away@example.org");
     let from = address("window");
@@ -134,6 +138,7 @@ fn s113_quotas_of_what_is_kept() {
         ("STENTOR__LIMITS__OFFLINE_BYTES_MAX", "50000", 4_800),
     ] {
         let server = Server::start(&[(setting, value)]);
+        let _healthy = Healthy::start(&server);
         server.account("flooder@example.org");
         server.account("away@example.org");
         let from = address("S113");
@@ -167,6 +172,7 @@ fn s113_quotas_of_what_is_kept() {
 #[test]
 fn s113_a_backlog_larger_than_what_a_session_holds() {
     let server = Server::start(&[]);
+    let _healthy = Healthy::start(&server);
     server.account("writer@example.org");
     server.account("reader@example.org");
     let from = address("S113 backlog");

@@ -202,6 +202,12 @@ impl Client {
         before
     }
 
+    /// By a headline, of which nothing is kept.
+    pub(crate) fn talk_to_itself(&mut self, full: &str) {
+        self.send(&format!("<message to='{full}' type='headline'><body>well</body></message>"));
+        self.until("<body>well</body>");
+    }
+
     /// Opens a stream.
     pub(crate) fn open(&mut self) {
         let header = header(&self.domain);

@@ -1,6 +1,7 @@
 //! S091: names that look like others.
 
 use crate::client::Client;
+use crate::healthy::Healthy;
 use crate::server::{PASSWORD, Server, address};
 
 fn register(server: &Server, username: &str) -> String {
@@ -17,6 +18,7 @@ fn register(server: &Server, username: &str) -> String {
 #[test]
 fn s091_a_name_that_looks_like_another_is_refused() {
     let server = Server::start(&[("STENTOR__HOST__1__REFUSE_LOOKALIKES", "true")]);
+    let _healthy = Healthy::start(&server);
     // Made by the administrator, who may do so, and on the other host.
     server.account("paypal@example.net");
     server.account("juliet@example.org");

@@ -1,48 +1,18 @@
 //! S172: what is told over HTTP to those who run the server, and to nobody else.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 
 use rustix::process::Signal;
 
 use crate::client::Client;
-use crate::server::{DEADLINE, Server, address, wait_for};
-
-/// Where HTTP listens, by the log.
-fn http(server: &Server) -> Option<SocketAddr> {
-    let events = server.log();
-    let events = events.iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let mut listening = events.filter(|event| event["setting"] == "http.listen");
-    listening.find_map(|event| event["address"].as_str()?.parse().ok())
-}
-
-/// A server, and where it tells.
-fn started() -> (Server, SocketAddr) {
-    let server = Server::start(&[("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']")]);
-    let http = http(&server).unwrap();
-    (server, http)
-}
-
-/// The status and the body.
-fn get(address: SocketAddr, path: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream
-        .write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes())
-        .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.lines().next().unwrap().split(' ').nth(1).unwrap();
-    (status.to_owned(), body.to_owned())
-}
+use crate::healthy::Healthy;
+use crate::server::{Server, address, wait_for};
+use crate::told::{figures, get};
 
 /// How many are loaded.
-fn entities(http: SocketAddr) -> u32 {
-    let (_, metrics) = get(http, "/metrics");
-    let entities = metrics.lines().find_map(|line| line.strip_prefix("stentor_entities "));
-    entities.unwrap().parse().unwrap()
+fn entities(server: &Server) -> f64 {
+    figures(server.http.unwrap())["stentor_entities"]
 }
 
 /// The metrics in an exposition.
@@ -60,14 +30,14 @@ fn documented(but: &str) -> BTreeSet<String> {
 
 #[test]
 fn stanzas_are_counted_by_kind() {
-    let (server, http) = started();
+    let server = Server::start(&[]);
     server.account("counted@example.org");
     let mut client = Client::online(&server, address("counted"), "counted@example.org/a");
     client.send("<message to='counted@example.org/a' id='1'><body>to myself</body></message>");
     client.until("</message>");
     client.send("<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
     client.until("id='p'");
-    let (_, metrics) = get(http, "/metrics");
+    let (_, metrics) = get(server.http.unwrap(), "/metrics");
     let count = |way: &str, kind: &str| -> u32 {
         let name = format!("stentor_stanzas_{way}_total{{kind=\"{kind}\"}} ");
         metrics.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
@@ -79,14 +49,15 @@ fn stanzas_are_counted_by_kind() {
 
 #[test]
 fn nothing_is_told_unless_an_address_is_named() {
-    let server = Server::start(&[]);
-    assert_eq!(http(&server), None);
+    let server = Server::start(&[("STENTOR__HTTP__LISTEN", "[]")]);
+    assert_eq!(server.http, None);
 }
 
 /// Readiness ends with the first word of the end, when there are still clients to be seen off.
 #[test]
 fn operators_are_told_and_users_are_not_named() {
-    let (mut server, http) = started();
+    let mut server = Server::start(&[]);
+    let http = server.http.unwrap();
     let ok = |body: &str| ("200".to_owned(), body.to_owned());
     assert_eq!(get(http, "/health"), ok("ok\n"));
     assert_eq!(get(http, "/ready"), ok("ready\n"));
@@ -124,7 +95,8 @@ fn operators_are_told_and_users_are_not_named() {
 /// S020: what is sent to names that nobody has is answered, and does not leave them in memory.
 #[test]
 fn those_who_do_not_exist_are_forgotten() {
-    let (server, http) = started();
+    let server = Server::start(&[]);
+    let _healthy = Healthy::start(&server);
     server.account("asks@example.org");
     let mut client = Client::online(&server, address("asks"), "asks@example.org/a");
     for n in 0..1_500 {
@@ -137,14 +109,14 @@ fn those_who_do_not_exist_are_forgotten() {
             assert!(answer.contains("<service-unavailable"), "{answer}");
         }
     }
-    // The user who asked, and perhaps the host.
-    wait_for("they are gone", || entities(http) <= 2);
+    // The user who asked, the healthy one, and perhaps the host.
+    wait_for("they are gone", || entities(&server) <= 3.0);
 }
 
 /// Nobody is loaded to say that he is not there.
 #[test]
 fn lists_load_nobody() {
-    let server = Server::start(&[("STENTOR__HTTP__LISTEN", "['127.0.0.1:0']")]);
+    let server = Server::start(&[]);
     let jids = ["juliet@example.org", "romeo@example.org"];
     jids.iter().for_each(|jid| server.account(jid));
     let server = server.kill_and_restart();
@@ -152,5 +124,5 @@ fn lists_load_nobody() {
         let listed = server.command(&[list, "list"]);
         assert_eq!(String::from_utf8_lossy(&listed.stdout).contains("romeo"), list == "user");
     }
-    assert_eq!(entities(http(&server).unwrap()), 0);
+    assert_eq!(entities(&server), 0.0);
 }

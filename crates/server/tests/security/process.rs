@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::client::{Client, TlsSetup, connect, header};
+use crate::healthy::Healthy;
 use crate::scram::Binding;
 use crate::server::{DEADLINE, Server, address, wait_for};
 
@@ -27,6 +28,7 @@ fn s040_each_stage_has_its_time() {
         ("STENTOR__LIMITS__HANDSHAKE_SECONDS_MAX", "1"),
         ("STENTOR__LIMITS__LOGIN_SECONDS_MAX", "5"),
     ]);
+    let _healthy = Healthy::start(&server);
     server.account("s040@example.org");
     let from = address("S040");
     let begun = Instant::now();
@@ -84,6 +86,7 @@ fn silent_clients_are_asked_and_given_up() {
         ("STENTOR__LIMITS__IDLE_SECONDS", "5"),
         ("STENTOR__LIMITS__ANSWER_SECONDS_MAX", "1"),
     ]);
+    let _healthy = Healthy::start(&server);
     server.account("silent@example.org");
     let from = address("silent");
     let mut managed = Client::online(&server, from, "silent@example.org/managed");

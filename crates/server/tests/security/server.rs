@@ -1,6 +1,6 @@
 //! The server as a process: its folder, its log, its memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -18,6 +18,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tempfile::TempDir;
 
+use crate::baseline::Baseline;
 use crate::certificates::Authority;
 
 /// What every account here has.
@@ -28,17 +29,32 @@ const STENTOR: &str = env!("CARGO_BIN_EXE_stentor");
 /// Only against hanging.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A running server. It ends with the test.
+/// A running server. It ends with the row that has it, and has then to be as it was at first.
 pub(crate) struct Server {
-    process: Child,
+    process: Process,
+    baseline: Option<Baseline>,
     folder: Arc<TempDir>,
     authority: Arc<Authority>,
     settings: BTreeMap<&'static str, String>,
     log: Arc<Mutex<Vec<String>>>,
+    /// Those that were made or seen, also if they are removed by now.
+    accounts: Mutex<BTreeSet<String>>,
     /// Where STARTTLS comes first.
     pub(crate) clear: SocketAddr,
     /// Where TLS comes first.
     pub(crate) direct: SocketAddr,
+    /// Where operators are told.
+    pub(crate) http: Option<SocketAddr>,
+}
+
+/// It does not outlive its test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Server {
@@ -63,14 +79,14 @@ impl Server {
         settings: BTreeMap<&'static str, String>,
     ) -> Self {
         // Where a file may not grow, that is an error, and no signal.
-        let mut process = in_folder(Command::new("sh"), folder.path())
+        let process = in_folder(Command::new("sh"), folder.path())
             .args(["-c", "trap '' XFSZ; exec \"$0\" serve", STENTOR])
             .envs(&settings)
             .stderr(Stdio::piped())
-            .spawn()
-            .expect("it runs");
+            .spawn();
+        let mut process = Process(process.expect("it runs"));
         let log = Arc::new(Mutex::new(Vec::new()));
-        let events = follow(process.stderr.take().expect("it is piped"), Arc::clone(&log));
+        let events = follow(process.0.stderr.take().expect("it is piped"), Arc::clone(&log));
         let mut addresses = BTreeMap::new();
         loop {
             let event = events.recv_timeout(DEADLINE).unwrap_or_else(|_| {
@@ -88,20 +104,28 @@ impl Server {
             }
         }
         let (clear, direct) = (addresses["listen.c2s"], addresses["listen.c2s_tls"]);
-        Self { process, folder, authority, settings, log, clear, direct }
+        let http = addresses.get("http.listen").copied();
+        let accounts = Mutex::default();
+        let mut server =
+            Self { process, baseline: None, folder, authority, settings, log, accounts, clear, direct, http };
+        server.baseline = Some(Baseline::of(&server));
+        server
+    }
+
+    fn kill(&mut self) {
+        self.process.0.kill().expect("it runs");
+        self.ended();
     }
 
     /// `kill -9`, then another process on the same data.
     pub(crate) fn kill_and_restart(mut self) -> Self {
-        self.process.kill().expect("it runs");
-        self.process.wait().expect("it ends");
+        self.kill();
         Self::run(Arc::clone(&self.folder), Arc::clone(&self.authority), self.settings.clone())
     }
 
     /// `kill -9`, then another process on what an export has, and on nothing else.
     pub(crate) fn kill_and_restore(mut self, export: &Path) -> Self {
-        self.process.kill().expect("it runs");
-        self.process.wait().expect("it ends");
+        self.kill();
         fs::remove_dir_all(self.folder.path().join("data")).expect("it is ours");
         let restored = self.command(&["restore", export.to_str().expect("UTF-8")]);
         assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
@@ -110,8 +134,7 @@ impl Server {
 
     /// `kill -9`, then another process with other settings, on the store that they name and that is restored.
     pub(crate) fn kill_and_move(mut self, settings: Vec<(&'static str, String)>, export: &Path) -> Self {
-        self.process.kill().expect("it runs");
-        self.process.wait().expect("it ends");
+        self.kill();
         self.settings.extend(settings);
         let export = export.to_str().expect("UTF-8");
         let restored = self.command(&["restore", export]);
@@ -125,22 +148,28 @@ impl Server {
     /// From now on no file takes anything more.
     pub(crate) fn fill_disk(&self) {
         let nothing = Rlimit { current: Some(0), maximum: None };
-        prlimit(Some(Pid::from_child(&self.process)), Resource::Fsize, nothing).expect("it runs");
+        prlimit(Some(Pid::from_child(&self.process.0)), Resource::Fsize, nothing).expect("it runs");
     }
 
     /// Another process on the same data, once this one has ended.
     pub(crate) fn restart(mut self) -> Self {
-        assert!(self.process.wait().expect("it ends").success());
+        assert_eq!(self.ended(), Some(0));
         Self::run(Arc::clone(&self.folder), Arc::clone(&self.authority), self.settings.clone())
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).expect("it runs");
+        kill_process(Pid::from_child(&self.process.0), signal).expect("it runs");
     }
 
-    /// Waits for the process to end by itself.
+    /// Waits for the process to end, by itself or since it was told to.
     pub(crate) fn ended(&mut self) -> Option<i32> {
-        self.process.wait().expect("it ends").code()
+        self.baseline = None;
+        self.process.0.wait().expect("it ends").code()
+    }
+
+    /// What it had at first, unless it was to end.
+    pub(crate) fn baseline(&self) -> Baseline {
+        self.baseline.expect("it runs")
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -162,6 +191,7 @@ impl Server {
         let output = self.command(&["user", "add", jid, "--password", PASSWORD]);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success() || text.contains("already"), "{jid}: {text}");
+        self.accounts.lock().expect("no panic").insert(format!("{jid:?}"));
     }
 
     /// The log so far.
@@ -171,13 +201,25 @@ impl Server {
 
     /// Sessions that the server knows of.
     pub(crate) fn sessions(&self) -> u64 {
-        let status = self.command(&["status", "--json"]);
-        let status: serde_json::Value = serde_json::from_slice(&status.stdout).expect("JSON");
-        status["sessions"].as_u64().expect("a count")
+        self.told(&["status"])["sessions"].as_u64().expect("a count")
+    }
+
+    /// How many accounts there are, or have been as this was asked before.
+    pub(crate) fn accounts(&self) -> usize {
+        let users = self.told(&["user", "list"]);
+        let jids = users.as_array().expect("a list").iter().map(|user| user["jid"].to_string());
+        let mut accounts = self.accounts.lock().expect("no panic");
+        accounts.extend(jids);
+        accounts.len()
+    }
+
+    fn told(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = self.command(&[arguments, &["--json"]].concat());
+        serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
     pub(crate) fn is_alive(&mut self) -> bool {
-        matches!(self.process.try_wait(), Ok(None))
+        matches!(self.process.0.try_wait(), Ok(None))
     }
 
     /// Resident memory in bytes.
@@ -188,27 +230,41 @@ impl Server {
     /// The most resident memory in bytes while `run` ran.
     pub(crate) fn peak(&self, run: impl FnOnce()) -> u64 {
         // proc(5): 5 has the peak begin anew.
-        fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").expect("it is ours");
+        fs::write(format!("/proc/{}/clear_refs", self.process.0.id()), "5").expect("it is ours");
         run();
         self.memory("VmHWM:")
     }
 
     fn memory(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("it is there");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1_024
     }
 
     /// Open file descriptors.
     pub(crate) fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("it runs").count()
+        fs::read_dir(format!("/proc/{}/fd", self.process.0.id())).expect("it runs").count()
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.process.0.id())).expect("it runs").count()
     }
 }
 
 impl Drop for Server {
+    /// No row can leave it out: what is so for all of them is seen to as the server is let go of, after its clients.
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if std::thread::panicking() {
+            return;
+        }
+        if let Some(baseline) = self.baseline {
+            assert!(self.is_alive(), "the server did not outlive its row: {:#?}", self.log());
+            baseline.has_returned(self);
+        }
+        let log = self.log();
+        assert!(!log.iter().any(|line| line.contains("panicked")), "{log:#?}");
+        // S046: no secret in the log.
+        assert!(!log.iter().any(|line| line.contains(PASSWORD)), "{log:#?}");
     }
 }
 
@@ -275,6 +331,9 @@ registration = "open"
 [listen]
 c2s = ["127.0.0.1:0"]
 c2s_tls = ["127.0.0.1:0"]
+
+[http]
+listen = ["127.0.0.1:0"]
 
 [auth]
 mechanisms = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "EXTERNAL"]
