@@ -69,7 +69,7 @@ pub(crate) struct Session {
     is_closing: bool,
     /// The client sends no more bytes.
     is_at_end: bool,
-    /// Our stream is over, and the state machine has not been asked what that leads to.
+    /// Our stream is over, or may be, and the state machine has not been asked what that leads to.
     is_settling: bool,
     /// Bytes read since the stream ended.
     lingered: usize,

@@ -79,19 +79,26 @@ impl Session {
                 Poll::Ready(true) => {}
             }
         }
+        let was_ready = self.is_ready();
         self.write(context);
         if self.is_moving && self.output.is_empty() {
             return self.move_to_user();
         }
-        // Reads are left over, or writing made room for more: nothing else would have us polled for that.
-        if !is_read_empty && self.is_reading() {
+        // Reads are left over, or writing made room for more: nothing else would have us polled for that. What was read
+        // and not taken goes on only then, for it may as well wait for an answer.
+        let goes_on = if self.input.is_empty() { !is_read_empty } else { !was_ready };
+        if goes_on && self.is_open_and_ready() {
             context.waker().wake_by_ref();
         }
     }
 
     fn is_reading(&self) -> bool {
+        self.input.is_empty() && self.is_open_and_ready()
+    }
+
+    fn is_open_and_ready(&self) -> bool {
         let is_open = self.phase == Phase::Open && !self.is_at_end;
-        is_open && !self.is_settling && self.input.is_empty() && self.is_ready()
+        is_open && !self.is_settling && self.is_ready()
     }
 
     /// False: the handshake failed.

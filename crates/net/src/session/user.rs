@@ -66,7 +66,10 @@ impl Session {
                 self.attachment = Some(Attachment::bound(attachment, jid));
                 self.after(self.limits.idle, token::IDLE);
             }
-            ToSession::BindRefused(error) => stream.bind_refused(&error, output),
+            ToSession::BindRefused(error) => {
+                stream.bind_refused(&error, output);
+                self.is_settling = true;
+            }
             ToSession::Resumed(resumed) => {
                 let attached = Attachment::resumed(&resumed);
                 stream.resumed(attached.jid(), attached.handled().0, output);
@@ -83,6 +86,7 @@ impl Session {
             ToSession::ResumeFailed { handled } => {
                 stentor_runtime::tally(Figure::NotResumed, 1);
                 stream.resume_failed(Condition::ItemNotFound, handled.map(|h| h.0), output);
+                self.is_settling = true;
             }
             ToSession::ManagementEnabled { resumable, max } => {
                 let id = resumable.map(|id| id.to_string());

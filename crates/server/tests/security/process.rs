@@ -110,6 +110,31 @@ fn silent_clients_are_asked_and_given_up() {
     again.until("<resumed");
 }
 
+/// `limits.bytes_per_second`: who sends more at once is held, and goes on by itself, whatever was read of it by then.
+#[test]
+fn who_sends_too_much_is_held_and_goes_on() {
+    let server = Server::start(&[
+        ("STENTOR__LIMITS__BYTES_PER_SECOND", "200000"),
+        ("STENTOR__LIMITS__BURST_BYTES", "10000"),
+    ]);
+    server.account("held@example.org");
+    let mut client = Client::online(&server, address("held"), "held@example.org/a");
+    let body = "x".repeat(500);
+    for size in [40, 200] {
+        let mut burst = String::new();
+        for n in 0..size {
+            burst += &format!(
+                "<message to='held@example.org/a' type='headline'><body>n{n}.{body}</body></message>"
+            );
+        }
+        client.send(&burst);
+        for n in 0..size {
+            let text = client.until("</body>");
+            assert!(text.contains(&format!("<body>n{n}.")), "{n}: {text}");
+        }
+    }
+}
+
 /// `limits.streams_max`, `tls.version_min`, `auth.attempts_max`, `limits.unauthenticated_*`; and by a reload.
 #[test]
 fn what_the_configuration_promises_holds() {

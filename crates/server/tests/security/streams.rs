@@ -1,5 +1,7 @@
 //! Streams over sockets: XEP-0198 1.6.3, order, floods, the end.
 
+use std::io::Read;
+
 use crate::Row;
 use crate::client::Client;
 use crate::server::{Server, address};
@@ -8,7 +10,9 @@ pub(crate) const ROWS: &[Row] = &[
     ("XEP-0198 4: acknowledged", acknowledged),
     ("XEP-0198 5: resumed", resumed),
     ("XEP-0198 5: resumed while attached", resumed_while_attached),
+    ("XEP-0198 5: refused once too often", refused_once_too_often),
     ("S043 a thousand stanzas in one write", thousand_in_one_write),
+    ("S043 more answers than are written at once", more_than_is_written_at_once),
     ("S044 floods of <r/> and of whitespace", request_flood),
     ("RFC 6120 4.4: closed both ways", closed_both_ways),
 ];
@@ -77,6 +81,22 @@ fn resumed_while_attached(server: &Server) {
     new.until("still here");
 }
 
+/// Its stream ends, and its connection, though it does nothing more.
+fn refused_once_too_often(server: &Server) {
+    let from = address("refused");
+    server.account("refused@example.org");
+    let mut client = Client::online(server, from, "refused@example.org/a");
+    let unknown = client.enable().replace(|digit| digit != '7', "7");
+    let mut client = Client::authenticated(server, from, "refused@example.org");
+    for _ in 0..10 {
+        client.send(&format!("<resume xmlns='{SM}' previd='{unknown}' h='0'/>"));
+        client.until("</failed>");
+    }
+    let end = client.until("</stream:stream>");
+    assert!(end.contains("<policy-violation"), "{end}");
+    assert_eq!(client.tls().read(&mut [0]).ok(), Some(0), "the connection is closed");
+}
+
 fn thousand_in_one_write(server: &Server) {
     let from = address("thousand");
     server.account("thousand@example.org");
@@ -90,6 +110,28 @@ fn thousand_in_one_write(server: &Server) {
     for n in 0..1_000 {
         let text = client.until("</body>");
         assert!(text.contains(&format!("<body>n{n}.</body>")), "{n}: {text}");
+    }
+}
+
+/// Who has as much to read as is kept for it is not read from, and goes on once that is written, though nothing more
+/// comes from it.
+fn more_than_is_written_at_once(server: &Server) {
+    let from = address("answers");
+    server.account("answers@example.org");
+    let mut client = Client::online(server, from, "answers@example.org/a");
+    let body = "x".repeat(2_000);
+    let mut burst = String::new();
+    for n in 0..300 {
+        burst += &format!(
+            "<message to='answers@example.org/a' type='headline'><body>n{n}.{body}</body></message>"
+        );
+    }
+    for _ in 0..10 {
+        client.send(&burst);
+        for n in 0..300 {
+            let text = client.until("</body>");
+            assert!(text.contains(&format!("<body>n{n}.")), "{n}: {text}");
+        }
     }
 }
 
