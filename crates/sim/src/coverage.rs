@@ -37,6 +37,8 @@ macro_rules! coverage {
 
 coverage! {
     steps: Any "steps",
+    members: Any "members",
+    users: Any "users",
     said: Any "stanzas and questions of clients",
     messages: Any "messages sent",
     acknowledged: Any "messages acknowledged",
@@ -70,6 +72,7 @@ coverage! {
     told_again: Several "clients told again that somebody is gone",
     refused_events: Several "events refused for want of room",
     faults: Several "faults that began",
+    overlapping: Several "faults that overlapped with another",
     kills: Any "members killed",
     pauses: Several "members that stood still",
     cuts: Several "links cut",

@@ -1,62 +1,95 @@
-//! Faults of members, of what lies between them, and of the store: when each begins and ends.
+//! Faults of members, of what lies between them, and of the store: when they come, and which overlap.
 
 use crate::network::StoreState;
 use crate::process::Process;
 use crate::stage::{Happening, Place, Stage};
+use std::collections::BTreeMap;
 
-/// Something goes wrong, or is right again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Something that goes wrong for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
-    /// The process of this incarnation, or whichever runs, dies.
-    Kill(usize, Option<u32>),
-    /// It is started.
+    /// The process is dead.
+    Kill(usize),
+    /// It stands still.
+    Pause(usize),
+    /// The connections between two processes, the lower first, are broken, and not both ends know.
+    Cut(usize, usize),
+    /// The two cannot reach each other.
+    Part(usize, usize),
+    /// A process cannot reach the store.
+    Storeless(usize),
+    /// The store is away, or slow.
+    Store,
+}
+
+/// What befalls processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Something goes wrong that can; and so much more after it, each while the one before goes on.
+    Wrong { then: u64 },
+    /// Some member dies.
+    Death,
+    /// This incarnation dies.
+    Crash(Place),
+    /// A process is started.
     Start(usize),
-    /// It stands still for so long.
-    Pause(usize, u64),
     /// It goes on.
     Continue(Place),
     /// It leaves by plan.
     Drain(usize),
-    /// The connections between two processes break.
-    Cut(usize, usize),
-    /// Two processes cannot reach each other, for so long.
-    Part(usize, usize, u64),
-    /// They can.
-    Rejoin(usize, usize),
-    /// A process cannot reach the store, for so long.
-    Storeless(usize, u64),
-    /// It can.
-    Stored(usize),
-    /// The store fares so, for so long.
-    Store(StoreState, u64),
-    /// The store is up.
-    StoreUp,
+    /// What was wrong with the network or the store is right again.
+    Right(Fault),
+}
+
+/// The faults of a run that begin while the one before goes on, the first among them.
+const CHAIN: u64 = 5;
+/// From one of them to the next, at most.
+const CHAIN_STEP: u64 = 3_000;
+/// Draws of a fault until one is found that can begin.
+const DRAWS: u64 = 100;
+
+/// What is wrong now, and whether something else was wrong at the same time.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(BTreeMap<Fault, bool>);
+
+impl Faults {
+    pub(crate) fn is_on(&self, fault: Fault) -> bool {
+        self.0.contains_key(&fault)
+    }
+
+    /// How many overlap now that did not before.
+    fn begin(&mut self, fault: Fault) -> u64 {
+        let alone = self.0.values_mut().filter(|overlaps| !**overlaps);
+        let count = alone.map(|overlaps| *overlaps = true).count() as u64;
+        let overlaps = !self.0.is_empty();
+        self.0.insert(fault, overlaps);
+        count + u64::from(overlaps)
+    }
+
+    /// It is over, if it was not.
+    pub(crate) fn end(&mut self, fault: Fault) {
+        self.0.remove(&fault);
+    }
+
+    /// All are over.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
 }
 
 impl Stage {
-    /// Plans the faults of a run of several members, so that they overlap: in `from..to`.
+    /// Plans the faults of a run of several members, some of which overlap: in `from..to`.
     pub(crate) fn plan_faults(&mut self, from: u64, to: u64) {
-        let members = self.plan.members as u64;
         let time = to.saturating_sub(from);
-        let kill = Fault::Kill(self.random.below(members) as usize, None);
-        let at = from + self.random.below(time / 2);
-        self.queue.after(at, Happening::Fault(kill));
-        for _ in 0..self.plan.faults {
-            let random = &mut self.random;
-            let one = random.below(members) as usize;
-            let other = (one + 1 + random.below(members - 1) as usize) % members as usize;
-            let long = random.between(500, 15_000);
-            let fault = match random.below(8) {
-                0 => Fault::Kill(one, None),
-                1 | 2 => Fault::Pause(one, long),
-                3 => Fault::Cut(one, other),
-                4 => Fault::Part(one, other, long),
-                5 => Fault::Storeless(one, long),
-                6 => Fault::Store(StoreState::Failing, long),
-                _ => Fault::Store(StoreState::Slow(random.between(100, 3_000)), long),
-            };
-            let at = from + random.below(time);
-            self.queue.after(at, Happening::Fault(fault));
+        let mut befalls = |most, fate| {
+            let at = from + self.random.below(most);
+            self.queue.after(at, Happening::Fate(fate));
+        };
+        befalls(time / 2, Fate::Death);
+        // These come to their end before all is healed.
+        befalls(time.saturating_sub(CHAIN * CHAIN_STEP), Fate::Wrong { then: CHAIN - 1 });
+        for _ in CHAIN..self.plan.faults {
+            befalls(time, Fate::Wrong { then: 0 });
         }
     }
 
@@ -65,51 +98,66 @@ impl Stage {
         self.is_calm = true;
         for _ in 0..2 * self.plan.members {
             let at = from + self.random.below(to.saturating_sub(from));
-            let drain = Fault::Drain(self.random.below(self.plan.members as u64) as usize);
-            self.queue.after(at, Happening::Fault(drain));
+            let drain = Fate::Drain(self.random.below(self.plan.members as u64) as usize);
+            self.queue.after(at, Happening::Fate(drain));
         }
     }
 
-    /// What of a fault concerns the network and the store alone. Each ends some time.
-    pub(crate) fn trouble(&mut self, fault: Fault) {
+    /// A fault that can begin now, by what is said of those of processes.
+    pub(crate) fn draw_fault(&mut self, can_begin: impl Fn(&Self, Fault) -> bool) -> Option<Fault> {
+        let members = self.plan.members as u64;
+        (0..DRAWS).find_map(|_| {
+            let random = &mut self.random;
+            let one = random.below(members) as usize;
+            let other = (one + 1 + random.below(members - 1) as usize) % members as usize;
+            let (low, high) = (one.min(other), one.max(other));
+            let fault = match random.below(8) {
+                0 => Fault::Kill(one),
+                1 | 2 => Fault::Pause(one),
+                3 => Fault::Cut(low, high),
+                4 => Fault::Part(low, high),
+                5 => Fault::Storeless(one),
+                _ => Fault::Store,
+            };
+            (!self.faults.is_on(fault) && can_begin(self, fault)).then_some(fault)
+        })
+    }
+
+    /// A fault begins. Whoever says so sees to it that it ends.
+    pub(crate) fn begins(&mut self, fault: Fault) {
         self.trace(|| format!("{fault:?}"));
-        self.coverage.faults += u64::from(matches!(
-            fault,
-            Fault::Cut(..) | Fault::Part(..) | Fault::Storeless(..) | Fault::Store(..)
-        ));
+        self.coverage.faults += 1;
+        self.coverage.overlapping += self.faults.begin(fault);
+    }
+
+    /// What of a fault concerns the network and the store alone; how long it lasts.
+    pub(crate) fn trouble(&mut self, fault: Fault) -> u64 {
+        let mut long = self.random.between(500, 15_000);
         match fault {
             Fault::Cut(a, b) => {
+                long = 1;
                 for connection in self.network.between(a, b) {
                     self.coverage.cuts += 1;
-                    self.cut(connection);
+                    long = self.cut(connection).max(long);
                 }
             }
-            Fault::Part(a, b, long) => {
+            Fault::Part(a, b) => {
                 self.coverage.partitions += 1;
                 self.network.part(a, b);
-                self.queue.after(long, Happening::Fault(Fault::Rejoin(a, b)));
             }
-            Fault::Storeless(at, long) => {
+            Fault::Storeless(at) => {
                 self.coverage.partitions += 1;
                 self.network.storeless.insert(at);
-                self.queue.after(long, Happening::Fault(Fault::Stored(at)));
             }
-            Fault::Stored(at) => {
-                self.network.storeless.remove(&at);
-            }
-            Fault::Store(state, long) => {
+            Fault::Store => {
                 self.coverage.outages += 1;
-                self.network.store = state;
-                self.queue.after(long, Happening::Fault(Fault::StoreUp));
+                let slow = StoreState::Slow(self.random.between(100, 3_000));
+                self.network.store = if self.random.chance(500) { StoreState::Failing } else { slow };
             }
-            Fault::StoreUp => self.network.store = StoreState::Up,
-            Fault::Kill(..)
-            | Fault::Start(_)
-            | Fault::Pause(..)
-            | Fault::Continue(_)
-            | Fault::Drain(_)
-            | Fault::Rejoin(..) => {}
+            Fault::Kill(_) | Fault::Pause(_) => {}
         }
+        self.queue.after(long, Happening::Fate(Fate::Right(fault)));
+        long
     }
 
     /// What a crash leaves of a disk.
@@ -125,5 +173,29 @@ impl Stage {
         }
         self.disk.crash(kept);
         self.history.recover(self.disk.durable());
+    }
+}
+
+/// The longest way from one fault of a chain to the next, where the first lasts so long.
+pub(crate) fn chain_step(long: u64) -> u64 {
+    long.min(CHAIN_STEP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_that_overlaps_is_counted_once() {
+        let mut faults = Faults::default();
+        assert_eq!(faults.begin(Fault::Kill(0)), 0);
+        assert_eq!(faults.begin(Fault::Store), 2);
+        assert_eq!(faults.begin(Fault::Pause(1)), 1);
+        faults.end(Fault::Kill(0));
+        faults.end(Fault::Store);
+        faults.end(Fault::Pause(1));
+        assert_eq!(faults.begin(Fault::Kill(0)), 0);
+        faults.end(Fault::Kill(0));
+        assert_eq!(faults.begin(Fault::Store), 0);
     }
 }

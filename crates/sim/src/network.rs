@@ -1,9 +1,11 @@
 //! What lies between processes: connections that are made, cut and held up, and who cannot reach whom.
 
+use crate::faults::Fault;
 use crate::queue::End;
 use crate::stage::{Happening, Place, Stage, ToProcess};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
+use stentor_cluster::limits::PEER_SILENT_MS;
 use stentor_engine::MemberId;
 
 /// How the store fares.
@@ -151,15 +153,20 @@ impl Stage {
         }
     }
 
-    /// A connection breaks: each end learns of it some time, or never.
-    pub(crate) fn cut(&mut self, connection: u64) {
-        let Some(found) = self.network.connections.remove(&connection) else { return };
+    /// A connection breaks: each end learns of it some time, or never. In how long both take it for broken.
+    pub(crate) fn cut(&mut self, connection: u64) -> u64 {
+        let Some(found) = self.network.connections.remove(&connection) else { return 0 };
+        let mut long = 0;
         for end in found.ends {
             if self.random.chance(800) {
                 let delay = self.random.below(3_000);
                 self.queue.after(delay, Happening::Process(end, ToProcess::Closed(connection)));
+                long = long.max(delay);
+            } else {
+                long = PEER_SILENT_MS;
             }
         }
+        long
     }
 
     /// A process is no more.
@@ -180,7 +187,7 @@ impl Stage {
     }
 
     /// Two processes reach each other again. What they wrote meanwhile arrives before anything that is still on its way.
-    pub(crate) fn rejoin(&mut self, a: usize, b: usize) -> Vec<(Place, ToProcess)> {
+    fn rejoin(&mut self, a: usize, b: usize) -> Vec<(Place, ToProcess)> {
         self.network.apart.remove(&(a.min(b), a.max(b)));
         let mut arrives = Vec::new();
         for connection in self.network.between(a, b) {
@@ -191,6 +198,20 @@ impl Stage {
             }
         }
         arrives
+    }
+
+    /// What was wrong with the network or the store is right again; what arrives now.
+    pub(crate) fn right(&mut self, fault: Fault) -> Vec<(Place, ToProcess)> {
+        self.faults.end(fault);
+        match fault {
+            Fault::Part(a, b) => return self.rejoin(a, b),
+            Fault::Storeless(at) => {
+                self.network.storeless.remove(&at);
+            }
+            Fault::Store => self.network.store = StoreState::Up,
+            Fault::Cut(..) | Fault::Kill(_) | Fault::Pause(_) => {}
+        }
+        Vec::new()
     }
 
     /// All faults of the network are over; what arrives now.

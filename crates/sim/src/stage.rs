@@ -2,6 +2,7 @@
 
 use crate::client::account;
 use crate::coverage::Coverage;
+use crate::faults::{Fate, Faults};
 use crate::history::History;
 use crate::network::Network;
 use crate::plan::Plan;
@@ -45,8 +46,8 @@ pub(crate) enum Happening {
     Lost(usize, u64),
     /// A client does something.
     Wake(usize),
-    /// A fault, or the end of one.
-    Fault(crate::faults::Fault),
+    /// A fault, the end of one, or what else befalls a process.
+    Fate(Fate),
     /// The accounts are made.
     SetUp,
     /// Things go wrong from now on.
@@ -136,6 +137,7 @@ pub(crate) struct Stage {
     pub history: History,
     pub presence: Presence,
     pub coverage: Coverage,
+    pub faults: Faults,
     /// The process in which something happens, and its clock.
     pub here: Place,
     pub clock: Clock,
@@ -176,6 +178,7 @@ impl Stage {
             disk: Unsynced::new(),
             network: Network::default(),
             coverage: Coverage::default(),
+            faults: Faults::default(),
             here: Place { at: 0, incarnation: 0 },
             clock: Clock { boot: 0, rate: 1_000, unix: BEGIN },
             may_release: true,

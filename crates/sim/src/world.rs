@@ -1,14 +1,16 @@
 //! One run: the members, their clients, and what happens to them, one thing after the other.
 
+mod fate;
+
 use crate::client::{Client, account};
 use crate::coverage::Coverage;
-use crate::faults::Fault;
+use crate::faults::Fate;
 use crate::member::Died;
 use crate::process::Process;
 use crate::random::Random;
 use crate::stage::{Happening, Place, Stage, ToMember, ToProcess};
 use bytes::Bytes;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::fmt;
 use stentor_cluster::wire::Source;
 use stentor_engine::{Ask, Command, Event, Key, Planted};
@@ -173,7 +175,7 @@ impl World {
         *process = Some(Process::start(&mut self.stage, self.planted));
         if let Some(every) = self.stage.plan.crash_every {
             let delay = 3_000 + self.stage.random.below(every * 2);
-            self.stage.queue.after(delay, Happening::Fault(Fault::Kill(at, Some(*incarnation))));
+            self.stage.queue.after(delay, Happening::Fate(Fate::Crash(self.stage.here)));
         }
     }
 
@@ -210,12 +212,13 @@ impl World {
                     client.wake(&ready, stage);
                 }
             }
-            Happening::Fault(fault) => self.fault(fault),
+            Happening::Fate(fate) => self.befall(fate),
             Happening::SetUp => self.make_accounts(),
             Happening::Trouble(plan) => stage.plan = *plan,
             Happening::Heal => {
                 stage.is_ending = true;
                 stage.plan.heal();
+                stage.faults.clear();
                 let arrives = stage.mend();
                 arrives.into_iter().for_each(|(place, what)| self.happen(place, what));
                 let places: Vec<_> = self.processes.iter().flatten().map(|process| process.place).collect();
@@ -241,80 +244,6 @@ impl World {
         }
     }
 
-    fn fault(&mut self, fault: Fault) {
-        match fault {
-            Fault::Kill(at, incarnation) => {
-                let running = self.processes.get(at).and_then(Option::as_ref).map(|p| p.place.incarnation);
-                let is_meant = running.is_some() && incarnation.is_none_or(|this| running == Some(this));
-                if is_meant && !self.stage.is_ending {
-                    self.stage.coverage.kills += 1;
-                    self.stage.coverage.faults += 1;
-                    self.die(at);
-                }
-            }
-            Fault::Start(at) => {
-                self.stage.coverage.restarts += 1;
-                self.start(at);
-            }
-            Fault::Pause(at, long) => {
-                let Some(process) = self.processes.get_mut(at).and_then(Option::as_mut) else { return };
-                if process.paused.is_none() && !self.stage.is_ending {
-                    self.stage.coverage.pauses += 1;
-                    self.stage.coverage.faults += 1;
-                    process.paused = Some(VecDeque::new());
-                    self.stage.queue.after(long, Happening::Fault(Fault::Continue(process.place)));
-                }
-            }
-            Fault::Continue(place) => self.go_on(place),
-            Fault::Drain(at) => {
-                let process = self.processes.get(at).and_then(Option::as_ref);
-                // One at a time: else there may be nobody to take what it has.
-                let is_fit =
-                    self.stage.serving.len() == self.processes.len() && self.stage.draining.is_none();
-                if let Some(place) = process.map(|process| process.place).filter(|_| is_fit) {
-                    self.stage.draining = Some(place);
-                    self.happen(place, ToProcess::Drain);
-                }
-            }
-            Fault::Rejoin(a, b) => {
-                let arrives = self.stage.rejoin(a, b);
-                arrives.into_iter().for_each(|(place, what)| self.happen(place, what));
-            }
-            fault if !self.stage.is_ending => self.stage.trouble(fault),
-            _ => {}
-        }
-    }
-
-    /// A process that stood still goes on, with what has come meanwhile.
-    fn go_on(&mut self, place: Place) {
-        let Some(process) = self.process(place) else { return };
-        let waiting = process.paused.take();
-        for what in waiting.into_iter().flatten() {
-            self.happen(place, what);
-        }
-    }
-
-    /// Everything in the memory of a process is gone, and what was not synced on a disk of its own may be.
-    fn die(&mut self, at: usize) {
-        let Some(process) = self.processes.get_mut(at).and_then(Option::take) else { return };
-        let stage = &mut self.stage;
-        if stage.is_shared() {
-            stage.trace(|| format!("{:?} is over", process.place));
-        } else {
-            stage.crash_disk(&process);
-        }
-        stage.died(process.place);
-        self.crashes += 1;
-        for (index, client) in self.clients.iter().enumerate() {
-            if let Some(connection) = client.connection().filter(|_| client.place() == process.place) {
-                let delay = stage.random.below(5_000);
-                stage.queue.after(delay, Happening::Lost(index, connection));
-            }
-        }
-        let delay = stage.random.between(10, 5_000);
-        stage.queue.after(delay, Happening::Fault(Fault::Start(at)));
-    }
-
     /// All is quiet: nothing may be missing, nothing left over.
     fn conclude(&mut self) {
         let clients = &self.clients;
@@ -338,6 +267,10 @@ impl World {
             self.stage.history.violate(wrong);
         }
         self.check_presence();
+        self.stage.coverage.members += self.stage.serving.len() as u64;
+        let users: BTreeSet<_> =
+            self.clients.iter().filter(|c| c.available().is_some()).map(Client::account).collect();
+        self.stage.coverage.users += users.len() as u64;
         for member in self.processes.iter().flatten().filter_map(Process::member) {
             self.stage.trace(|| format!("in the end: {member:?}"));
         }
