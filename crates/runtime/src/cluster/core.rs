@@ -342,7 +342,12 @@ impl Core {
         for output in outputs {
             match output {
                 GossipOutput::Send { to, datagram } => self.send(to, &datagram),
-                GossipOutput::Tell(member, message) => self.tell(member, message),
+                // Whoever takes datagrams may not be linked for hours, and is told anew every few seconds.
+                GossipOutput::Tell(member, message) => {
+                    if self.members.get(&member).is_some_and(|known| known.is_linked) {
+                        self.tell(member, message);
+                    }
+                }
                 GossipOutput::Event(event) => self.heard(event),
             }
         }
@@ -365,3 +370,6 @@ impl Core {
         may
     }
 }
+
+#[cfg(test)]
+mod tests;
