@@ -247,7 +247,7 @@ impl User {
             let mut management =
                 Management::new(managed.stream, managed.is_resumable, managed.max, managed.unmanaged);
             if let Some(over) = self.streams.remove(&managed.stream) {
-                (management.durable, management.recorded) = (over.handled, over.recorded);
+                (management.durable, management.recorded) = (over.handled.unwrap_or(0), over.recorded);
                 management.superseded_by = over.superseded_by;
             }
             management.queue = self.queue(attach.acknowledged, attach.unacknowledged);
@@ -345,7 +345,7 @@ impl User {
         }
         let Some(management) = resource.management else { return };
         let Management { durable, recorded, superseded_by, .. } = *management;
-        let over = super::load::Over { handled: durable, at: 0, recorded, superseded_by };
+        let over = super::load::Over { handled: Some(durable), at: 0, recorded, superseded_by };
         self.streams.insert(management.stream, over);
         for pending in management.queue {
             if let Source::Log(id) = pending.source {

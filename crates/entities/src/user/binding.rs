@@ -164,18 +164,17 @@ impl User {
 
     /// Nobody has the stream any more, as its client is to hear: so many of its stanzas were handled, if that is known, and
     /// none will be. In a cluster a session that had it may attach yet, from a member that was not reached; that it is
-    /// refused then is on record before the client hears the count.
+    /// refused then is on record before the client hears of it, and sends again what was not handled.
     fn close_stream(&mut self, now: Now, stream: StreamId, effects: &mut Effects) -> Option<Counter> {
-        let over = *self.streams.get(&stream)?;
-        if self.hosts.is_clustered {
-            let by = self.next_attachment();
-            let over = Over { at: now.unix, recorded: over.handled, superseded_by: by, ..over };
+        let over = self.streams.get(&stream).copied().unwrap_or_default();
+        if self.hosts.is_clustered && self.account.is_some() {
+            let (by, recorded) = (self.next_attachment(), over.handled.unwrap_or(0));
             if self.host.as_ref().is_some_and(|host| host.keep) {
                 put_stream(now, stream, over.handled, by, effects);
             }
-            self.stream_over(stream, over, effects);
+            self.stream_over(stream, Over { at: now.unix, recorded, superseded_by: by, ..over }, effects);
         }
-        Some(Counter(over.handled as u32))
+        over.handled.map(|handled| Counter(handled as u32))
     }
 
     fn enable_management(
@@ -236,7 +235,7 @@ impl User {
         if let (Some((stream, count)), Some(management)) = (counted, &mut resource.management) {
             management.superseded_by = by;
             management.recorded = management.recorded.max(count);
-            put_stream(now, stream, management.recorded, by, effects);
+            put_stream(now, stream, Some(management.recorded), by, effects);
         }
     }
 
@@ -354,7 +353,7 @@ impl User {
             let (recorded, superseded_by) = (management.recorded, management.superseded_by);
             match over {
                 Some((stream, count)) if management.is_named => {
-                    let over = Over { handled: count, at: now.unix, recorded, superseded_by };
+                    let over = Over { handled: Some(count), at: now.unix, recorded, superseded_by };
                     self.stream_over(stream, over, effects);
                 }
                 // Nobody can ask for it.

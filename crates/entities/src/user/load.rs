@@ -33,8 +33,8 @@ const EPOCHS: u64 = (1 << (timer::ATTACHMENT_BITS - TIME_BITS)) - 1;
 /// A stream that is over, of which its client may still ask how far it was handled.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Over {
-    /// So many of its stanzas.
-    pub handled: u64,
+    /// So many of its stanzas, if that is known.
+    pub handled: Option<u64>,
     /// When that was noted, milliseconds since 1970 UTC.
     pub at: u64,
     /// How many the record says, which outlives entries of the log.
@@ -66,14 +66,19 @@ pub(crate) fn queries(hosts: &Hosts) -> Vec<Query> {
     queries
 }
 
-/// Puts on record how many stanzas of a stream were handled, that this was noted now, and which attachment took its
+/// Puts on record how many stanzas of a stream were handled, if that is known, that this was noted now, and which attachment took its
 /// place, if one did.
-pub(crate) fn put_stream(now: Now, stream: StreamId, count: u64, superseded_by: u64, effects: &mut Effects) {
-    let record = match superseded_by {
-        0 => serde_json::json!({ "v": 1, "handled": count, "at": now.unix }),
-        by => serde_json::json!({ "v": 1, "handled": count, "at": now.unix, "by": by }),
-    };
-    effects.put(STREAMS, stream.to_string(), record.to_string());
+pub(crate) fn put_stream(
+    now: Now,
+    stream: StreamId,
+    count: Option<u64>,
+    superseded_by: u64,
+    effects: &mut Effects,
+) {
+    let by = Some(superseded_by).filter(|by| *by > 0);
+    let fields = [("v", Some(1)), ("handled", count), ("at", Some(now.unix)), ("by", by)];
+    let known = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+    effects.put(STREAMS, stream.to_string(), Value::Object(known.collect()).to_string());
 }
 
 /// The number after which those of attachments begin: greater than any that was given before, by whichever owner of the
@@ -181,11 +186,12 @@ impl User {
 
     fn load_streams(&mut self, now: Now, records: &[Record], effects: &mut Effects) {
         for record in records {
-            let (at, count) = (field(&record.value, "at"), field(&record.value, "handled"));
-            match (StreamId::parse(&record.key), count, at) {
-                (Some(stream), Some(count), Some(at)) if at + STREAMS_KEPT >= now.unix => {
-                    let superseded_by = field(&record.value, "by").unwrap_or(0);
-                    self.streams.insert(stream, Over { handled: count, at, recorded: count, superseded_by });
+            let field = |name| field(&record.value, name);
+            match (StreamId::parse(&record.key), field("at")) {
+                (Some(stream), Some(at)) if at + STREAMS_KEPT >= now.unix => {
+                    let (handled, by) = (field("handled"), field("by"));
+                    let (recorded, superseded_by) = (handled.unwrap_or(0), by.unwrap_or(0));
+                    self.streams.insert(stream, Over { handled, at, recorded, superseded_by });
                 }
                 _ => effects.delete(STREAMS, record.key.clone()),
             }
@@ -195,7 +201,7 @@ impl User {
     /// At least so many stanzas of a stream that is over were handled.
     fn note_stream(&mut self, stream: StreamId, count: u64, at: u64) {
         let over = self.streams.entry(stream).or_default();
-        over.handled = count.max(over.handled);
+        over.handled = over.handled.max(Some(count));
         over.at = at.max(over.at);
     }
 

@@ -170,13 +170,13 @@ impl User {
             Some(management) => (count, management.superseded_by, &mut management.recorded),
             None => {
                 let Some(over) = self.streams.get_mut(&stream) else { return };
-                (count.max(over.handled), over.superseded_by, &mut over.recorded)
+                (count.max(over.handled.unwrap_or(0)), over.superseded_by, &mut over.recorded)
             }
         };
         if *recorded >= count {
             return;
         }
         *recorded = count;
-        put_stream(now, stream, count, by, effects);
+        put_stream(now, stream, Some(count), by, effects);
     }
 }

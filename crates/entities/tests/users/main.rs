@@ -15,6 +15,7 @@ mod roster;
 mod scene;
 mod stream_management;
 mod subscriptions;
+mod superseded;
 mod taking_over;
 
 use scene::{Scene, error};

@@ -94,57 +94,6 @@ fn of_two_sessions_that_claim_a_resource_the_newer_has_it_whoever_gave_it() {
 }
 
 #[test]
-fn a_session_of_before_is_not_taken_for_a_stream_that_was_resumed_since() {
-    let mut scene = Scene::clustered(&[A]);
-    scene.enables(A, true);
-    let (session, attach) = scene.would_attach(A);
-    scene.resumes(A, 0);
-    // The user is lost, and the session that it was resumed with; the first has not heard of it.
-    scene.moves(ALICE);
-    scene.give(key(ALICE), Event::Session(session, attach));
-    scene.gathered(ALICE);
-    scene.clear();
-    scene.resumes(A, 0);
-    scene.gets(A, &["not resumed, handled 0"]);
-}
-
-/// The session that bound it is lost as well, and so is the word that the first one ends.
-#[test]
-fn a_stream_whose_resource_was_bound_anew_is_not_resumed_by_the_next_owner() {
-    let mut scene = Scene::clustered(&[A]);
-    scene.enables(A, true);
-    let (session, attach) = scene.would_attach(A);
-    scene.connects(A);
-    scene.moves(ALICE);
-    scene.give(key(ALICE), Event::Session(session, attach));
-    scene.gathered(ALICE);
-    scene.clear();
-    scene.resumes(A, 0);
-    scene.gets(A, &["not resumed, handled 0"]);
-}
-
-#[test]
-fn nothing_more_is_handled_of_a_stream_whose_client_has_heard_how_far_it_was() {
-    let mut scene = Scene::clustered(&[A, B]);
-    scene.enables(A, true);
-    scene.sends(A, &chat(BOB, "1"));
-    scene.loses(A, &chat(BOB, "2"));
-    let (session, attach) = scene.would_attach(A);
-    scene.clear();
-    // The member that has the session is not reached for too long; its client comes by another.
-    scene.moves(ALICE);
-    scene.passes(12);
-    scene.gathered(ALICE);
-    scene.resumes(A, 0);
-    scene.gets(A, &["not resumed, handled 1"]);
-    scene.moves(ALICE);
-    scene.give(key(ALICE), Event::Session(session, attach));
-    scene.gathered(ALICE);
-    let told = scene.take(B);
-    assert!(!told.iter().any(|told| told.contains("<body>2<")), "its client sends it again: {told:?}");
-}
-
-#[test]
 fn a_session_that_attaches_late_hears_which_resources_of_its_user_are_gone() {
     let mut scene = Scene::clustered(&[A, A2]);
     scene.clear();
