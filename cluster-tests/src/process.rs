@@ -34,6 +34,11 @@ impl Process {
         &mut self.0
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Waits until the process has ended; none when the deadline passes first.
     pub fn wait(&mut self, deadline: Duration) -> Option<ExitStatus> {
         until(deadline, || self.0.try_wait().ok().flatten())

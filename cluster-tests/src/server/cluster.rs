@@ -17,6 +17,9 @@ use tempfile::TempDir;
 /// Against hanging alone: a member that died is out after some seconds.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// The folder of the authority that a cluster begins with.
+pub const MADE: &str = "members";
+
 /// Why there is no cluster.
 #[derive(Debug)]
 pub enum NoCluster {
@@ -63,12 +66,6 @@ impl Cluster {
         let database = Database::start().map_err(NoCluster::Absent)?;
         let folder = TempDir::new().map_err(|e| e.to_string())?;
         let path = folder.path();
-        let mut command = Command::new(&program);
-        command.current_dir(path).args(["cluster", "init", "members"]);
-        for name in names {
-            command.args(["--member", name]);
-        }
-        process::run(&mut command)?;
         let files = certificate::create(path).map_err(|e| e.to_string())?;
         write_private(&path.join("password"), &database.password)?;
         let member = |name: &'static str| -> Result<Member, String> {
@@ -81,7 +78,52 @@ impl Cluster {
             Ok(Member { name, listeners, http, database: proxy, log, folder, process: None })
         };
         let members = names.iter().map(|name| member(name)).collect::<Result<_, _>>()?;
-        Ok(Self { program, files, members, database, folder })
+        let cluster = Self { program, files, members, database, folder };
+        cluster.make_authority(MADE)?;
+        names.iter().try_for_each(|name| cluster.give_all(MADE, name))?;
+        Ok(cluster)
+    }
+
+    /// An authority of the cluster, a key of gossip, and a certificate of each member, in a folder of that name.
+    pub fn make_authority(&self, folder: &str) -> Result<(), String> {
+        let of_members = self.members.iter().flat_map(|member| ["--member", member.name]);
+        self.run(&["cluster", "init", folder].into_iter().chain(of_members).collect::<Vec<_>>()).map(drop)
+    }
+
+    /// Copies files of that folder to a member.
+    pub fn give(&self, folder: &str, name: &str, files: &[&str]) -> Result<(), String> {
+        let to = self.keys_of(name);
+        fs::create_dir_all(&to).map_err(|e| e.to_string())?;
+        files.iter().try_for_each(|file| {
+            let from = self.folder.path().join(folder).join(file);
+            fs::copy(&from, to.join(file)).map(drop).map_err(|e| format!("{}: {e}", from.display()))
+        })
+    }
+
+    /// The certificate of the cluster's authority and the keys of gossip, and a member's own certificate and key.
+    pub fn give_all(&self, folder: &str, name: &str) -> Result<(), String> {
+        self.give(folder, name, &["authority.crt", "gossip.keys"])?;
+        self.give_own(folder, name)
+    }
+
+    /// A member's certificate and key.
+    pub fn give_own(&self, folder: &str, name: &str) -> Result<(), String> {
+        self.give(folder, name, &[&format!("{name}.crt"), &format!("{name}.key")])
+    }
+
+    /// The folder in which a member has its certificate, its key, the authority and the keys of gossip.
+    pub fn keys_of(&self, name: &str) -> PathBuf {
+        self.member(name).folder.join("cluster")
+    }
+
+    /// The folder of all that is here.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs a command of `stentor` in that folder; what it prints.
+    pub fn run(&self, arguments: &[&str]) -> Result<String, String> {
+        process::run(Command::new(&self.program).current_dir(self.folder.path()).args(arguments))
     }
 
     /// Puts a backup into the store, before any member has run.
@@ -151,10 +193,10 @@ id = "test"
 name = "{name}"
 link = "127.0.0.1:0"
 gossip = "127.0.0.1:0"
-authority = "../members/authority.crt"
-certificate = "../members/{name}.crt"
-key = "../members/{name}.key"
-gossip_keys = "../members/gossip.keys"
+authority = "cluster/authority.crt"
+certificate = "cluster/{name}.crt"
+key = "cluster/{name}.key"
+gossip_keys = "cluster/gossip.keys"
 
 [auth]
 mechanisms = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
@@ -180,9 +222,8 @@ listen = ["{http}"]
     }
 
     /// Sends its process a signal, such as `STOP`.
-    pub fn signal(&mut self, name: &str, signal: &str) -> Result<(), String> {
-        let process = self.member_mut(name).process.as_mut().ok_or("it does not run")?;
-        let number = process.child().id().to_string();
+    pub fn signal(&self, name: &str, signal: &str) -> Result<(), String> {
+        let number = self.member(name).process.as_ref().ok_or("it does not run")?.id().to_string();
         process::run(Command::new("kill").args(["-s", signal, &number])).map(drop)
     }
 

@@ -6,7 +6,7 @@ mod database;
 mod prosody;
 mod stentor;
 
-pub use cluster::{Cluster, NoCluster};
+pub use cluster::{Cluster, MADE, NoCluster};
 
 use crate::process::free_address;
 use std::io;
