@@ -14,7 +14,8 @@ pub const UNREPORTED_MAX: u64 = 64;
 pub const UNREPORTED_BYTES_MAX: usize = 64 * 1024;
 /// Outbound stanzas without acknowledgement after which the client is asked at once (XEP-0198 4).
 pub const UNREQUESTED_MAX: usize = 8;
-/// After fewer, it is asked this much later, so that a burst is acknowledged once.
+/// After fewer, it is asked this much later, so that a burst is acknowledged once; but along with a message, unless it
+/// was asked within this time.
 pub const REQUEST_AFTER: Duration = Duration::from_millis(1_500);
 /// Bytes for a client that does not read them, at which nothing more is read of it: so it cannot make the server
 /// hold the answers to all it asks.

@@ -80,6 +80,7 @@ impl Session {
             }
         }
         let was_ready = self.is_ready();
+        self.consider_request();
         self.write(context);
         if self.is_moving && self.output.is_empty() {
             return self.move_to_user();

@@ -18,11 +18,10 @@ impl Session {
                     return;
                 };
                 attached.sent(&stanza, entry, waiting);
-                stentor_runtime::tally(Figure::sent(&stanza), 1);
                 self.outbound += 1;
                 self.unreported_bytes += stanza.len();
                 self.output.extend_from_slice(&stanza);
-                self.consider_request();
+                self.count_sent(&stanza);
             }
             ToSession::Confirmed { attachment, inbound } => {
                 if let Some(attached) = self.attachment.as_mut().filter(|a| a.number() == attachment) {
@@ -76,11 +75,10 @@ impl Session {
                 self.attachment = Some(attached);
                 stentor_runtime::tally(Figure::Resumed, 1);
                 for copy in &resumed.again {
-                    stentor_runtime::tally(Figure::sent(&copy.stanza), 1);
-                    output.extend_from_slice(&copy.stanza);
+                    self.output.extend_from_slice(&copy.stanza);
+                    self.count_sent(&copy.stanza);
                 }
-                self.excused = output.len();
-                self.consider_request();
+                self.excused = self.output.len();
                 self.after(self.limits.idle, token::IDLE);
             }
             ToSession::ResumeFailed { handled } => {

@@ -8,6 +8,7 @@ use crate::server::{Server, address};
 
 pub(crate) const ROWS: &[Row] = &[
     ("XEP-0198 4: acknowledged", acknowledged),
+    ("XEP-0198 4: asked along with a message", asked_along_with_a_message),
     ("XEP-0198 5: resumed", resumed),
     ("XEP-0198 5: resumed while attached", resumed_while_attached),
     ("XEP-0198 5: refused once too often", refused_once_too_often),
@@ -41,6 +42,24 @@ fn acknowledged(server: &Server) {
         client.send(&format!("<r xmlns='{SM}'/>{text}<r xmlns='{SM}'/>"));
         client.until(&format!("h='{n}'"));
     }
+}
+
+/// Whoever goes right after has been asked, so that what it took need not come again.
+fn asked_along_with_a_message(server: &Server) {
+    let from = address("asked");
+    server.account("asked@example.org");
+    let mut client = Client::online(server, from, "asked@example.org/a");
+    client.enable();
+    client.send(&message("asked@example.org/a", "once"));
+    client.until("<body>once</body>");
+    let behind = client.settle();
+    assert_eq!(behind.matches("<r ").count(), 1, "{behind}");
+    client.send(&format!("<a xmlns='{SM}' h='2'/></stream:stream>"));
+    client.rest();
+    let mut again = Client::online(server, from, "asked@example.org/a");
+    again.send(&message("asked@example.org/a", "then"));
+    let before = again.until("<body>then");
+    assert!(!before.contains("<body>once"), "{before}");
 }
 
 fn resumed(server: &Server) {
