@@ -3,13 +3,20 @@
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 /// How often a state of the outside world that sends no event is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Ports that Linux gives nobody by itself (`net.ipv4.ip_local_port_range` begins behind them).
+const PORTS: Range<u16> = 15_000..32_000;
+/// From a process to the next.
+const PORTS_APART: u32 = 101;
 
 /// A command whose process the kernel kills when the thread that spawned it ends, however that comes.
 pub fn bound_to_us(program: impl AsRef<OsStr>) -> Command {
@@ -125,9 +132,17 @@ pub fn last_lines(text: &str, count: usize) -> String {
     lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n")
 }
 
-/// A local address that nothing listens on now.
+/// A local address that nothing listens on now, and that no connection is given before it is used, be that minutes later:
+/// its port is none of those that the system takes for the near end of a connection.
 pub fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    // Processes that run at the same time begin at different ones.
+    let first = std::process::id().wrapping_mul(PORTS_APART);
+    let mut tries = (0..PORTS.len()).map(|_| {
+        let number = first.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % PORTS.len() as u32;
+        TcpListener::bind((Ipv4Addr::LOCALHOST, PORTS.start + number as u16))?.local_addr()
+    });
+    tries.find(Result::is_ok).unwrap_or_else(|| Err(io::ErrorKind::AddrInUse.into()))
 }
 
 /// Asks again and again until there is an answer; none when the deadline passes first.

@@ -4,9 +4,11 @@
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use stentor_cluster_tests::accounts;
+use stentor_cluster_tests::client::Client;
 use stentor_cluster_tests::load::Load;
-use stentor_cluster_tests::server::{Cluster, MADE, NoCluster};
+use stentor_cluster_tests::server::{Cluster, MADE, NoCluster, Server, Tls};
 use stentor_cluster_tests::verdict;
 
 type Result<T = ()> = std::result::Result<T, String>;
@@ -40,6 +42,7 @@ fn clients_notice_nothing() -> Result {
     the_authority_changes(&mut cluster)?;
     // Nobody lost a connection.
     verdict::holds(&load.finish()?, &BTreeMap::new())?;
+    what_cannot_be_read_changes_nothing(&cluster)?;
     what_was_before_is_refused(&mut cluster)
 }
 
@@ -135,6 +138,25 @@ fn the_other_is_drained(cluster: &mut Cluster) -> Result {
     cluster.ask(OTHER, &["cluster", "drain"])?;
     assert_eq!(cluster.ended(OTHER)?.code(), Some(0));
     cluster.settled(&MEMBERS)
+}
+
+/// With one file that is wrong, a member goes on with all that it had: also with the certificate of its host.
+fn what_cannot_be_read_changes_nothing(cluster: &Cluster) -> Result {
+    let name = MEMBERS[0];
+    let keys = cluster.keys_of(name).join("gossip.keys");
+    let right = fs::read_to_string(&keys).map_err(|e| e.to_string())?;
+    let logs_in = |authority: &Path| {
+        let address = cluster.address_of(name, Tls::Direct);
+        Client::log_in(address, authority, "load0", accounts::PASSWORD, "a").and_then(Client::leave)
+    };
+    let before = cluster.renew_host()?;
+    rewrite(cluster, name, "gossip.keys", |_| "no key\n".to_owned())?;
+    let refusal = cluster.ask(name, &["reload"]).expect_err("it has no keys");
+    assert!(refusal.contains("gossip.keys"), "{refusal}");
+    logs_in(&before)?;
+    rewrite(cluster, name, "gossip.keys", |_| right.clone())?;
+    cluster.ask(name, &["reload"])?;
+    logs_in(cluster.authority())
 }
 
 /// Whoever has the certificate and the keys of before is none of them any more, though it would take them for such.

@@ -111,6 +111,14 @@ impl Cluster {
         self.give(folder, name, &[&format!("{name}.crt"), &format!("{name}.key")])
     }
 
+    /// Another certificate of the host, by another authority, in the files of those before. A copy of the authority before.
+    pub fn renew_host(&self) -> Result<PathBuf, String> {
+        let before = self.folder.path().join("authority-before.pem");
+        fs::copy(&self.files.authority, &before).map_err(|e| e.to_string())?;
+        certificate::create(self.folder.path()).map_err(|e| e.to_string())?;
+        Ok(before)
+    }
+
     /// The folder in which a member has its certificate, its key, the authority and the keys of gossip.
     pub fn keys_of(&self, name: &str) -> PathBuf {
         self.member(name).folder.join("cluster")
