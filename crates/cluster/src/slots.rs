@@ -8,7 +8,7 @@
 
 use crate::arbiter::is_overtaken;
 use crate::limits::HELD_EVENTS_MAX;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use stentor_engine::{Epoch, Event, FromSession, Key, MemberId, Slot, Table, TakenOver};
 
@@ -78,8 +78,9 @@ impl Held {
 pub struct Slots {
     me: MemberId,
     table: Arc<Table>,
-    /// Slots of ours that are not simply open, and slots of nobody for which something waits.
-    held: HashMap<Slot, Held>,
+    /// Slots of ours that are not simply open, and slots of nobody for which something waits. The first member has all of
+    /// them here at once, and keeps no room for as many.
+    held: BTreeMap<Slot, Held>,
     waiting: usize,
     /// Slots of ours whose owner of before gave them away, and who that was, while it may yet be lost.
     given: BTreeMap<Slot, Option<MemberId>>,
@@ -88,7 +89,7 @@ pub struct Slots {
 impl Slots {
     /// With the first table, in which every slot of ours is open.
     pub fn new(me: MemberId, table: Arc<Table>) -> Self {
-        Self { me, table, held: HashMap::new(), waiting: 0, given: BTreeMap::new() }
+        Self { me, table, held: BTreeMap::new(), waiting: 0, given: BTreeMap::new() }
     }
 
     /// The table as this arbiter knows it.

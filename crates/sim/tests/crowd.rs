@@ -10,8 +10,9 @@ use stentor_sim::{Holds, crowd};
 
 const FEW: usize = 1_000;
 const MANY: usize = 100_000;
-/// What a member holds beside its users and sessions. The first member of a cluster has had all slots at once to gather.
-const ROUTING_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// What a member holds beside its users and sessions. The first member of a cluster has had all slots at once to gather,
+/// and keeps no room for as many, which would be more than this.
+const ROUTING_BYTES_MAX: usize = 512 * 1024;
 /// And how much more of it with many users than with few: less than a byte for each, for buffers of links are now of one
 /// size and now of another.
 const GROWTH_BYTES_MAX: usize = 64 * 1024;
