@@ -13,34 +13,25 @@ fn chat(to: &str, body: &str) -> String {
     format!("<message type='chat' to='{to}' id='{body}'><body>{body}</body></message>")
 }
 
+/// The session that has resumed it, or bound its resource, is lost as well, and so is the word that the first one ends.
 #[test]
-fn a_session_of_before_is_not_taken_for_a_stream_that_was_resumed_since() {
-    let mut scene = Scene::clustered(&[A]);
-    scene.enables(A, true);
-    let (session, attach) = scene.would_attach(A);
-    scene.resumes(A, 0);
-    // The user is lost, and the session that it was resumed with; the first has not heard of it.
-    scene.moves(ALICE);
-    scene.give(key(ALICE), Event::Session(session, attach));
-    scene.gathered(ALICE);
-    scene.clear();
-    scene.resumes(A, 0);
-    scene.gets(A, &["not resumed, handled 0"]);
-}
-
-/// The session that bound it is lost as well, and so is the word that the first one ends.
-#[test]
-fn a_stream_whose_resource_was_bound_anew_is_not_resumed_by_the_next_owner() {
-    let mut scene = Scene::clustered(&[A]);
-    scene.enables(A, true);
-    let (session, attach) = scene.would_attach(A);
-    scene.connects(A);
-    scene.moves(ALICE);
-    scene.give(key(ALICE), Event::Session(session, attach));
-    scene.gathered(ALICE);
-    scene.clear();
-    scene.resumes(A, 0);
-    scene.gets(A, &["not resumed, handled 0"]);
+fn a_session_of_before_is_not_taken_for_a_stream_that_another_has_had_since() {
+    for is_bound_anew in [false, true] {
+        let mut scene = Scene::clustered(&[A]);
+        scene.enables(A, true);
+        let (session, attach) = scene.would_attach(A);
+        if is_bound_anew {
+            scene.connects(A)
+        } else {
+            scene.resumes(A, 0)
+        }
+        scene.moves(ALICE);
+        scene.give(key(ALICE), Event::Session(session, attach));
+        scene.gathered(ALICE);
+        scene.clear();
+        scene.resumes(A, 0);
+        scene.gets(A, &["not resumed, handled 0"]);
+    }
 }
 
 #[test]
