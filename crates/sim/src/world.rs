@@ -228,9 +228,13 @@ impl World {
     }
 
     fn happen(&mut self, place: Place, what: ToProcess) {
-        if !self.stage.arrives(place, &what) {
-            return;
+        if self.stage.arrives(place, &what) {
+            self.take(place, what);
         }
+    }
+
+    /// What has arrived is handled; by a process that stands still, once it goes on, whatever it reaches by then.
+    fn take(&mut self, place: Place, what: ToProcess) {
         let Some(process) = self.processes.get_mut(place.at).and_then(Option::as_mut) else { return };
         if process.place != place {
             return;

@@ -89,7 +89,7 @@ impl World {
         let waiting = process.paused.take();
         self.stage.faults.end(Fault::Pause(place.at));
         for what in waiting.into_iter().flatten() {
-            self.happen(place, what);
+            self.take(place, what);
         }
     }
 
