@@ -14,6 +14,10 @@ pub enum Error {
     /// DTD, comment, processing instruction, other entity (RFC 6120 11.1 `restricted-xml`).
     #[error("restricted XML at byte {0}")]
     Restricted(u64),
+    /// A stream inside the stream: an element that has the name of the one around it, namespace and all. No protocol has
+    /// one, and a reader that does not count how deep it is would take it for its own (`invalid-xml`).
+    #[error("a stream inside the stream at byte {0}")]
+    Nested(u64),
     /// The XML declaration names an encoding that is not UTF-8 (RFC 6120 11.6 `unsupported-encoding`).
     #[error("unsupported encoding")]
     UnsupportedEncoding,

@@ -101,6 +101,9 @@ pub(crate) struct Scanner {
     open: Vec<Open>,
     /// Name of the element around the target; empty if none is open.
     parent: Span,
+    /// The same without its prefix, and the namespace that it is in.
+    parent_local: Span,
+    parent_namespace: Span,
     inherited_default: u32,
     inherited_text: usize,
     elements: u32,
@@ -133,6 +136,7 @@ impl Scanner {
             self.declare_inherited(prefix, namespace);
         }
         self.parent = self.keep(parent);
+        self.resolve_parent();
         self.outline.inherited = self.outline.bindings.len();
         self.inherited_text = self.outline.text.len();
     }

@@ -1,6 +1,6 @@
 //! Hostile bytes on a stream and what comes of them, by the name of each attack.
 
-use Expected::{Accepted, BadPrefix, Malformed, OverLimit, Restricted};
+use Expected::{Accepted, BadPrefix, Malformed, Nested, OverLimit, Restricted};
 use std::mem::size_of;
 use stentor_xml::{Element, Error, Frame, Framer, Limit, Limits};
 
@@ -12,6 +12,7 @@ enum Expected {
     Malformed,
     BadPrefix,
     Restricted,
+    Nested,
     OverLimit(Limit),
     UnsupportedEncoding,
 }
@@ -24,6 +25,7 @@ fn read(framer: &mut Framer, mut input: &[u8]) -> Expected {
             Err(Error::NotWellFormed(_)) => return Malformed,
             Err(Error::BadNamespacePrefix(_)) => return BadPrefix,
             Err(Error::Restricted(_)) => return Restricted,
+            Err(Error::Nested(_)) => return Nested,
             Err(Error::UnsupportedEncoding) => return Expected::UnsupportedEncoding,
             Err(Error::Limit(limit)) => return OverLimit(limit),
         }
@@ -195,9 +197,25 @@ fn s009_namespaces_are_compared_with_names_apart() {
 
 #[test]
 fn s011_tags_out_of_place() {
-    // A stream inside a stream is an element like any other, and never taken for the stream's own.
-    let nested = "<message><stream:stream></stream:stream></message>";
-    check("S011", nested, Accepted);
+    const STREAMS: &str = "http://etherx.jabber.org/streams";
+    for nested in [
+        HEADER.to_owned(),
+        "<message><stream:stream></stream:stream></message>".to_owned(),
+        "<message><stream:stream/></message>".to_owned(),
+        format!("<message><x><s:stream xmlns:s='{STREAMS}'/></x></message>"),
+        format!("<message><stream xmlns='{STREAMS}'/></message>"),
+        format!("<message><x xmlns='{STREAMS}'><stream/></x></message>"),
+        format!("<message><stream xmlns='{}'/></message>", STREAMS.replace('e', "&#101;")),
+        format!("<stream xmlns='{STREAMS}'><message/></stream>"),
+    ] {
+        check("S011", nested, Nested);
+    }
+    // Its name alone, or its namespace, does not make it one.
+    for other in ["<stream/>", "<stream:message/>", "<stream:stream xmlns:stream='urn:x'/>"] {
+        check("S011", format!("<message>{other}</message>"), Accepted);
+    }
+    check_start("S011", "<stream><x xmlns='urn:x'><stream/></x><stream xmlns='urn:x'/>", Accepted);
+    check_start("S011", "<stream><x><stream/></x>", Nested);
     check("S011", "<message></stream:stream></message>", Malformed);
     check("S011", "</message>", Malformed);
     check("S011", "<a></b>", Malformed);

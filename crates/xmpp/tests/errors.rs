@@ -202,6 +202,7 @@ fn what_the_framer_refuses() {
         (Error::BadNamespacePrefix(3), "bad-namespace-prefix"),
         (Error::Restricted(3), "restricted-xml"),
         (Error::UnsupportedEncoding, "unsupported-encoding"),
+        (Error::Nested(1), "invalid-xml"),
         (Error::Limit(Limit::StanzaBytes), "policy-violation"),
         (Error::Limit(Limit::Depth), "policy-violation"),
         (Error::Limit(Limit::Attributes), "policy-violation"),

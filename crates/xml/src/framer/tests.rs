@@ -101,7 +101,8 @@ fn a_stream_ends() {
     check("<a/><b/>", &["header", "end", "NotWellFormed(4)"]);
     check("<a></a >", &["header", "end"]);
     check("<a>\n<b/>\t</a>", &["header", "element", "end"]);
-    check("<a><a></a></a>", &["header", "element", "end"]);
+    check("<a><a xmlns='x'></a></a>", &["header", "element", "end"]);
+    check("<a><a></a></a>", &["header", "Nested(3)"]);
 }
 
 #[test]

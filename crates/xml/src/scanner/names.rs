@@ -103,6 +103,28 @@ impl Scanner {
         Ok(self.keep(&unescaped))
     }
 
+    /// What the name of the element around the target stands for, which was kept last.
+    pub(super) fn resolve_parent(&mut self) {
+        let (text, whole) = (&self.outline.text, self.parent);
+        let name = whole.of(&[], text);
+        let colon = name.iter().position(|&byte| byte == b':');
+        let prefix = colon.and_then(|colon| name.get(..colon)).unwrap_or_default();
+        let mut bindings = self.outline.bindings.iter().rev();
+        let binding = bindings.find(|binding| binding.prefix.of(&[], text) == prefix);
+        self.parent_namespace = binding.map_or_else(Span::default, |binding| binding.namespace);
+        let local = whole.start() + colon.map_or(0, |colon| colon + 1);
+        self.parent_local = Span::in_text(local, whole.end());
+    }
+
+    /// Whether the element whose start tag was read has the name of the one around the target.
+    #[inline]
+    pub(super) fn is_parent_again(&self, bytes: &[u8], namespace: Span) -> bool {
+        let text = &self.outline.text;
+        !self.parent.is_empty()
+            && self.element_name.local.of(bytes, text) == self.parent_local.of(bytes, text)
+            && namespace.of(bytes, text) == self.parent_namespace.of(bytes, text)
+    }
+
     /// At the end of a start tag: the namespace of the element. Those of its attributes are noted with them.
     pub(super) fn resolve_tag(&mut self, bytes: &[u8]) -> Result<Span, Error> {
         let prefix = self.element_name.prefix;

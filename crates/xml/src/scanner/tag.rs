@@ -175,6 +175,9 @@ impl Scanner {
     /// At the `>` of a start tag: its prefixes can be resolved now.
     fn start_tag_end(&mut self, bytes: &[u8], is_empty: bool) -> Result<Step, Error> {
         let namespace = self.resolve_tag(bytes)?;
+        if self.is_parent_again(bytes, namespace) {
+            return Err(Error::Nested(self.origin + self.tag as u64));
+        }
         self.position += 1;
         let depth = self.open.len();
         if depth == 1 {

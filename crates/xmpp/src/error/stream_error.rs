@@ -210,6 +210,7 @@ impl From<stentor_xml::Error> for StreamError {
             Error::NotWellFormed(_) => StreamCondition::NotWellFormed.into(),
             Error::BadNamespacePrefix(_) => StreamCondition::BadNamespacePrefix.into(),
             Error::Restricted(_) => StreamCondition::RestrictedXml.into(),
+            Error::Nested(_) => StreamCondition::InvalidXml.into(),
             Error::UnsupportedEncoding => StreamCondition::UnsupportedEncoding.into(),
             // XEP-0205 4.1 names the element for stanza errors; what was not read to its end has no answer.
             Error::Limit(Limit::StanzaBytes) => Self::new(StreamCondition::PolicyViolation)
