@@ -233,6 +233,15 @@ fn out_of_order(server: &Server) {
     check(&auth(&BASE64.encode("\0a\0b\0c")), &["<malformed-request", "<not-authorized"]);
     check(&auth("<x xmlns='urn:x'/>"), &["<malformed-request"]);
     check(&auth(&"A".repeat(1_000_000)), &["<policy-violation"]);
+    let begun = auth("").replace("PLAIN", "SCRAM-SHA-256").replace("></", ">biwsbj1hLHI9YQ==</");
+    for (response, expected) in [
+        ("A".repeat(1_000_000), "<policy-violation"),
+        ("!!!!".to_owned(), "<incorrect-encoding"),
+        (BASE64.encode("\0\0"), "<malformed-request"),
+        ("=".to_owned(), "<malformed-request"),
+    ] {
+        check(&format!("{begun}<response xmlns='{SASL}'>{response}</response>"), &[expected]);
+    }
     // The fifth failure ends the stream.
     let (mut client, _) = Client::starttls(server, address("S059"), "example.org");
     let mut end = String::new();

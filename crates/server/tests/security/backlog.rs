@@ -1,10 +1,12 @@
 //! Too much at once: of a client, for a client, for an account. Each row has a server of its own.
 
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::healthy::Healthy;
-use crate::server::{Server, address};
+use crate::server::{Server, address, wait_for};
+use crate::told::figures;
 
 const SM: &str = "xmlns='urn:xmpp:sm:3'";
 
@@ -101,6 +103,48 @@ fn s042_a_client_that_does_not_read() {
         assert!(text.contains(&format!("<body>{n}.")), "{n} of {count}: {}", &text[..200]);
     }
     drop((deaf, again, talker));
+}
+
+/// S042: whoever closes its half has ended the connection, at each stage; also if it does not read what it has asked for.
+#[test]
+fn s042_half_closed() {
+    let server = Server::start(&[
+        ("STENTOR__LIMITS__IDLE_SECONDS", "5"),
+        ("STENTOR__LIMITS__ANSWER_SECONDS_MAX", "1"),
+    ]);
+    let _healthy = Healthy::start(&server);
+    server.account("half@example.org");
+    let from = address("S042 half");
+    let is_over = || figures(server.http.unwrap())["stentor_connections"] <= 1.0;
+    let mut features = Client::clear(&server, from);
+    features.open();
+    features.until("</stream:features>");
+    let mut managed = Client::online(&server, from, "half@example.org/managed");
+    let id = managed.enable();
+    let stages = [
+        Client::clear(&server, from),
+        features,
+        Client::starttls(&server, from, "example.org").0,
+        Client::authenticated(&server, from, "half@example.org"),
+        Client::online(&server, from, "half@example.org/plain"),
+        managed,
+    ];
+    stages.iter().for_each(|client| client.socket().shutdown(Shutdown::Write).unwrap());
+    wait_for("the server lets go of them", is_over);
+    drop(stages);
+    let mut again = Client::authenticated(&server, from, "half@example.org");
+    again.send(&format!("<resume {SM} previd='{id}' h='0'/>"));
+    again.until("<resumed");
+    drop(again);
+
+    // Nothing more is read of who does not listen, so not even that it has closed its half.
+    let question =
+        "<iq type='get' id='q'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>".repeat(100);
+    let mut deaf = Client::online(&server, from, "half@example.org/deaf");
+    while deaf.send_some(question.as_bytes()) == question.len() {}
+    deaf.socket().shutdown(Shutdown::Write).unwrap();
+    wait_for("it is given up", is_over);
+    drop(deaf);
 }
 
 /// Windows of 64: more than that in one write, from many sessions, all of it acknowledged.

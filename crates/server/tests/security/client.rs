@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{ring, verify_tls12_signature, verify_tls13_signature};
@@ -13,6 +13,9 @@ use socket2::{Domain, Socket, Type};
 
 use crate::scram::{self, Binding};
 use crate::server::{DEADLINE, PASSWORD, Server};
+
+/// After which a socket is taken to have nothing to give, and no room.
+const MOMENT: Duration = Duration::from_millis(200);
 
 pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
@@ -252,6 +255,36 @@ impl Client {
         std::mem::take(&mut self.read)
     }
 
+    /// All that is there to be read inside TLS, until nothing comes for a moment; also while something is yet to be sent,
+    /// which would go first otherwise.
+    pub(crate) fn available(&mut self) -> String {
+        let mut read = std::mem::take(&mut self.read).into_bytes();
+        let tls = self.tls();
+        tls.sock.set_read_timeout(Some(MOMENT)).expect("a socket");
+        while let Ok(1..) = tls.conn.read_tls(&mut tls.sock) {
+            let state = tls.conn.process_new_packets().expect("TLS");
+            let mut plain = vec![0; state.plaintext_bytes_to_read()];
+            tls.conn.reader().read_exact(&mut plain).expect("it is there");
+            read.append(&mut plain);
+        }
+        tls.sock.set_read_timeout(Some(DEADLINE)).expect("a socket");
+        String::from_utf8(read).expect("whole characters")
+    }
+
+    /// Sends of this what the server takes until it takes nothing for a moment; answers how much.
+    pub(crate) fn send_some(&mut self, bytes: &[u8]) -> usize {
+        self.socket().set_write_timeout(Some(MOMENT)).expect("a socket");
+        let mut sent = 0;
+        // What was taken is on its way, and sent later if not now: so nothing of it is sent twice.
+        while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty())
+            && let Ok(taken) = self.tls().write(rest)
+        {
+            sent += taken;
+        }
+        self.socket().set_write_timeout(Some(DEADLINE)).expect("a socket");
+        sent
+    }
+
     /// Whether the server offers anything before it closes.
     pub(crate) fn has_features(&mut self) -> bool {
         while !self.read.contains("</stream:features>") {
@@ -291,7 +324,7 @@ impl Client {
 
     /// Cuts the connection by RST, as a client does whose network is gone.
     pub(crate) fn cut(self) {
-        let linger = Some(std::time::Duration::ZERO);
+        let linger = Some(Duration::ZERO);
         socket2::SockRef::from(self.socket()).set_linger(linger).expect("a socket");
     }
 }

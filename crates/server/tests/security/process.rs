@@ -63,20 +63,43 @@ fn s040_each_stage_has_its_time() {
         assert!(end.contains("<connection-timeout") && end.ends_with("</stream:stream>"), "{stage}: {end}");
         assert!(time >= Duration::from_secs(4) && time < DEADLINE, "{stage}: {time:?}");
     }
-    // Bytes now and then do not prolong it.
-    let mut trickle = Client::clear(&server, from);
-    let header = header("example.org");
-    let mut sent = 0;
-    while trickle.send_bytes(&header.as_bytes()[sent..=sent]).is_ok() && sent + 2 < header.len() {
-        sent += 1;
-        std::thread::park_timeout(Duration::from_millis(100));
-        if begun.elapsed() > DEADLINE {
-            break;
-        }
-    }
-    let end = trickle.rest();
-    assert!(end.is_empty() || end.contains("<connection-timeout"), "{end}");
+    trickle(stages_of_slow_clients(&server, &hello));
     bound.settle();
+}
+
+/// What a client is slow to say, in each stage that there is before its resource is bound.
+fn stages_of_slow_clients(server: &Server, hello: &[u8]) -> Vec<(&'static str, Client, Vec<u8>)> {
+    let from = address("S040 slow");
+    let mut proceeding = Client::clear(server, from);
+    proceeding.open();
+    proceeding.until("</stream:features>");
+    proceeding.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    proceeding.until("<proceed");
+    proceeding.until(">");
+    let auth =
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>".to_owned() + &"A".repeat(4_000);
+    let bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>".to_owned()
+        + &"a".repeat(4_000);
+    vec![
+        ("a header", Client::clear(server, from), header(&"x".repeat(4_000)).into_bytes()),
+        ("a handshake", proceeding, hello.to_vec()),
+        ("an authentication", Client::starttls(server, from, "example.org").0, auth.into_bytes()),
+        ("a binding", Client::authenticated(server, from, "s040@example.org"), bind.into_bytes()),
+    ]
+}
+
+/// Bytes now and then do not prolong anything.
+fn trickle(mut stages: Vec<(&'static str, Client, Vec<u8>)>) {
+    let begun = Instant::now();
+    for at in 0.. {
+        stages.retain_mut(|(_, client, bytes)| client.send_bytes(&bytes[at..=at]).is_ok());
+        if stages.is_empty() {
+            return;
+        }
+        let names: Vec<_> = stages.iter().map(|(name, ..)| *name).collect();
+        assert!(begun.elapsed() < DEADLINE, "these go on: {names:?}");
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
 }
 
 /// Dead peers: whoever does not answer is gone, and can resume.

@@ -14,8 +14,6 @@ pub(crate) const ROWS: &[Row] = &[
     ("S100 S118 'from' of a client", from_of_a_client),
     ("S101 a roster is its owner's", roster_of_another),
     ("S104 forged ids and delays", forged_ids),
-    ("S109 what a stranger learns", stranger_learns_nothing),
-    ("S112 counts that cannot be", impossible_counts),
     ("S115 times far away", times_far_away),
 ];
 
@@ -90,6 +88,12 @@ fn limits_and_keys(server: &Server) {
         (format!("{}@example.org", name(1_024)), false),
         (format!("s093@example.org/{}", name(1_023)), true),
         (format!("s093@example.org/{}", name(1_024)), false),
+        (format!("{0}@example.org/{0}", name(1_023)), true),
+        // Bytes, and not characters.
+        (format!("s093@example.org/{}n", "\u{e9}".repeat(511)), true),
+        (format!("s093@example.org/{}", "\u{e9}".repeat(512)), false),
+        (format!("{}n@example.org", "\u{e9}".repeat(511)), true),
+        (format!("{}@example.org", "\u{e9}".repeat(512)), false),
     ] {
         client.send(&format!("<iq type='get' id='q' to='{to}'><x xmlns='urn:x'/></iq>"));
         let answer = client.until("</iq>");
@@ -97,7 +101,8 @@ fn limits_and_keys(server: &Server) {
         assert!(answer.contains(expected), "{}: {answer}", to.len());
     }
     // Accounts whose names mean something to file systems and databases.
-    for (n, name) in ["..", "a%2e%2e", "user%host", "a\\20b", "robert;drop", "con", "%00"].iter().enumerate()
+    for (n, name) in
+        ["..", "a%2e%2e", "user%host", "a\\20b", "a\\..\\b", "robert;drop", "con", "%00"].iter().enumerate()
     {
         let jid = format!("{name}@example.org");
         server.account(&jid);
@@ -105,7 +110,25 @@ fn limits_and_keys(server: &Server) {
         one.send(&format!("<message to='{jid}/a'><body>to myself</body></message>"));
         one.until("<body>to myself");
     }
+    // And what cannot be an account's name, asked for as one.
+    for (n, name) in ["../x", "/etc/passwd", "x/../../data", "a\0b", "' OR '1'='1", "x'; DROP TABLE"]
+        .into_iter()
+        .enumerate()
+    {
+        let (mut client, _) = Client::starttls(server, address(&format!("S094 login {n}")), "example.org");
+        let failure = client.log_in("SCRAM-SHA-256", name, PASSWORD, &Binding::None).unwrap_err();
+        assert!(
+            failure.contains("<not-authorized") || failure.contains("<malformed-request"),
+            "{name}: {failure}"
+        );
+        if !name.contains('\0') {
+            let added =
+                server.command(&["user", "add", &format!("{name}@example.org"), "--password", PASSWORD]);
+            assert!(!added.status.success(), "{name}");
+        }
+    }
     assert!(!server.folder().parent().unwrap().join("data").exists());
+    assert!(!server.folder().join("x").exists() && !server.folder().join("data/x").exists());
 }
 
 /// Many names that were never seen before, in all places where a stanza has one but for accounts (those are loaded, and
@@ -143,6 +166,13 @@ fn log_injection(server: &Server) {
     let name = "a\u{1b}[31m\n{\"level\":\"FORGED\"}";
     let failure = client.log_in("SCRAM-SHA-256", name, "x", &Binding::None);
     assert!(failure.is_err());
+    server.account("s096@example.org");
+    let mut client = Client::online(server, from, "s096@example.org/a");
+    client.send("<iq type='get' id='q' to='s096@example.org/&#10;FORGED'><x xmlns='urn:x'/></iq>");
+    client.until("<jid-malformed");
+    client.until("</iq>");
+    let mut client = Client::authenticated(server, from, "s096@example.org");
+    assert!(client.bind("&#10;{&quot;level&quot;:&quot;FORGED&quot;}").contains("<bad-request"));
     for line in server.log() {
         assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{line}");
         assert!(!line.contains('\u{1b}') && !line.starts_with("{\"level\":\"FORGED"), "{line}");
@@ -233,7 +263,11 @@ fn forged_ids(server: &Server) {
     // The server's own stamp on what waited, beside one of the sender's.
     let mut sender = Client::online(server, from, "s104@example.org/b");
     server.account("away104@example.org");
-    let delays = "<delay xmlns='urn:xmpp:delay' from='example.org' stamp='2001-01-01T00:00:00Z'/>".repeat(5);
+    let forged = |tag: &str, declared: &str| {
+        format!("<{tag} {declared}='urn:xmpp:delay' from='EXAMPLE.org' stamp='2001-01-01T00:00:00Z'/>")
+            .repeat(5)
+    };
+    let delays = forged("delay", "xmlns") + &forged("d:delay", "xmlns:d");
     sender
         .send(&format!("<message to='away104@example.org' type='chat'><body>late</body>{delays}</message>"));
     sender.settle();
@@ -242,77 +276,6 @@ fn forged_ids(server: &Server) {
     away.until("<message");
     let message = away.until("</message>");
     assert!(!message.contains("2001-01-01"), "a stamp in the server's name: {message}");
-}
-
-fn stranger_learns_nothing(server: &Server) {
-    let from = address("S109");
-    server.account("s109@example.org");
-    server.account("stranger@example.org");
-    let mut online = Client::online(server, from, "s109@example.org/a");
-    let mut stranger = Client::online(server, from, "stranger@example.org/a");
-    let mut ask = |text: &str, local: &str| {
-        stranger.send(&text.replace("NAME", local));
-        // Answered by the same user, behind that.
-        let behind = "<iq type='get' id='behind' to='NAME@example.org'><x xmlns='urn:x'/></iq>";
-        stranger.send(&behind.replace("NAME", local));
-        (stranger.until("id='behind'") + &stranger.until("</iq>")).replace(local, "NAME")
-    };
-    for text in [
-        "<presence type='probe' to='NAME@example.org'/>",
-        "<presence type='probe' to='NAME@example.org/a'/>",
-        "<presence type='unsubscribe' to='NAME@example.org'/>",
-        "<iq type='get' id='1' to='NAME@example.org'><query xmlns='jabber:iq:last'/></iq>",
-        "<iq type='get' id='2' to='NAME@example.org'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>",
-        "<iq type='get' id='3' to='NAME@example.org'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>",
-        "<iq type='get' id='4' to='NAME@example.org'><ping xmlns='urn:xmpp:ping'/></iq>",
-        "<iq type='get' id='5' to='NAME@example.org'><query xmlns='jabber:iq:version'/></iq>",
-        "<iq type='get' id='6' to='NAME@example.org'><vCard xmlns='vcard-temp'/></iq>",
-        "<iq type='get' id='7' to='NAME@example.org'><query xmlns='jabber:iq:roster'/></iq>",
-        "<iq type='get' id='8' to='NAME@example.org'><query xmlns='jabber:iq:register'/></iq>",
-        "<iq type='get' id='9' to='NAME@example.org/guess'><ping xmlns='urn:xmpp:ping'/></iq>",
-    ] {
-        let (of_user, of_nobody) = (ask(text, "s109"), ask(text, "nobody109"));
-        assert_eq!(of_user, of_nobody, "{text}");
-    }
-    let seen = online.settle();
-    assert!(!seen.contains("stranger"), "{seen}");
-}
-
-fn impossible_counts(server: &Server) {
-    let from = address("S112");
-    server.account("s112@example.org");
-    let sm = "xmlns='urn:xmpp:sm:3'";
-    for (sent, expected) in [
-        (format!("<a {sm} h='1'/>"), "<handled-count-too-high"),
-        (format!("<a {sm} h='4294967295'/>"), "<handled-count-too-high"),
-        (format!("<a {sm} h='4294967296'/>"), "<stream:error"),
-        (format!("<a {sm} h='-1'/>"), "<stream:error"),
-        (format!("<a {sm}/>"), "<stream:error"),
-    ] {
-        let mut client = Client::online(server, from, "s112@example.org/a");
-        client.enable();
-        client.send(&sent);
-        let end = client.rest();
-        assert!(end.contains(expected), "{sent}: {end}");
-    }
-    let mut client = Client::online(server, from, "s112@example.org/a");
-    let id = client.enable();
-    client.send(&format!("<enable {sm} resume='true'/>"));
-    client.until("<failed");
-    client.until("<unexpected-request");
-    client.until("</failed>");
-    // A count that goes back, and acknowledgements again and again, say nothing new.
-    client.send("<message to='s112@example.org/a'><body>1</body></message>");
-    client.until("</message>");
-    for _ in 0..200 {
-        client.send(&format!("<a {sm} h='1'/>"));
-    }
-    client.settle();
-    client.cut();
-    let mut again = Client::authenticated(server, from, "s112@example.org");
-    again.send(&format!("<resume {sm} previd='{id}' h='77'/>"));
-    let answer = again.until(">");
-    assert!(answer.contains("<failed") || answer.contains("<stream:error"), "{answer}");
 }
 
 fn times_far_away(server: &Server) {

@@ -213,7 +213,8 @@ impl Server {
         accounts.len()
     }
 
-    fn told(&self, arguments: &[&str]) -> serde_json::Value {
+    /// What a command answers as JSON.
+    pub(crate) fn told(&self, arguments: &[&str]) -> serde_json::Value {
         let output = self.command(&[arguments, &["--json"]].concat());
         serde_json::from_slice(&output.stdout).expect("JSON")
     }

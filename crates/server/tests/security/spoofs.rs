@@ -8,6 +8,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("S102 answers that nobody asked for", unasked_answers),
     ("S102 S103 ids that are ours", ids_of_ours),
     ("S103 forged carbons", forged_carbons),
+    ("S118 whose own requests they are", own_requests),
 ];
 
 /// The server's own requests are pushes and pings. What they are answered with changes nothing: a push is done when it
@@ -138,4 +139,78 @@ fn forged_carbons(server: &Server) {
     back.send("<iq type='set' id='on'><enable xmlns='urn:xmpp:carbons:2'/></iq>");
     let answer = back.until("id='on'") + &back.until("</iq>");
     assert!(answer.contains("type='error'") || answer.contains("service-unavailable"), "{answer}");
+}
+
+/// What an account may ask of itself it may ask whatever of its own addresses it names, or none; and what anybody else
+/// asks reaches a client, if it does, as that one's: never without an address, nor from the account's own.
+fn own_requests(server: &Server) {
+    let from = address("S118");
+    server.account("s118@example.org");
+    server.account("mallory118@example.org");
+    let mut owner = Client::online(server, from, "s118@example.org/a");
+    let mut other = Client::online(server, from, "s118@example.org/b");
+    let roster =
+        |n: usize| format!("<query xmlns='jabber:iq:roster'><item jid='friend118-{n}@example.org'/></query>");
+    let addresses = [("", ""), ("from", "s118@example.org"), ("from", "s118@example.org/a")];
+    let mut n = 0;
+    for to in ["", " to='s118@example.org'"] {
+        for (name, jid) in addresses {
+            n += 1;
+            let from = if name.is_empty() { String::new() } else { format!(" {name}='{jid}'") };
+            owner.send(&format!("<iq type='set' id='own'{from}{to}>{}</iq>", roster(n)));
+            let answer = owner.until("id='own'") + &owner.until(">");
+            assert!(answer.contains("type='result'"), "{from}{to}: {answer}");
+        }
+    }
+    owner.send("<iq type='get' id='all'><query xmlns='jabber:iq:roster'/></iq>");
+    let all = owner.until("id='all'") + &owner.until("</iq>");
+    assert_eq!(all.matches("jid='friend118-").count(), n, "{all}");
+
+    let befriend = ["user", "befriend", "s118@example.org", "mallory118@example.org"];
+    assert!(server.command(&befriend).status.success());
+    let mut mallory = Client::online(server, from, "mallory118@example.org/a");
+    owner.settle();
+    for privileged in [
+        "<query xmlns='jabber:iq:roster'><item jid='evil@example.org' subscription='both'/></query>",
+        "<query xmlns='jabber:iq:register'><username>s118</username><password>evil</password></query>",
+        "<query xmlns='jabber:iq:register'><remove/></query>",
+        "<query xmlns='jabber:iq:private'><x xmlns='urn:evil'/></query>",
+        "<block xmlns='urn:xmpp:blocking'><item jid='evil@example.org'/></block>",
+        "<enable xmlns='urn:xmpp:carbons:2'/>",
+        "<prefs xmlns='urn:xmpp:mam:2' default='evil'/>",
+        "<vCard xmlns='vcard-temp'><FN>evil</FN></vCard>",
+    ] {
+        for (sender, full) in [(&mut mallory, "mallory118@example.org/a"), (&mut other, "s118@example.org/b")]
+        {
+            sender.send(&format!("<iq type='set' id='p' to='s118@example.org/a'>{privileged}</iq>"));
+            // Passed on or refused; if it is passed on, by its sender's full address.
+            sender.settle();
+            let got = owner.settle();
+            for iq in got.split("<iq").skip(1).filter(|iq| iq.contains("id='p'")) {
+                let tag = iq.split('>').next().unwrap();
+                assert!(tag.contains(&format!("from='{full}'")), "{privileged}: {got}");
+            }
+        }
+        mallory.send(&format!("<iq type='set' id='q' to='s118@example.org'>{privileged}</iq>"));
+        let answer = mallory.until("id='q'") + &mallory.until(">");
+        assert!(answer.contains("type='error'"), "{privileged}: {answer}");
+        let got = owner.settle();
+        assert!(!got.contains("evil"), "{privileged}: {got}");
+        // Who names an address that is not its own is heard no more.
+        for claimed in ["s118@example.org", "s118@example.org/a"] {
+            let mut liar = Client::online(server, from, "mallory118@example.org/liar");
+            liar.send(&format!(
+                "<iq type='set' id='l' from='{claimed}' to='s118@example.org/a'>{privileged}</iq>"
+            ));
+            let end = liar.rest();
+            assert!(end.contains("<invalid-from"), "{end}");
+        }
+        let got = owner.settle();
+        assert!(!got.contains("id='l'"), "{privileged}: {got}");
+    }
+    // The account is what it was.
+    owner.send("<iq type='get' id='still'><query xmlns='jabber:iq:roster'/></iq>");
+    let still = owner.until("id='still'") + &owner.until("</iq>");
+    assert!(!still.contains("evil"), "{still}");
+    Client::authenticated(server, from, "s118@example.org");
 }

@@ -2,9 +2,11 @@
 
 use std::io::Read;
 
+use socket2::SockRef;
+
 use crate::Row;
 use crate::client::Client;
-use crate::server::{Server, address};
+use crate::server::{Server, address, many};
 
 pub(crate) const ROWS: &[Row] = &[
     ("XEP-0198 4: acknowledged", acknowledged),
@@ -14,6 +16,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("XEP-0198 5: refused once too often", refused_once_too_often),
     ("S043 a thousand stanzas in one write", thousand_in_one_write),
     ("S043 more answers than are written at once", more_than_is_written_at_once),
+    ("S043 tiny stanzas of a client that does not read", tiny_stanzas),
     ("S044 floods of <r/> and of whitespace", request_flood),
     ("RFC 6120 4.4: closed both ways", closed_both_ways),
 ];
@@ -152,6 +155,47 @@ fn more_than_is_written_at_once(server: &Server) {
             assert!(text.contains(&format!("<body>n{n}.")), "{n}: {text}");
         }
     }
+}
+
+/// From a client that does not read what comes of them: it is not read any more, and that is all. Then it reads.
+fn tiny_stanzas(server: &Server) {
+    let count = many(100_000, 1_000_000);
+    let from = address("S043");
+    server.account("s043@example.org");
+    let mut client = Client::online(server, from, "s043@example.org/a");
+    // Little of it waits in the system.
+    let socket = SockRef::from(client.socket());
+    socket.set_recv_buffer_size(64 * 1_024).unwrap();
+    socket.set_send_buffer_size(64 * 1_024).unwrap();
+    let before = server.resident();
+    let (mut sent, mut received, mut turns) = (0, 0, 0);
+    let (mut out, mut read) = (Vec::new(), String::new());
+    while received < count {
+        while sent < count && out.len() < 1_024 * 1_024 {
+            let text =
+                format!("<message to='s043@example.org/a' type='headline'><body>{sent}</body></message>");
+            out.extend_from_slice(text.as_bytes());
+            sent += 1;
+        }
+        let taken = client.send_some(&out);
+        let is_held = taken < out.len();
+        out.drain(..taken);
+        if is_held || sent == count {
+            turns += usize::from(is_held);
+            let grown = server.resident().saturating_sub(before);
+            assert!(grown < 8 * 1_024 * 1_024, "{grown} bytes for a client that does not read");
+            read += &client.available();
+            let whole = read.rfind("</body>").map_or(0, |at| at + "</body>".len());
+            for message in read.get(..whole).unwrap().split_terminator("</body>") {
+                assert!(message.ends_with(&format!("<body>{received}")), "{received}: {message}");
+                received += 1;
+            }
+            read.drain(..whole);
+        }
+    }
+    println!("S043: of {count} stanzas, the client was held {turns} times");
+    assert!(turns > 0, "it was read on");
+    client.settle();
 }
 
 fn request_flood(server: &Server) {

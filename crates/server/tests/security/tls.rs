@@ -82,13 +82,36 @@ fn state_is_forgotten(server: &Server) {
     client.until("</stream:features>");
     client.send("<x:a/>");
     let end = client.rest();
-    assert!(end.contains("<not-well-formed") || end.contains("<bad-namespace-prefix"), "{end}");
+    assert!(end.contains("<bad-namespace-prefix"), "{end}");
+    // The same of the stream before SASL.
+    let of_before =
+        header("example.org").replace("<stream:stream ", "<stream:stream xml:lang='tlh' xmlns:x='urn:x' ");
+    let mut client = Client::direct(server, from, &TlsSetup::new("example.org")).unwrap();
+    client.send(&of_before);
+    client.until("</stream:features>");
+    client.log_in("SCRAM-SHA-256", "s031", PASSWORD, &Binding::None).unwrap();
+    client.bind("b");
+    client.send("<message to='s031@example.org/b'><body>hi</body></message>");
+    let message = client.until("</message>");
+    assert!(!message.contains("tlh"), "the language of the stream before SASL: {message}");
+    client.send("<x:a/>");
+    let end = client.rest();
+    assert!(end.contains("<bad-namespace-prefix"), "{end}");
 }
 
 fn nothing_before_tls(server: &Server) {
     for (n, (sent, expected)) in [
         (
             "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth>",
+            "<encryption-required",
+        ),
+        (
+            // S051: no mechanism of this name is offered later, either.
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='LOGIN'>YQ==</auth>",
+            "<encryption-required",
+        ),
+        (
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>biwsbj1hLHI9YQ==</auth>",
             "<encryption-required",
         ),
         (
