@@ -137,8 +137,7 @@ impl Cluster {
     /// Puts a backup into the store, before any member has run.
     pub fn restore(&self, backup: &str) -> Result<(), String> {
         let Some(first) = self.members.first() else { return Err("there are no members".to_owned()) };
-        fs::write(first.folder.join("stentor.toml"), self.configuration(first.name, ""))
-            .map_err(|e| e.to_string())?;
+        self.configure(first.name, "")?;
         let file = self.folder.path().join("accounts");
         fs::write(&file, backup).map_err(|e| e.to_string())?;
         process::run(self.command(first.name).arg("restore").arg(&file)).map(drop)
@@ -153,13 +152,10 @@ impl Cluster {
 
     /// Starts a member, and does not wait; `of_host` is added to the settings of its host.
     pub fn launch(&mut self, name: &str, of_host: &str) -> Result<(), String> {
-        let text = self.configuration(name, of_host);
-        let program = self.program.clone();
+        let file = self.configure(name, of_host)?;
+        let mut command = process::bound_to_us(&self.program);
         let member = self.member_mut(name);
-        let file = member.folder.join("stentor.toml");
-        fs::write(&file, text).map_err(|e| e.to_string())?;
         let log = File::options().create(true).append(true).open(&member.log).map_err(|e| e.to_string())?;
-        let mut command = process::bound_to_us(&program);
         command.arg("--config").arg(&file).arg("serve").stderr(log);
         member.process = Some(Process::spawn(&mut command).map_err(|e| e.to_string())?);
         Ok(())
@@ -171,6 +167,23 @@ impl Cluster {
         let running: Vec<_> =
             self.members.iter().filter(|member| member.process.is_some()).map(|member| member.name).collect();
         self.settled(&running)
+    }
+
+    /// Writes a member's configuration.
+    fn configure(&self, name: &str, of_host: &str) -> Result<PathBuf, String> {
+        let file = self.member(name).folder.join("stentor.toml");
+        fs::write(&file, self.configuration(name, of_host)).map_err(|e| e.to_string())?;
+        Ok(file)
+    }
+
+    /// Another way to the database for the process that comes after a member's, on which it waits until
+    /// [`Proxy::restore`]; the way of the one that runs.
+    pub fn change_database_of(&mut self, name: &str) -> Result<Proxy, String> {
+        let next = Proxy::start(self.database.address).map_err(|e| e.to_string())?;
+        next.hold();
+        let before = std::mem::replace(&mut self.member_mut(name).database, next);
+        self.configure(name, "")?;
+        Ok(before)
     }
 
     fn configuration(&self, name: &str, of_host: &str) -> String {
