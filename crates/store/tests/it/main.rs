@@ -13,6 +13,7 @@ mod export;
 mod faults;
 mod kill;
 mod members;
+mod migrations;
 mod model;
 mod owners;
 mod postgres;
