@@ -140,7 +140,7 @@ impl Shared {
                 Ok(Some(Stage::Ended))
             }
             (ns::STREAM, "error") => Ok(Some(self.peer_closed())),
-            // A stream inside a stream.
+            // Nothing else of this namespace is a client's to say.
             (ns::STREAM, _) => Err(StreamCondition::InvalidXml.into()),
             _ => Err(StreamCondition::UnsupportedStanzaType.into()),
         }

@@ -129,7 +129,7 @@ const FILES: [(&str, &str, usize); 8] = [
     ("tls", include_str!("transcripts/tls.txt"), 8),
     ("sasl", include_str!("transcripts/sasl.txt"), 21),
     ("bind", include_str!("transcripts/bind.txt"), 10),
-    ("bound", include_str!("transcripts/bound.txt"), 12),
+    ("bound", include_str!("transcripts/bound.txt"), 13),
     ("management", include_str!("transcripts/management.txt"), 14),
     ("closing", include_str!("transcripts/closing.txt"), 9),
 ];
