@@ -20,7 +20,7 @@ use stentor_store::postgres::{Postgres, PostgresConfig};
 use stentor_store::{LaneId, Shared, Store};
 use tokio::sync::oneshot;
 
-use crate::config::{self, Config, StoreTls, read_gossip_keys, settings_digest};
+use crate::config::{self, Config, StoreTls, difference, read_gossip_keys, settings_digest};
 use crate::limits::{LEASE_CHECK, LEAVE_TIME};
 use crate::ports::listen_hint;
 use crate::serve::ServeError;
@@ -61,7 +61,8 @@ pub(crate) async fn ground(config: &Config) -> Result<Ground, ServeError> {
     };
     let joining = cluster(config, member)?;
     tracing::info!(name = member.name, cluster = member.id, "joining");
-    let joined = Cluster::join(joining, Box::new(postgres.clone())).await?;
+    let joined = Cluster::join(joining, Box::new(postgres.clone())).await;
+    let joined = joined.map_err(|error| refused(error, config))?;
     tracing::info!(member = joined.member().0, "joined");
     let lane = LaneId { member: joined.member(), lane: 0 };
     let store = blocking(move || {
@@ -176,14 +177,17 @@ pub(crate) async fn leave(handle: &ClusterHandle) {
 /// What to do about a cluster that does not have this member.
 pub(crate) fn join_hint(error: &JoinError) -> String {
     match error {
-        JoinError::Ended(EndingError(Ending::SettingsDiffer { .. })) => {
-            "; `stentor check` on both tells the number of these settings, and docs/cluster.md which they are: cluster.id \
-             is one of them"
-                .to_owned()
-        }
         JoinError::Bind(address, why) => listen_hint(*address, why, "cluster.link or cluster.gossip"),
         _ => String::new(),
     }
+}
+
+/// A cluster does not have this member; where it is for a setting, by which.
+fn refused(error: JoinError, config: &Config) -> ServeError {
+    let JoinError::Ended(EndingError(Ending::SettingsDiffer { theirs, .. })) = error else {
+        return error.into();
+    };
+    ServeError::Differs(error, difference(config, theirs))
 }
 
 /// Replaces this process by a new one of the same program, arguments and environment, which joins as a new incarnation:
@@ -208,6 +212,23 @@ mod tests {
         let expected = "cluster: the cluster's address 10.0.0.1:5280 cannot be bound: address in use. \
                         `ss -tulnp 'sport = :5280'`, as root, tells which process has the port; end that one, or name \
                         another port in cluster.link or cluster.gossip";
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn settings_that_differ_are_named() {
+        let config = |keep: &str| {
+            let text = format!(
+                "[[host]]\ndomain = 'a.example'\ncertificate = 'a.crt'\nkey = 'a.key'\nkeep = {keep}\n"
+            );
+            Config::parse(Path::new("s.toml"), &text, &[]).expect("no mistakes").config
+        };
+        let theirs = settings_digest(&config("true"));
+        let ending = Ending::SettingsDiffer { name: "b".into(), other: "a".into(), theirs };
+        let told = refused(JoinError::Ended(EndingError(ending)), &config("false")).to_string();
+        let expected = "cluster: the settings that all members must share differ between \"b\" and the member \"a\": \
+                        `keep` of the host a.example is false here and true there; `stentor check` on both tells the \
+                        number of these settings, and docs/cluster.md which they are";
         assert_eq!(told, expected);
     }
 }

@@ -59,6 +59,11 @@ pub enum ServeError {
     /// The cluster does not have this member.
     #[error("cluster: {}{}", .0, member::join_hint(.0))]
     Join(#[from] JoinError),
+    /// The same, for what is in its configuration and not in that of the others, or the other way round.
+    #[error(
+        "cluster: {0}: {1}; `stentor check` on both tells the number of these settings, and docs/cluster.md which they are"
+    )]
+    Differs(JoinError, String),
     /// It has it no longer.
     #[error("cluster: {0}")]
     NoMember(Ending),
@@ -110,9 +115,12 @@ impl ServeError {
             | Self::Listen { source, .. }
             | Self::Control(BindError::Io { source, .. }) => ControlErrorKind::of(source),
             Self::Store(_) | Self::Postgres(_) | Self::Lane(_) => ControlErrorKind::Unavailable,
-            Self::Join(_) | Self::NoMember(_) | Self::Fenced | Self::Unusable(_) | Self::Tls(_) => {
-                ControlErrorKind::Refused
-            }
+            Self::Join(_)
+            | Self::Differs(..)
+            | Self::NoMember(_)
+            | Self::Fenced
+            | Self::Unusable(_)
+            | Self::Tls(_) => ControlErrorKind::Refused,
             Self::Broken(_) | Self::StoreFailed(_) | Self::Http(_) | Self::Runtime(_) | Self::Signals(_) => {
                 ControlErrorKind::Fault
             }

@@ -71,6 +71,8 @@ pub enum Ending {
         name: Box<str>,
         /// A live member with other settings.
         other: Box<str>,
+        /// Its digest of them.
+        theirs: u64,
     },
     /// They have no version of the wire in common. Nothing was changed.
     #[error(

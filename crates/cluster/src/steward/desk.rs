@@ -239,7 +239,8 @@ impl Desk {
             if theirs.name == ours.name {
                 Some(Ending::NameInUse { name: ours.name.clone() })
             } else if theirs.settings != ours.settings {
-                Some(Ending::SettingsDiffer { name: ours.name.clone(), other: theirs.name.clone() })
+                let (name, other) = (ours.name.clone(), theirs.name.clone());
+                Some(Ending::SettingsDiffer { name, other, theirs: theirs.settings })
             } else if theirs.wire.0 > ours.wire.1 || ours.wire.0 > theirs.wire.1 {
                 let (name, other) = (ours.name.clone(), theirs.name.clone());
                 Some(Ending::WireDiffers { name, ours: ours.wire, other, theirs: theirs.wire })

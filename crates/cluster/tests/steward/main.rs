@@ -214,7 +214,7 @@ fn who_cannot_be_a_member_says_why_and_changes_nothing() {
         (named("a"), Ending::NameInUse { name: "a".into() }),
         (
             stentor_engine::MemberInfo { settings: 8, ..named("c") },
-            Ending::SettingsDiffer { name: "c".into(), other: "a".into() },
+            Ending::SettingsDiffer { name: "c".into(), other: "a".into(), theirs: named("a").settings },
         ),
         (
             stentor_engine::MemberInfo { wire: (2, 3), ..named("c") },

@@ -170,7 +170,8 @@ fn show_reload(report: &ReloadReport) -> Vec<String> {
     let mut lines = report.warnings.clone();
     let (applied, waiting) = (&report.changes.applied, &report.changes.needs_restart);
     if applied.is_empty() && waiting.is_empty() {
-        lines.push("no setting has changed; certificates were read again".to_owned());
+        let read = "no setting has changed; certificates, and a member's keys of gossip, were read again";
+        lines.push(read.to_owned());
     }
     if !applied.is_empty() {
         lines.push("in force:".to_owned());

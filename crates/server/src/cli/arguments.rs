@@ -84,6 +84,9 @@ pub enum Command {
     /// Tell how the running server is
     Status,
     /// Have the running server read its configuration again, and tell what has changed
+    ///
+    /// The files that it names are read again as well, whether or not a setting has changed: certificates, keys and lists
+    /// of what is revoked, and the keys of gossip of a cluster's member.
     Reload,
     /// End the running server, and wait until it has ended
     Stop {

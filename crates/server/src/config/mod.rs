@@ -31,7 +31,7 @@ use std::time::SystemTime;
 pub use auth::{AuthConfig, Mechanism};
 pub(crate) use certificate::bytes_and_mode;
 pub use cluster::{
-    ClusterConfig, GossipKeyBytes, GossipKeysError, MEMBER_DOMAIN, is_label, is_of_authority,
+    ClusterConfig, GossipKeyBytes, GossipKeysError, MEMBER_DOMAIN, difference, is_label, is_of_authority,
     read_gossip_keys, settings_digest,
 };
 pub use control::ControlConfig;

@@ -13,7 +13,7 @@ use super::rule::{File, Integer, ListenAddress, Optional};
 use super::setting::{At, Change, Component, Diff, Reader, Reload, Rule, Section, Setting, live, restart};
 use super::tree::{Node, Table};
 use super::{Config, StoreEngine};
-pub use digest::settings_digest;
+pub use digest::{difference, settings_digest};
 pub(super) use files::check as check_files;
 pub use files::{GossipKeyBytes, GossipKeysError, is_of_authority, read_gossip_keys};
 pub use rules::is_label;

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::super::{Change, Config, settings_digest};
+use super::super::{Change, Config, difference, settings_digest};
 
 const HOST: &str = "[[host]]\ndomain = 'example.org'\ncertificate = 'a.crt'\nkey = 'a.key'\n";
 const STORE: &str =
@@ -196,5 +196,25 @@ fn the_digest_is_of_what_must_be_equal() {
         member(|text| format!("{text}[limits]\nresources_max = 3\n")),
     ] {
         assert_eq!(digest(&same), all);
+    }
+}
+
+#[test]
+fn what_differs_is_named() {
+    let parsed = |text: &str| parse(text, &[]).expect("no mistakes");
+    let second = "[[host]]\ndomain = 'a.example'\ncertificate = 'a.crt'\nkey = 'a.key'\n";
+    let one = member(|text| text);
+    let keeps_not =
+        |text: &str| text.replace("key = 'a.key'\n[store]", "key = 'a.key'\nkeep = false\n[store]");
+    let two = format!("{second}{one}");
+    let unnamed = "there is a host there that is not here, or more than one host or `keep` differs";
+    for (ours, theirs, expected) in [
+        (one.clone(), keeps_not(&one), "`keep` of the host example.org is true here and false there"),
+        (keeps_not(&two), two.clone(), "`keep` of the host example.org is false here and true there"),
+        (two.clone(), one.clone(), "the host a.example is here and not there"),
+        (one.clone(), two.clone(), unnamed),
+        (two, keeps_not(&one), unnamed),
+    ] {
+        assert_eq!(difference(&parsed(&ours), settings_digest(&parsed(&theirs))), expected);
     }
 }
