@@ -105,7 +105,11 @@ fn records_and_logs_are_kept() {
         (&juliet, record(ROSTER, &long), is_record(&long, 1, "long")),
         (&juliet, after(0, 9), is_log(&[(7, "é")])),
     ] {
-        assert_eq!(lane.reader().query(owner, &[query.clone()]), [expected], "{owner:?}: {query:?}");
+        assert_eq!(
+            lane.reader().query(owner, std::slice::from_ref(&query)),
+            [expected],
+            "{owner:?}: {query:?}"
+        );
     }
     // It goes on from there.
     let writes = vec![put(ROSTER, "juliet@example.org", "both", Expect::Version(2)), append(4, "fourth")];
