@@ -27,6 +27,8 @@ pub(crate) struct Gathering {
     pub(super) is_open: bool,
     /// Not here yet.
     pub(super) expected: Vec<Expected>,
+    /// Until when they are waited for, by the monotonic clock.
+    until: u64,
     /// They will not come.
     pub(super) gone: Vec<Expected>,
     /// What those that came had under way.
@@ -93,14 +95,18 @@ impl User {
             effects.timer(ATTACH_TIME_MAX, timer::GATHERED);
         }
         let (expected, gone) = lost.resources.into_iter().partition(|expected| expected.session.is_some());
-        let is_open = lost.gathers;
-        self.gathering = Some(Box::new(Gathering { is_open, expected, gone, ..Gathering::default() }));
+        let (is_open, until) = (lost.gathers, now.monotonic.saturating_add(ATTACH_TIME_MAX));
+        self.gathering = Some(Box::new(Gathering { is_open, expected, until, gone, ..Gathering::default() }));
         self.gathered_if_all(now, effects);
     }
 
     /// Those that were expected and are not here do not come.
     pub(crate) fn stop_expecting(&mut self, now: Now, effects: &mut Effects) {
         if let Some(gathering) = &mut self.gathering {
+            if now.monotonic < gathering.until {
+                // The timer is of a user that was lost in its turn, and in whose place this one is.
+                return;
+            }
             gathering.gone.append(&mut gathering.expected);
         }
         self.gathered_if_all(now, effects);

@@ -83,6 +83,20 @@ fn a_session_that_never_comes_is_waited_for_and_then_given_up() {
     );
 }
 
+/// The timer of the first is not taken for that of the second.
+#[test]
+fn a_user_lost_twice_in_a_row_waits_as_long_the_second_time() {
+    let mut scene = friends();
+    scene.reloads(ALICE);
+    scene.vanishes(A);
+    scene.passes(9);
+    scene.reloads(ALICE);
+    scene.passes(9);
+    scene.gets(B, &[]);
+    scene.passes(1);
+    scene.gets(B, &["<presence …from='alice@a.example/x' …type='unavailable'/>"]);
+}
+
 #[test]
 fn what_was_under_way_is_handled_once() {
     let mut scene = friends();
