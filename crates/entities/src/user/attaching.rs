@@ -103,9 +103,9 @@ impl User {
     /// Those that were expected and are not here do not come.
     pub(crate) fn stop_expecting(&mut self, now: Now, effects: &mut Effects) {
         if let Some(gathering) = &mut self.gathering {
-            if now.monotonic < gathering.until {
+            if let left @ 1.. = gathering.until.saturating_sub(now.monotonic) {
                 // The timer is of a user that was lost in its turn, and in whose place this one is.
-                return;
+                return effects.timer(left, timer::GATHERED);
             }
             gathering.gone.append(&mut gathering.expected);
         }
