@@ -317,7 +317,7 @@ fn a_member_with_other_settings_is_refused() -> Result {
     let told = last.as_ref().and_then(|event| event.get("error")?.as_str()).unwrap_or_default();
     let why = "the settings that all members must share differ between \"b\" and the member \"a\"";
     assert!(told.contains(why), "{log}");
-    let named = "`keep` of the host example.org is false here and true there; `stentor check` on both tells the number";
+    let named = "`keep` of the host chat.example is false here and true there; `stentor check` on both tells the number";
     assert!(told.contains(named), "{log}");
     cluster.settled(&["a"])
 }
