@@ -21,7 +21,8 @@ pub(super) struct Actor {
     /// Events since the idle timer was set, if it is set.
     idle: Option<u32>,
     is_retiring: bool,
-    /// Sessions that were to attach anew when the shell was last loaded afresh, and have not; and when that was.
+    /// Sessions that were to attach anew when the shell was last loaded afresh, and have not; and when that was, by the
+    /// clock of the process, which its timers go by.
     expected: (u64, BTreeSet<SessionKey>),
 }
 
@@ -73,7 +74,7 @@ impl Arbiter {
         let mut outputs = Vec::new();
         match mail {
             Mail::Deliver(event, is_counted) => {
-                if actor.gives_up(stage.queue.now(), &event) {
+                if actor.gives_up(now.monotonic, &event) {
                     stage.taken_for_gone(&key);
                 }
                 actor.shell.handle(now, event, &mut outputs);
@@ -87,7 +88,7 @@ impl Arbiter {
             Mail::Committed(ticket, Err(_)) => {
                 stage.coverage.refused_commits += 1;
                 actor.stale = actor.shell.issued().saturating_sub(ticket);
-                if actor.reload(stage.queue.now(), &self.hosts, &mut outputs) {
+                if actor.reload(now.monotonic, &self.hosts, &mut outputs) {
                     stage.taken_for_gone(&key);
                 }
             }
