@@ -35,8 +35,8 @@ pub(crate) enum Fate {
     Start(usize),
     /// It goes on.
     Continue(Place),
-    /// It leaves by plan.
-    Drain(usize),
+    /// One leaves by plan, to come back, if it can.
+    Drain,
     /// What was wrong with the network or the store is right again.
     Right(Fault),
 }
@@ -55,6 +55,11 @@ pub(crate) struct Faults(BTreeMap<Fault, bool>);
 impl Faults {
     pub(crate) fn is_on(&self, fault: Fault) -> bool {
         self.0.contains_key(&fault)
+    }
+
+    /// Whether anything is wrong.
+    pub(crate) fn is_any(&self) -> bool {
+        !self.0.is_empty()
     }
 
     /// How many overlap now that did not before.
@@ -78,19 +83,21 @@ impl Faults {
 }
 
 impl Stage {
-    /// Plans the faults of a run of several members, some of which overlap: in `from..to`.
+    /// Plans the faults of a run of several members, some of which overlap, and that members leave amid them: in
+    /// `from..to`.
     pub(crate) fn plan_faults(&mut self, from: u64, to: u64) {
         let time = to.saturating_sub(from);
-        let mut befalls = |most, fate| {
+        // The chain comes to its end before all is healed.
+        let chain_time = CHAIN * CHAIN_STEP;
+        let chain = from + self.random.below(time.saturating_sub(chain_time));
+        let mut befalls = |from, most, fate| {
             let at = from + self.random.below(most);
             self.queue.after(at, Happening::Fate(fate));
         };
-        befalls(time / 2, Fate::Death);
-        // These come to their end before all is healed.
-        befalls(time.saturating_sub(CHAIN * CHAIN_STEP), Fate::Wrong { then: CHAIN - 1 });
-        for _ in CHAIN..self.plan.faults {
-            befalls(time, Fate::Wrong { then: 0 });
-        }
+        befalls(from, time / 2, Fate::Death);
+        befalls(chain, 1, Fate::Wrong { then: CHAIN - 1 });
+        (CHAIN..self.plan.faults).for_each(|_| befalls(from, time, Fate::Wrong { then: 0 }));
+        (0..self.plan.drains).for_each(|_| befalls(chain, chain_time, Fate::Drain));
     }
 
     /// Plans that members leave, each to come back, while nothing goes wrong: in `from..to`.
@@ -98,8 +105,7 @@ impl Stage {
         self.is_calm = true;
         for _ in 0..2 * self.plan.members {
             let at = from + self.random.below(to.saturating_sub(from));
-            let drain = Fate::Drain(self.random.below(self.plan.members as u64) as usize);
-            self.queue.after(at, Happening::Fate(drain));
+            self.queue.after(at, Happening::Fate(Fate::Drain));
         }
     }
 
@@ -128,6 +134,7 @@ impl Stage {
         self.trace(|| format!("{fault:?}"));
         self.coverage.faults += 1;
         self.coverage.overlapping += self.faults.begin(fault);
+        self.coverage.faults_amid += u64::from(self.draining.is_some());
     }
 
     /// What of a fault concerns the network and the store alone; how long it lasts.

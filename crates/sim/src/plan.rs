@@ -51,6 +51,8 @@ pub(crate) struct Plan {
     pub link_limits: LinkLimits,
     /// Faults of members, links and the store; one member's death beside them.
     pub faults: u64,
+    /// Times that a member leaves by plan amid them, if it can.
+    pub drains: u64,
 }
 
 /// Time in which members join a new cluster, and accounts are made.
@@ -103,6 +105,7 @@ impl Plan {
             datagrams_doubled: 0,
             link_limits: LinkLimits::default(),
             faults: 0,
+            drains: 0,
         }
     }
 
@@ -143,6 +146,7 @@ impl Plan {
             datagrams_doubled: few(random, 500, 100),
             link_limits: if random.chance(300) { small } else { LinkLimits::default() },
             faults: random.between(6, 10),
+            drains: random.below(3),
         }
     }
 
@@ -178,6 +182,7 @@ impl Plan {
             datagrams_doubled: 0,
             link_limits: LinkLimits::default(),
             faults: 0,
+            drains: 0,
         }
     }
 

@@ -14,7 +14,7 @@ use links::Links;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use stentor_cluster::wire::Carried;
-use stentor_cluster::{Action, Gossip, HandOvers, Hint, PeerMessage, Steward};
+use stentor_cluster::{Action, Ending, Gossip, HandOvers, Hint, PeerMessage, Steward};
 use stentor_engine::{MemberId, MemberInfo, Planted, Table};
 
 /// See the module.
@@ -246,7 +246,10 @@ impl Process {
                     self.tell_arbiters(&ToSlots::End, stage);
                     stage.later(END_TIME, ToProcess::Leave);
                 }
-                Action::Ended(_) => return Err(Died),
+                Action::Ended(ending) => {
+                    stage.coverage.left += u64::from(ending == Ending::Left);
+                    return Err(Died);
+                }
             }
         }
         Ok(did)

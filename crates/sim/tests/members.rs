@@ -1,7 +1,7 @@
 //! The promises hold with several members that share a store: while nothing fails but a connection now and then, and members
 //! leave by plan and come back, so that each stream is kept; and in 200 runs with members that die, stand still and lose
-//! each other and the store, in each at least five times while something else is wrong; and these come across everything
-//! that is worth checking.
+//! each other and the store, in each at least five times while something else is wrong, and leave by plan amid that; and
+//! these come across everything that is worth checking.
 
 use stentor_sim::{Coverage, Options, run};
 
@@ -53,6 +53,8 @@ fn members_die_stand_still_and_lose_each_other() {
         let is_enough = members >= 3 && users >= 30 && said >= 1_000 && overlapping >= 5 && kills >= 1;
         assert!(is_enough, "seed {seed} shows too little:\n{covered}");
     });
+    // The rarest is an owner of before that is heard: in one of some hundred seeds. `crates/cluster/tests` has that as often
+    // as one likes.
     assert_eq!(coverage.missing(3), Vec::<&str>::new(), "never came about");
 }
 

@@ -25,7 +25,7 @@ pub struct Holds {
     pub for_users: Held,
     /// For the sessions.
     pub for_sessions: Held,
-    /// Everything else in the process: slots, the table, links, the steward, what waits for something, the lane. Where
-    /// users are that live elsewhere it knows by nothing but this.
+    /// Everything else in the process: slots, the table, links, the steward, gossip, what waits for something, the lane.
+    /// Where users are that live elsewhere it knows by nothing but this.
     pub beside: Held,
 }

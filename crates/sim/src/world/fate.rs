@@ -23,12 +23,12 @@ impl World {
                 self.start(at);
             }
             Fate::Continue(place) => self.go_on(place),
-            Fate::Drain(at) => self.drain(at),
+            Fate::Drain if !is_ending => self.drain(),
             Fate::Right(fault) => {
                 let arrives = self.stage.right(fault);
                 arrives.into_iter().for_each(|(place, what)| self.happen(place, what));
             }
-            Fate::Wrong { .. } | Fate::Death | Fate::Crash(_) => {}
+            Fate::Wrong { .. } | Fate::Death | Fate::Crash(_) | Fate::Drain => {}
         }
     }
 
@@ -93,14 +93,18 @@ impl World {
         }
     }
 
-    fn drain(&mut self, at: usize) {
-        let process = self.processes.get(at).and_then(Option::as_ref);
-        // One at a time: else there may be nobody to take what it has.
-        let is_fit = self.stage.serving.len() == self.processes.len() && self.stage.draining.is_none();
-        if let Some(place) = process.map(|process| process.place).filter(|_| is_fit) {
-            self.stage.draining = Some(place);
-            self.happen(place, ToProcess::Drain);
+    fn drain(&mut self) {
+        let stage = &mut self.stage;
+        // One at a time, and not the last: else there is nobody to take what it has.
+        let least = if stage.is_calm { self.processes.len() } else { 2 };
+        if stage.serving.len() < least || stage.draining.is_some() {
+            return;
         }
+        let Some(place) = stage.random.pick(&stage.serving).copied() else { return };
+        stage.draining = Some(place);
+        stage.coverage.drains += 1;
+        stage.coverage.drains_amid += u64::from(stage.faults.is_any());
+        self.happen(place, ToProcess::Drain);
     }
 
     /// Everything in the memory of a process is gone, and what was not synced on a disk of its own may be. In how long
