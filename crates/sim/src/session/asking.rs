@@ -1,4 +1,5 @@
-//! When a session asks its client to acknowledge, and when it gives one up.
+//! When a session asks its client to acknowledge, and when it gives one up. The server's asks along with a message if it has
+//! not lately; here more is left unacknowledged, which is the harder case.
 
 use super::Session;
 use crate::stage::{FromServer, SessionTimer, Stage, ToMember};
