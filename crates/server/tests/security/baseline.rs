@@ -5,7 +5,8 @@ use crate::client::Client;
 use crate::server::{Server, address, many, wait_for};
 use crate::told::figures;
 
-/// What may be left behind in memory: caches, records of addresses, what the allocator keeps.
+/// What may be left behind in memory: caches, records of addresses, what the allocator keeps. With all the connections
+/// that S022 asks for, the last is much; `crowds.rs` sees to it that more of them add nothing.
 const LEFT_BYTES_MAX: u64 = 24 * 1_024 * 1_024;
 /// Files of the store, or connections to it, that may have been opened meanwhile.
 const FILES_MAX: usize = 24;
@@ -52,7 +53,7 @@ impl Baseline {
             wait_for(name, || server.http.is_none_or(|http| figure(http) <= most as f64));
         }
         let kept = self.kept(server);
-        assert!(kept < many(1, 8) as u64 * LEFT_BYTES_MAX, "{kept} bytes are left behind");
+        assert!(kept < many(1, 16) as u64 * LEFT_BYTES_MAX, "{kept} bytes are left behind");
     }
 
     /// All of a server's rows are over.

@@ -258,22 +258,25 @@ impl Client {
     /// All that is there to be read inside TLS, until nothing comes for a moment; also while something is yet to be sent,
     /// which would go first otherwise.
     pub(crate) fn available(&mut self) -> String {
+        self.be_patient(MOMENT);
         let mut read = std::mem::take(&mut self.read).into_bytes();
         let tls = self.tls();
-        tls.sock.set_read_timeout(Some(MOMENT)).expect("a socket");
-        while let Ok(1..) = tls.conn.read_tls(&mut tls.sock) {
+        loop {
             let state = tls.conn.process_new_packets().expect("TLS");
             let mut plain = vec![0; state.plaintext_bytes_to_read()];
             tls.conn.reader().read_exact(&mut plain).expect("it is there");
             read.append(&mut plain);
+            if !matches!(tls.conn.read_tls(&mut tls.sock), Ok(1..)) {
+                break;
+            }
         }
-        tls.sock.set_read_timeout(Some(DEADLINE)).expect("a socket");
+        self.be_patient(DEADLINE);
         String::from_utf8(read).expect("whole characters")
     }
 
-    /// Sends of this what the server takes until it takes nothing for a moment; answers how much.
+    /// Sends of this inside TLS what the server takes until it takes nothing for a moment; answers how much.
     pub(crate) fn send_some(&mut self, bytes: &[u8]) -> usize {
-        self.socket().set_write_timeout(Some(MOMENT)).expect("a socket");
+        self.be_patient(MOMENT);
         let mut sent = 0;
         // What was taken is on its way, and sent later if not now: so nothing of it is sent twice.
         while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty())
@@ -281,8 +284,14 @@ impl Client {
         {
             sent += taken;
         }
-        self.socket().set_write_timeout(Some(DEADLINE)).expect("a socket");
+        self.be_patient(DEADLINE);
         sent
+    }
+
+    /// For how long its socket waits until something can be read or written.
+    fn be_patient(&self, time: Duration) {
+        self.socket().set_read_timeout(Some(time)).expect("a socket");
+        self.socket().set_write_timeout(Some(time)).expect("a socket");
     }
 
     /// Whether the server offers anything before it closes.

@@ -75,6 +75,7 @@ fn rows() {
     let healthy = Healthy::start(&server);
     let mut failed = Vec::new();
     for (row, test) in TABLES.iter().copied().flatten() {
+        let ticks = server.ticks();
         if catch_unwind(AssertUnwindSafe(|| test(&server))).is_err() {
             failed.push(*row);
         }
@@ -82,7 +83,8 @@ fn rows() {
         baseline.returns(&server, 1);
         let within = healthy.has_talked(1);
         let kept = baseline.kept(&server) / 1_024;
-        println!("{row}: {kept} kB more than at first; a healthy client: {within:?}");
+        let cpu = 10 * (server.ticks() - ticks);
+        println!("{row}: {cpu} ms of CPU, {kept} kB more than at first; a healthy client: {within:?}");
     }
     drop(healthy);
     let log = server.log();
