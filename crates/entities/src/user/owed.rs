@@ -159,12 +159,13 @@ impl User {
     }
 
     /// Tells this contact, or all, what is so of each resource, and asks for theirs. Where the slot was given to this owner,
-    /// neither says again who is gone: that was heard. Who is there is said also then, since it changes nothing, and
-    /// that there was once no room to say it may have been lost with the owner before.
+    /// all are not told again who is gone: that was heard, but by one for whom there was no room. Who is there is said also
+    /// then, since it changes nothing, and that there was once no room to say it may have been lost with the owner before.
     pub(crate) fn exchange_again(&self, with: Option<&BareJid>, effects: &mut Effects) {
         let is_meant = |contact: &&BareJid| with.is_none_or(|with| with == *contact);
         let available = || self.resources.iter().filter_map(|r| Some((&r.jid, r.presence.as_ref()?)));
-        let gone = self.ended.iter().filter(|ended| !self.online.is_heard(ended.resource()));
+        let is_heard = |ended: &FullJid| with.is_none() && self.online.is_heard(ended.resource());
+        let gone = self.ended.iter().filter(|ended| !is_heard(ended));
         for stanza in available().map(|(_, presence)| presence.stanza.clone()).chain(gone.map(is_gone)) {
             self.send_to(self.roster.subscribers().filter(is_meant), &stanza, effects);
         }

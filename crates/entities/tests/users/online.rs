@@ -231,6 +231,27 @@ fn among_many_who_went_one_for_whom_there_was_no_room_is_said_again_to_be_gone()
     scene.gets(B, &["<presence …from='alice@a.example/y'/>"]);
     scene.sends(B, &format!("<presence type='error' to='{A}'>{NO_ROOM}</presence>"));
     scene.passes(5);
+    let told = scene.take(B);
+    let is_gone = |presence: &String| presence.contains(" from='alice@a.example/x' type='unavailable'");
+    assert!(told.iter().any(is_gone), "{told:?}");
+}
+
+/// That there was none comes back to an owner to whom it was given as one of whom contacts have heard.
+#[test]
+fn for_whom_there_was_no_room_hears_of_who_is_gone_from_the_next_owner() {
+    let mut scene = friends();
+    scene.closes(A);
+    scene.gets(B, &[GONE]);
+    scene.passes(6);
+    for (user, client) in [(ALICE, A2), (BOB, B)] {
+        scene.is_given(user);
+        scene.attaches(client);
+        scene.gathered(user);
+    }
+    scene.passes(5);
+    scene.clear();
+    scene.sends(B, &format!("<presence type='error' to='{A}'>{NO_ROOM}</presence>"));
+    scene.passes(5);
     scene.gets(B, &["<presence …from='alice@a.example/y'/>", GONE]);
 }
 
