@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 use stentor_cluster_tests::accounts;
 use stentor_cluster_tests::load::Load;
-use stentor_cluster_tests::server::{Cluster, DOMAIN, NoCluster};
+use stentor_cluster_tests::server::{Cluster, DOMAIN, cluster};
 use stentor_cluster_tests::verdict::{self, FAILED, RESUMED};
 
 type Result<T = ()> = std::result::Result<T, String>;
@@ -19,17 +19,6 @@ const GROUP: u32 = 11;
 const AWAY: u32 = 7;
 /// How a message begins in the store.
 const ENTRY: &[u8] = b"<log:entry ";
-
-fn cluster(names: &[&'static str]) -> Result<Option<Cluster>> {
-    match Cluster::new(names) {
-        Ok(cluster) => Ok(Some(cluster)),
-        Err(NoCluster::Absent(reason)) => {
-            println!("skipped: {reason}");
-            Ok(None)
-        }
-        Err(NoCluster::Broken(reason)) => Err(reason),
-    }
-}
 
 /// A chapter's name, and what it does to the member in that place.
 type Fault = (&'static str, fn(&mut Cluster, usize) -> Result);

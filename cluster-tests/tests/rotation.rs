@@ -8,7 +8,7 @@ use std::path::Path;
 use stentor_cluster_tests::accounts;
 use stentor_cluster_tests::client::Client;
 use stentor_cluster_tests::load::Load;
-use stentor_cluster_tests::server::{Cluster, MADE, NoCluster, Server, Tls};
+use stentor_cluster_tests::server::{self, Cluster, MADE, Server, Tls};
 use stentor_cluster_tests::verdict;
 
 type Result<T = ()> = std::result::Result<T, String>;
@@ -24,14 +24,7 @@ const RENEWED: &str = "renewed";
 
 #[test]
 fn clients_notice_nothing() -> Result {
-    let mut cluster = match Cluster::new(&ALL) {
-        Ok(cluster) => cluster,
-        Err(NoCluster::Absent(reason)) => {
-            println!("skipped: {reason}");
-            return Ok(());
-        }
-        Err(NoCluster::Broken(reason)) => return Err(reason),
-    };
+    let Some(mut cluster) = server::cluster(&ALL)? else { return Ok(()) };
     cluster.restore(&accounts::backup(CLIENTS, GROUP)?)?;
     cluster.start(&MEMBERS)?;
     let arguments = ["--rate", "100", "--seconds", "600", "--until-eof", "--no-origin-ids"];

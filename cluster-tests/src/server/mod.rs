@@ -36,6 +36,21 @@ pub trait Server: Sync {
     fn add_user(&self, localpart: &str, password: &str) -> Result<(), String>;
 }
 
+/// A cluster of these members; none where PostgreSQL cannot be had, which is said, for the test is skipped then.
+///
+/// # Errors
+/// What else is missing.
+pub fn cluster(names: &[&'static str]) -> Result<Option<Cluster>, String> {
+    match Cluster::new(names) {
+        Ok(cluster) => Ok(Some(cluster)),
+        Err(NoCluster::Absent(reason)) => {
+            println!("skipped: {reason}");
+            Ok(None)
+        }
+        Err(NoCluster::Broken(reason)) => Err(reason),
+    }
+}
+
 /// How a stream gets its TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tls {

@@ -10,7 +10,7 @@ mod subscriptions;
 
 use scene::{Accounts, MEMBERS, Scene};
 use stentor_cluster_tests::accounts;
-use stentor_cluster_tests::server::{Cluster, NoCluster};
+use stentor_cluster_tests::server;
 
 type Result<T = ()> = std::result::Result<T, String>;
 
@@ -23,14 +23,7 @@ const PLAYS: &[fn(&mut Scene<'_>) -> Result] =
 
 #[test]
 fn people_at_different_members() -> Result {
-    let mut cluster = match Cluster::new(&MEMBERS) {
-        Ok(cluster) => cluster,
-        Err(NoCluster::Absent(reason)) => {
-            println!("skipped: {reason}");
-            return Ok(());
-        }
-        Err(NoCluster::Broken(reason)) => return Err(reason),
-    };
+    let Some(mut cluster) = server::cluster(&MEMBERS)? else { return Ok(()) };
     cluster.restore(&accounts::backup(ACCOUNTS, 1)?)?;
     cluster.start(&MEMBERS)?;
     let mut accounts = Accounts::of(&cluster, ACCOUNTS)?;
