@@ -39,8 +39,8 @@ pub(crate) struct Over {
     pub at: u64,
     /// How many the record says, which outlives entries of the log.
     pub recorded: u64,
-    /// The attachment that resumed it last or has its resource instead, in a cluster: sessions of before that attach have what
-    /// their client has left.
+    /// The attachment that resumed it last or has its resource instead, in a cluster: sessions of before that attach have
+    /// what their client has left.
     pub superseded_by: u64,
 }
 
@@ -66,8 +66,8 @@ pub(crate) fn queries(hosts: &Hosts) -> Vec<Query> {
     queries
 }
 
-/// Puts on record how many stanzas of a stream were handled, if that is known, that this was noted now, and which attachment took its
-/// place, if one did.
+/// Puts on record how many stanzas of a stream were handled, if that is known, that this was noted now, and which
+/// attachment took its place, if one did.
 pub(crate) fn put_stream(
     now: Now,
     stream: StreamId,
